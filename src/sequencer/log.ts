@@ -1,0 +1,132 @@
+import type { Hash } from '../core/merkle/hasher.ts';
+import type { LeafIndex, TreeSize } from '../core/units.ts';
+
+/** What a log holds: opaque bytes, or audit events. Fixed at creation. */
+export type LogKind = 'entries' | 'events';
+
+/**
+ * How repeated submissions are treated. `key`: an Idempotency-Key makes a retry return the first indexes;
+ * `content`: the same bytes return the first index; `off`: every entry gets a new index.
+ */
+export type DuplicateMode = 'key' | 'content' | 'off';
+
+/** What a log is; fixed at creation. */
+export interface LogDescription {
+  readonly name: string;
+  readonly kind: LogKind;
+  readonly origin: string;
+  /** The log's public keys as C2SP vkeys, the signing one first. */
+  readonly vkeys: readonly string[];
+  readonly duplicates: DuplicateMode;
+  readonly leafHashIndex: boolean;
+}
+
+/** A signed, guarded tree head. `note` is the whole signed note, byte for byte. */
+export interface SignedHead {
+  readonly size: TreeSize;
+  readonly rootHash: Hash;
+  readonly note: string;
+}
+
+/** Entries that are to get indexes together, all or none. */
+export interface AppendRequest {
+  /** 1 to 4,096 entries of at most 65,535 bytes each; the caller has checked. They must not change afterwards. */
+  readonly entries: readonly Uint8Array[];
+  /** Makes a retry answer as the first call did; only in duplicate mode `key`. */
+  readonly idempotency?: {
+    /** SHA-256 over the token's id and the key as sent: 32 bytes. */
+    readonly key: Uint8Array;
+    /** SHA-256 of the entries with their lengths: the same key with another digest is refused. */
+    readonly contentHash: Uint8Array;
+  };
+}
+
+/** Where the entries of one request lie, and the head that covers them. */
+export interface AppendResult {
+  readonly indexes: readonly LeafIndex[];
+  readonly leafHashes: readonly Hash[];
+  /** Whether each entry is new; false where an earlier one answered for it. */
+  readonly isNew: readonly boolean[];
+  readonly head: SignedHead;
+}
+
+/** Why a log takes no entries now; absent from LogStatus when it does. */
+export interface LogStatus {
+  readonly acceptsEntries: boolean;
+  /** `log_checking` while entries are re-hashed after an unclean stop, `log_closing` while stopping. */
+  readonly reason?: 'log_checking' | 'log_closing';
+  readonly queuedEntries: number;
+  readonly queuedBytes: number;
+  /** Age of the oldest queued request, in milliseconds. */
+  readonly queueAgeMs: number;
+  /** When the log head was signed, in milliseconds since 1970. */
+  readonly headSignedAtMs: number;
+}
+
+/** Timings and counts of one commit, for metrics. Durations in milliseconds. */
+export interface CommitReport {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly planMs: number;
+  readonly syncMs: number;
+  readonly checkMs: number;
+  readonly signMs: number;
+  readonly guardMs: number;
+}
+
+/** A proof with the two things it is about. */
+export interface LeafProof {
+  readonly leafHash: Hash;
+  readonly rootHash: Hash;
+  readonly proof: readonly Hash[];
+}
+
+type Now<T> = T | Promise<T>;
+
+/**
+ * One open log: the only way the outer rings reach a tree.
+ * Every size given to it must be at most `head.size`, every index below that size: callers check, and a slip is
+ * a RangeError. What it returns comes from stored bytes that passed their checks; where they did not, it throws
+ * `storage_corrupt`.
+ */
+export interface Log extends LogDescription {
+  /** Newest signed, guarded head. Only grows. */
+  readonly head: SignedHead;
+  /** What GET /checkpoint serves. Only grows, never beyond `head`. */
+  readonly publishedHead: SignedHead;
+  status(): LogStatus;
+  /**
+   * Resolves once the entries are durable and covered by a signed, guarded head.
+   * @throws TlogError queue_full, log_closing, log_checking, idempotency_key_reused (nothing was changed)
+   */
+  append(request: AppendRequest): Promise<AppendResult>;
+
+  /** Hashes of a tile, width * 32 bytes; undefined beyond the log head. */
+  readTile(tile: { readonly level: number; readonly index: number; readonly width: number }): Now<Uint8Array | undefined>;
+  /** An entry bundle (u16 length || bytes, per entry); undefined beyond the log head. */
+  readBundle(bundle: { readonly index: number; readonly width: number }): Now<Uint8Array | undefined>;
+  /** Entries [start, end), at most 1,000 of them, each checked against its leaf hash. */
+  readEntries(start: LeafIndex, end: TreeSize): Promise<readonly Uint8Array[]>;
+  /** First index of a leaf hash; undefined when unknown. @throws TlogError leaf_hash_index_off */
+  findLeaf(leafHash: Hash): Now<LeafIndex | undefined>;
+
+  proveInclusion(index: LeafIndex, size: TreeSize): Now<LeafProof>;
+  proveConsistency(
+    from: TreeSize,
+    to: TreeSize,
+  ): Now<{ readonly fromRootHash: Hash; readonly toRootHash: Hash; readonly proof: readonly Hash[] }>;
+  /** Multi-proof of spec/multi-proof.md for sorted unique indexes, at most 4,096. */
+  proveMany(
+    indexes: readonly LeafIndex[],
+    size: TreeSize,
+  ): Promise<{ readonly leafHashes: readonly Hash[]; readonly rootHash: Hash; readonly nodes: readonly Hash[] }>;
+
+  /** The signed note kept for a size (log head, published head, or a kept minute head). */
+  keptHead(size: TreeSize): Promise<SignedHead | undefined>;
+  /** Kept heads with size >= from, ascending, at most `limit`; ends with the log head. */
+  keptHeads(from: TreeSize, limit: number): Promise<readonly SignedHead[]>;
+  /** Calls back after each commit; returns the call that stops it. */
+  onCommit(listener: (report: CommitReport) => void): () => void;
+  /** Bytes that the log's database takes on disk. */
+  bytesOnDisk(): Promise<number>;
+}
