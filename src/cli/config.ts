@@ -1,0 +1,144 @@
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { TlogError } from '../core/error.ts';
+
+const LOG_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+const path: z.ZodString = z.string().min(1);
+
+/** Settings from one source, by their one name: camelCase in the file, `--kebab-case` as a flag. */
+export interface Settings {
+  readonly data?: string | undefined;
+  readonly guard?: string | undefined;
+  readonly listen?: string | undefined;
+  readonly opsListen?: string | undefined;
+  readonly reserveBytes?: number | undefined;
+  readonly log?: string | undefined;
+  readonly server?: string | undefined;
+  readonly token?: string | undefined;
+  readonly tokenFile?: string | undefined;
+}
+
+const shape = {
+  data: path.optional(),
+  guard: path.optional(),
+  listen: z.string().optional(),
+  opsListen: z.string().optional(),
+  reserveBytes: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional(),
+  log: z.string().regex(LOG_NAME, 'a log name is a-z, 0-9 and "-", at most 63').optional(),
+  server: z.url({ protocol: /^https?$/ }).optional(),
+  token: z.string().min(1).optional(),
+  tokenFile: path.optional(),
+};
+const settings: z.ZodType<Settings> = z.strictObject(shape);
+
+/** Where to listen. Port 0 takes any free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** All settings, decided. Frozen. */
+export interface Config {
+  readonly data: string;
+  readonly guard: string;
+  readonly listen: ListenAddress;
+  readonly opsListen?: ListenAddress;
+  readonly reserveBytes?: number;
+  readonly log: string;
+  /** Base URL without a trailing slash and without /logs/… */
+  readonly server: string;
+  readonly token?: string;
+  readonly tokenFile?: string;
+}
+
+const ENVIRONMENT = {
+  data: 'STELE_DATA',
+  guard: 'STELE_GUARD',
+  listen: 'STELE_LISTEN',
+  log: 'STELE_LOG',
+  server: 'STELE_SERVER',
+  token: 'STELE_TOKEN',
+  tokenFile: 'STELE_TOKEN_FILE',
+} as const satisfies Partial<Record<keyof Settings, string>>;
+
+/** Step 1a: the settings in the environment. An empty variable counts as absent. */
+export function environmentSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const found: Record<string, string> = {};
+  for (const [setting, variable] of Object.entries(ENVIRONMENT)) {
+    const value = env[variable];
+    if (value !== undefined && value !== '') found[setting] = value;
+  }
+  return checkSettings(found, 'the environment');
+}
+
+/**
+ * Step 1b: the settings in a config file, YAML 1.2 with camelCase keys; an empty file has none.
+ * A token does not belong into it (`tokenFile` does).
+ * @throws TlogError invalid_config for bad YAML, unknown keys and wrong values
+ */
+export function fileSettings(text: string, name: string): Settings {
+  let value: unknown;
+  try {
+    value = parseYaml(text, { maxAliasCount: 0 }) ?? {};
+  } catch (error) {
+    throw new TlogError('invalid_config', `${name} is not YAML: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  const found = checkSettings(value, name);
+  if (found.token !== undefined) {
+    throw new TlogError(
+      'invalid_config',
+      `${name}: put the token into a file of its own and name it as tokenFile`,
+    );
+  }
+  return found;
+}
+
+/** Step 1c: the settings among the flags. @throws TlogError invalid_config */
+export function flagSettings(flags: Readonly<Record<string, unknown>>): Settings {
+  const found: Record<string, unknown> = {};
+  for (const key of Object.keys(shape)) if (flags[key] !== undefined) found[key] = flags[key];
+  return checkSettings(found, 'the flags');
+}
+
+/** Step 2: one record of settings; of each, the first source that has it wins. */
+export function mergeSettings(...sources: readonly Settings[]): Settings {
+  return Object.assign({}, ...[...sources].reverse());
+}
+
+/** Step 3: what is left out gets its default, addresses are parsed. @throws TlogError invalid_config */
+export function decideConfig(merged: Settings): Config {
+  const { data = './data', listen = '127.0.0.1:8080', opsListen, server, ...rest } = merged;
+  return Object.freeze({
+    ...(rest as Omit<Settings, 'data' | 'listen' | 'opsListen' | 'server'>),
+    data,
+    guard: merged.guard ?? `${data.replace(/\/+$/, '')}.guard`,
+    log: merged.log ?? 'main',
+    listen: parseListen(listen),
+    ...(opsListen === undefined ? {} : { opsListen: parseListen(opsListen) }),
+    server: (server ?? 'http://127.0.0.1:8080').replace(/\/+$/, ''),
+  }) as Config;
+}
+
+/** `host:port`, `[v6]:port` or `:port` alone, which listens on 127.0.0.1. @throws TlogError invalid_config */
+export function parseListen(text: string): ListenAddress {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(0|[1-9][0-9]{0,4})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw new TlogError(
+      'invalid_config',
+      `not an address to listen on, such as 127.0.0.1:8080: ${JSON.stringify(text)}`,
+    );
+  }
+  return { host: match[1] ?? (match[2] || '127.0.0.1'), port };
+}
+
+function checkSettings(value: unknown, source: string): Settings {
+  const result = settings.safeParse(value);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map(
+    (issue) => `${issue.path.join('.') || 'top level'}: ${issue.message}`,
+  );
+  throw new TlogError('invalid_config', `${source}: ${issues.join('; ')}`, { cause: result.error });
+}
