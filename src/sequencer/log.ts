@@ -102,7 +102,11 @@ export interface Log extends LogDescription {
   append(request: AppendRequest): Promise<AppendResult>;
 
   /** Hashes of a tile, width * 32 bytes; undefined beyond the log head. */
-  readTile(tile: { readonly level: number; readonly index: number; readonly width: number }): Now<Uint8Array | undefined>;
+  readTile(tile: {
+    readonly level: number;
+    readonly index: number;
+    readonly width: number;
+  }): Now<Uint8Array | undefined>;
   /** An entry bundle (u16 length || bytes, per entry); undefined beyond the log head. */
   readBundle(bundle: { readonly index: number; readonly width: number }): Now<Uint8Array | undefined>;
   /** Entries [start, end), at most 1,000 of them, each checked against its leaf hash. */
@@ -119,7 +123,11 @@ export interface Log extends LogDescription {
   proveMany(
     indexes: readonly LeafIndex[],
     size: TreeSize,
-  ): Promise<{ readonly leafHashes: readonly Hash[]; readonly rootHash: Hash; readonly nodes: readonly Hash[] }>;
+  ): Promise<{
+    readonly leafHashes: readonly Hash[];
+    readonly rootHash: Hash;
+    readonly nodes: readonly Hash[];
+  }>;
 
   /** The signed note kept for a size (log head, published head, or a kept minute head). */
   keptHead(size: TreeSize): Promise<SignedHead | undefined>;

@@ -1,0 +1,109 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TlogError } from '../core/error.ts';
+import { createNoteVerifier } from '../core/note/verifier.ts';
+import { treeSize } from '../core/units.ts';
+import { generateSigningKey } from '../keys/generate.ts';
+import { writeKeyFile } from '../keys/key-file.ts';
+import { createSigner } from '../keys/signer.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { ed25519Verify } from '../runtime/ed25519.ts';
+import { nodeHasher } from '../runtime/node-hasher.ts';
+import type { Random } from '../runtime/random.ts';
+import { CheckedStore } from '../store/checked-store.ts';
+import { createFileGuard } from '../store/file-guard.ts';
+import { LevelStore } from '../store/level-store.ts';
+import { encodeState, OPEN_KEY, STATE_KEY } from '../store/rows.ts';
+import {
+  type DataDirectory,
+  dataDirectoryExists,
+  type LogManifest,
+  logPaths,
+  SCHEMA,
+  writeFileDurably,
+} from './data-directory.ts';
+import { HeadSigner } from './head-signer.ts';
+import type { DuplicateMode, LogKind } from './log.ts';
+import { encodeCleanStop } from './recovery.ts';
+
+/** What a new log shall be. */
+export interface NewLog {
+  readonly name: string;
+  readonly kind: LogKind;
+  /** At most 255 bytes, no space and no plus sign; never changes. */
+  readonly origin: string;
+  readonly duplicates?: DuplicateMode;
+  readonly leafHashIndex?: boolean;
+}
+
+/** Makes the two folders. @throws TlogError data_exists when either holds anything */
+export async function createDataDirectory(dir: DataDirectory): Promise<void> {
+  const found = await dataDirectoryExists(dir);
+  if (found.data || found.guard) {
+    const path = found.data ? dir.dataPath : dir.guardPath;
+    throw new TlogError('data_exists', `${path} is not empty; a log is never made over an old one`);
+  }
+  await mkdir(join(dir.dataPath, 'logs'), { recursive: true, mode: 0o700 });
+  await mkdir(dir.guardPath, { recursive: true, mode: 0o700 });
+  await writeFileDurably(join(dir.dataPath, 'stele.json'), `${JSON.stringify({ schema: SCHEMA })}\n`);
+}
+
+/** Makes key, database and guard of a log, and signs size 0. The manifest comes last: without it there is no log. */
+export async function createLog(
+  deps: { readonly dir: DataDirectory; readonly clock: Clock; readonly random: Random },
+  log: NewLog,
+): Promise<LogManifest> {
+  const { duplicates = 'key', leafHashIndex = true } = log;
+  checkNewLog(log.origin, duplicates, leafHashIndex);
+  const paths = logPaths(deps.dir, log.name);
+  await mkdir(paths.root, { mode: 0o700 }).catch((cause: unknown) => {
+    throw new TlogError('data_exists', `${paths.root} exists; a log is never made over an old one`, {
+      cause,
+    });
+  });
+  const { skey, vkey } = generateSigningKey(deps.random, log.origin);
+  await writeKeyFile(paths.key, skey);
+  await createStore(paths.db, deps.clock);
+  const signer = new HeadSigner(log.origin, createSigner(skey), createNoteVerifier(vkey, ed25519Verify));
+  const head = await signer.sign(treeSize(0), nodeHasher.emptyRoot);
+  await createFileGuard(paths.guard, head);
+  const createdAt = new Date(deps.clock.nowMs()).toISOString();
+  const { name, kind, origin } = log;
+  const manifest: LogManifest = {
+    schema: SCHEMA,
+    name,
+    kind,
+    origin,
+    vkey,
+    duplicates,
+    leafHashIndex,
+    createdAt,
+  };
+  await writeFileDurably(paths.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
+  return manifest;
+}
+
+function checkNewLog(origin: string, duplicates: DuplicateMode, leafHashIndex: boolean): void {
+  const bytes = Buffer.byteLength(origin);
+  if (bytes === 0 || bytes > 255)
+    throw new TlogError('invalid_parameter', `origin of ${bytes} bytes: 1 to 255 are allowed`);
+  if (duplicates === 'content' && !leafHashIndex) {
+    throw new TlogError('invalid_parameter', 'duplicates by content need the leaf-hash index');
+  }
+}
+
+async function createStore(path: string, clock: Clock): Promise<void> {
+  const level = await LevelStore.create(path);
+  const store = new CheckedStore(level);
+  const state = { size: treeSize(0), rootHash: nodeHasher.emptyRoot, committedAtMs: clock.nowMs() };
+  const outcome = await store.commit({
+    puts: [
+      { key: STATE_KEY, value: encodeState(state) },
+      { key: OPEN_KEY, value: encodeCleanStop(state.size) },
+    ],
+    deletes: [],
+  });
+  await store.close();
+  if (outcome !== 'committed')
+    throw new TlogError('commit_unknown', `cannot write to ${path}`, { cause: level.lastError });
+}

@@ -1,0 +1,140 @@
+import { open, readdir, readFile, rename, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { TlogError } from '../core/error.ts';
+import { syncFolder } from '../store/file-guard.ts';
+import type { DuplicateMode, LogKind } from './log.ts';
+
+/** Version of everything on disk; a directory of another version is refused. */
+export const SCHEMA = 1;
+const LOG_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+/** Where a server keeps its logs, and where it remembers how far it has signed. */
+export interface DataDirectory {
+  readonly dataPath: string;
+  readonly guardPath: string;
+}
+
+/** What `log.json` holds: the facts of a log that never change. */
+export interface LogManifest {
+  readonly schema: typeof SCHEMA;
+  readonly name: string;
+  readonly kind: LogKind;
+  readonly origin: string;
+  readonly vkey: string;
+  readonly duplicates: DuplicateMode;
+  readonly leafHashIndex: boolean;
+  readonly createdAt: string;
+}
+
+/** Paths of one log. */
+export interface LogPaths {
+  readonly root: string;
+  readonly manifest: string;
+  readonly key: string;
+  readonly db: string;
+  readonly guard: string;
+}
+
+/** @throws TlogError invalid_parameter when the name is not one */
+export function logPaths(dir: DataDirectory, name: string): LogPaths {
+  if (!LOG_NAME.test(name)) {
+    throw new TlogError(
+      'invalid_parameter',
+      `log name ${JSON.stringify(name.slice(0, 80))}: use a-z, 0-9 and -, at most 63`,
+    );
+  }
+  const root = join(dir.dataPath, 'logs', name);
+  const guard = join(dir.guardPath, name);
+  return { root, manifest: join(root, 'log.json'), key: join(root, 'key'), db: join(root, 'db'), guard };
+}
+
+/** Whether each of the two folders is there and not empty. */
+export async function dataDirectoryExists(dir: DataDirectory): Promise<{ data: boolean; guard: boolean }> {
+  return { data: await holdsFiles(dir.dataPath), guard: await holdsFiles(dir.guardPath) };
+}
+
+async function holdsFiles(path: string): Promise<boolean> {
+  return (await namesIn(path)).length > 0;
+}
+
+async function namesIn(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** @throws TlogError no_data, schema_unsupported */
+export async function checkDataDirectory(dir: DataDirectory): Promise<void> {
+  const path = join(dir.dataPath, 'stele.json');
+  const { schema } = await readJson(path);
+  if (schema !== SCHEMA) throw unsupported(path, schema);
+}
+
+/** What a log is. @throws TlogError unknown_log, schema_unsupported */
+export async function readManifest(dir: DataDirectory, name: string): Promise<LogManifest> {
+  const path = logPaths(dir, name).manifest;
+  const manifest = await readJson(path);
+  if (manifest['schema'] !== SCHEMA) throw unsupported(path, manifest['schema']);
+  return manifest as unknown as LogManifest;
+}
+
+/** Every log in the directory, `main` first, then by name. */
+export async function listLogs(dir: DataDirectory): Promise<readonly LogManifest[]> {
+  const names = (await namesIn(join(dir.dataPath, 'logs'))).filter((name) => LOG_NAME.test(name));
+  const manifests: LogManifest[] = [];
+  for (const name of names.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))) {
+    // A log whose creation was cut short has no manifest: it is not there.
+    if (await fileExists(logPaths(dir, name).manifest)) manifests.push(await readManifest(dir, name));
+  }
+  return manifests;
+}
+
+function rank(name: string): number {
+  return name === 'main' ? 0 : 1;
+}
+
+async function fileExists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+async function readJson(path: string): Promise<Record<string, unknown>> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
+  } catch (cause) {
+    throw new TlogError(
+      'no_data',
+      `cannot read ${path}: run stele init, or name the right directory with --data`,
+      { cause },
+    );
+  }
+}
+
+/** Writes a small file so that a crash leaves the old or the new one, never half of it. */
+export async function writeFileDurably(path: string, text: string, mode = 0o600): Promise<void> {
+  const fresh = `${path}.new`;
+  const file = await open(fresh, 'w', mode);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(fresh, path);
+  await syncFolder(dirname(path));
+}
+
+function unsupported(path: string, schema: unknown): TlogError {
+  return new TlogError(
+    'schema_unsupported',
+    `${path} has schema ${String(schema)}; this version reads ${SCHEMA}`,
+  );
+}

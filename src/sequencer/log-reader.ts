@@ -1,0 +1,177 @@
+import { equalBytes } from '../core/bytes.ts';
+import { TlogError } from '../core/error.ts';
+import { consistencyPlan } from '../core/merkle/consistency.ts';
+import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
+import { inclusionPlan } from '../core/merkle/inclusion.ts';
+import { multiProofPlan } from '../core/merkle/multi-proof.ts';
+import type { NodeId } from '../core/merkle/node.ts';
+import { assembleProof } from '../core/merkle/proof-plan.ts';
+import { rootFromNodes, rootNodes } from '../core/merkle/root.ts';
+import { decodeBundle, encodeBundle } from '../core/tile/bundle.ts';
+import { isTileInTree, TILE_WIDTH, type TileId } from '../core/tile/tile.ts';
+import type { LeafIndex, TreeSize } from '../core/units.ts';
+import { bundleKey, decodeIndex, leafKey } from '../store/rows.ts';
+import type { Store } from '../store/store.ts';
+import type { LeafProof } from './log.ts';
+import type { TileReader } from './tile-reader.ts';
+import type { TreeState } from './tree-state.ts';
+
+type Now<T> = T | Promise<T>;
+
+function then<A, B>(value: Now<A>, next: (value: A) => B): Now<B> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
+/** Answers every question about a tree from its state, its tiles and its bundles. Never writes. */
+export class LogReader {
+  readonly #store: Store;
+  readonly #tiles: TileReader;
+  readonly #hasher: TreeHasher;
+  /** The tree as readers may see it; the log that owns this reader moves it on. */
+  readonly #state: () => TreeState;
+
+  constructor(store: Store, tiles: TileReader, hasher: TreeHasher, state: () => TreeState) {
+    this.#store = store;
+    this.#tiles = tiles;
+    this.#hasher = hasher;
+    this.#state = state;
+  }
+
+  #nodes(nodes: readonly NodeId[]): Now<readonly Hash[]> {
+    return this.#tiles.readNodes(this.#state().edge, nodes);
+  }
+
+  readTile(tile: TileId): Now<Uint8Array | undefined> {
+    const state = this.#state();
+    if (!isTileInTree(tile, state.size)) return undefined;
+    const span = TILE_WIDTH ** (tile.level + 1);
+    if (tile.index === Math.floor(state.size / span)) return state.edge.tiles[tile.level]?.leaves(tile.width);
+    return then(this.#tiles.readTile(tile.level, tile.index), (nodes) => nodes.leaves(tile.width));
+  }
+
+  readBundle(bundle: { readonly index: number; readonly width: number }): Now<Uint8Array | undefined> {
+    const { size } = this.#state();
+    if (!isTileInTree({ level: 0, ...bundle }, size)) return undefined;
+    if (bundle.width < TILE_WIDTH) {
+      return then(this.#bundleEntries(bundle.index), (entries) =>
+        encodeBundle(entries.slice(0, bundle.width)),
+      );
+    }
+    return this.#checkedBundle(bundle.index);
+  }
+
+  /** Entries of one bundle; of the open one, those that the tree has. */
+  #bundleEntries(index: number): Now<readonly Uint8Array[]> {
+    const state = this.#state();
+    if (index === Math.floor(state.size / TILE_WIDTH)) return state.openEntries;
+    return then(this.#checkedBundle(index), (bundle) => decodeBundle(bundle, { count: TILE_WIDTH }));
+  }
+
+  /** The row's check is bound to its key; the leaf hashes are checked where single entries are served. */
+  #checkedBundle(index: number): Now<Uint8Array> {
+    return then(this.#store.get(bundleKey(index)), (stored) => {
+      if (stored !== undefined) return stored;
+      throw new TlogError(
+        'storage_corrupt',
+        `entry bundle ${index} is missing; run stele fsck, then restore it`,
+      );
+    });
+  }
+
+  async readEntries(start: LeafIndex, end: TreeSize): Promise<readonly Uint8Array[]> {
+    const entries: Uint8Array[] = [];
+    for (let bundle = Math.floor(start / TILE_WIDTH); bundle * TILE_WIDTH < end; bundle += 1) {
+      const base = bundle * TILE_WIDTH;
+      const from = Math.max(start, base);
+      const to = Math.min(end, base + TILE_WIDTH);
+      const all = await this.#bundleEntries(bundle);
+      const hashes = await this.#nodes(
+        Array.from({ length: to - from }, (_, i) => ({ level: 0, index: from + i })),
+      );
+      for (const [i, hash] of hashes.entries())
+        entries.push(this.#checkedEntry(from + i, all[from + i - base], hash));
+    }
+    return entries;
+  }
+
+  #checkedEntry(index: number, entry: Uint8Array | undefined, leafHash: Hash): Uint8Array {
+    if (entry !== undefined && equalBytes(this.#hasher.leafHash(entry), leafHash)) return entry;
+    throw new TlogError(
+      'storage_corrupt',
+      `entry ${index} does not match its leaf hash; run stele fsck, then restore it`,
+      {
+        details: { index },
+      },
+    );
+  }
+
+  /** First index of a leaf hash. The index holds 16 bytes of it, so the whole hash is compared with the tree's. */
+  findLeaf(leafHash: Hash): Now<LeafIndex | undefined> {
+    return then(this.#store.get(leafKey(leafHash)), (stored) => {
+      if (stored === undefined) return undefined;
+      const index = decodeIndex(stored);
+      // The row is written in the commit itself; until the head covers it, it is not there for readers.
+      if (index >= this.#state().size) return undefined;
+      const hash = this.#nodes([{ level: 0, index }]);
+      const same = (hashes: readonly Hash[]): LeafIndex | undefined =>
+        hashes[0] !== undefined && equalBytes(hashes[0], leafHash) ? index : undefined;
+      return then(hash, same) as LeafIndex | undefined;
+    });
+  }
+
+  rootHash(size: TreeSize): Now<Hash> {
+    return then(this.#nodes(rootNodes(size)), (hashes) => rootFromNodes(this.#hasher, size, hashes));
+  }
+
+  proveInclusion(index: LeafIndex, size: TreeSize): Now<LeafProof> {
+    const plan = inclusionPlan(index, size);
+    const root = this.#rootPlan(size);
+    const nodes = [{ level: 0, index }, ...plan.nodes, ...root.nodes];
+    return then(this.#nodes(nodes), (hashes) => {
+      const end = 1 + plan.nodes.length;
+      const proof = assembleProof(this.#hasher, plan, hashes.slice(1, end));
+      return { leafHash: hashes[0] as Hash, rootHash: root.finish(hashes.slice(end)), proof };
+    });
+  }
+
+  proveConsistency(
+    from: TreeSize,
+    to: TreeSize,
+  ): Now<{ fromRootHash: Hash; toRootHash: Hash; proof: Hash[] }> {
+    const plan = consistencyPlan(from, to);
+    const roots = [this.#rootPlan(from), this.#rootPlan(to)] as const;
+    const nodes = [...plan.nodes, ...roots[0].nodes, ...roots[1].nodes];
+    return then(this.#nodes(nodes), (hashes) => {
+      const fromAt = plan.nodes.length;
+      const toAt = fromAt + roots[0].nodes.length;
+      return {
+        fromRootHash: roots[0].finish(hashes.slice(fromAt, toAt)),
+        toRootHash: roots[1].finish(hashes.slice(toAt)),
+        proof: assembleProof(this.#hasher, plan, hashes.slice(0, fromAt)),
+      };
+    });
+  }
+
+  async proveMany(
+    indexes: readonly LeafIndex[],
+    size: TreeSize,
+  ): Promise<{ leafHashes: Hash[]; rootHash: Hash; nodes: Hash[] }> {
+    const plan = multiProofPlan(indexes, size);
+    const root = this.#rootPlan(size);
+    const leaves = indexes.map((index) => ({ level: 0, index }));
+    const hashes = await this.#nodes([...leaves, ...plan.nodes, ...root.nodes]);
+    const end = leaves.length + plan.nodes.length;
+    return {
+      leafHashes: hashes.slice(0, leaves.length),
+      nodes: assembleProof(this.#hasher, plan, hashes.slice(leaves.length, end)),
+      rootHash: root.finish(hashes.slice(end)),
+    };
+  }
+
+  /** What the root of a size needs: nothing more where it is the head's own. */
+  #rootPlan(size: TreeSize): { nodes: readonly NodeId[]; finish: (hashes: readonly Hash[]) => Hash } {
+    const state = this.#state();
+    if (size === state.size) return { nodes: [], finish: () => state.rootHash };
+    return { nodes: rootNodes(size), finish: (hashes) => rootFromNodes(this.#hasher, size, hashes) };
+  }
+}

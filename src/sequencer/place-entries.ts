@@ -1,0 +1,100 @@
+import { equalBytes } from '../core/bytes.ts';
+import { TlogError } from '../core/error.ts';
+import type { Hash } from '../core/merkle/hasher.ts';
+import { type LeafIndex, leafIndex } from '../core/units.ts';
+import type { RetryRow } from '../store/rows.ts';
+import type { AppendRequest, DuplicateMode } from './log.ts';
+
+/** One request as it waits: its entries are hashed on arrival. */
+export interface HashedRequest {
+  readonly request: AppendRequest;
+  readonly leafHashes: readonly Hash[];
+}
+
+/** A leaf that this commit adds. */
+export interface NewLeaf {
+  readonly index: LeafIndex;
+  readonly entry: Uint8Array;
+  readonly leafHash: Hash;
+  /** Whether the leaf-hash index shall name it: false where an earlier leaf has the same hash. */
+  readonly indexed: boolean;
+}
+
+/** Where the entries of one request lie, or why it is refused. */
+export type Place =
+  | { readonly indexes: readonly LeafIndex[]; readonly isNew: readonly boolean[] }
+  | { readonly refused: TlogError };
+
+/** The places of all requests of a batch, and what is new. */
+export interface Placement {
+  readonly places: readonly Place[];
+  readonly leaves: readonly NewLeaf[];
+  readonly retries: readonly (RetryRow & { readonly key: Uint8Array })[];
+}
+
+/** What the store knew of the batch's keys and leaf hashes. Keyed by `mapKey`. */
+export interface Known {
+  readonly retries: ReadonlyMap<string, RetryRow>;
+  readonly firstIndexes: ReadonlyMap<string, LeafIndex>;
+}
+
+/** A hash as a map key. */
+export function mapKey(hash: Uint8Array): string {
+  return Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1');
+}
+
+/**
+ * Gives each entry its index, in order of arrival. Pure: a repeat inside the batch is found in what the batch
+ * placed so far, a repeat of older entries in `known`.
+ */
+export function placeEntries(
+  size: number,
+  mode: DuplicateMode,
+  requests: readonly HashedRequest[],
+  known: Known,
+): Placement {
+  const retries = new Map(known.retries);
+  const firstIndexes = new Map(known.firstIndexes);
+  const leaves: NewLeaf[] = [];
+  const newRetries: (RetryRow & { key: Uint8Array })[] = [];
+
+  const addLeaf = (entry: Uint8Array, leafHash: Hash): LeafIndex => {
+    const index = leafIndex(size + leaves.length);
+    const name = mapKey(leafHash);
+    const indexed = !firstIndexes.has(name);
+    if (indexed) firstIndexes.set(name, index);
+    leaves.push({ index, entry, leafHash, indexed });
+    return index;
+  };
+
+  const placeOne = ({ request, leafHashes }: HashedRequest): Place => {
+    const retry = mode === 'key' ? request.idempotency : undefined;
+    const earlier = retry === undefined ? undefined : retries.get(mapKey(retry.key));
+    if (retry !== undefined && earlier !== undefined) return repeated(earlier, retry.contentHash);
+    const firstIndex = leafIndex(size + leaves.length);
+    const isNew: boolean[] = [];
+    const indexes = request.entries.map((entry, i) => {
+      const leafHash = leafHashes[i] as Hash;
+      const found = mode === 'content' ? firstIndexes.get(mapKey(leafHash)) : undefined;
+      isNew.push(found === undefined);
+      return found ?? addLeaf(entry, leafHash);
+    });
+    if (retry !== undefined) {
+      const row = { key: retry.key, firstIndex, count: indexes.length, contentHash: retry.contentHash };
+      retries.set(mapKey(retry.key), row);
+      newRetries.push(row);
+    }
+    return { indexes, isNew };
+  };
+
+  return { places: requests.map(placeOne), leaves, retries: newRetries };
+}
+
+function repeated(earlier: RetryRow, contentHash: Uint8Array): Place {
+  if (!equalBytes(earlier.contentHash, contentHash)) {
+    const message = 'this Idempotency-Key was used for other content; use a new key for new content';
+    return { refused: new TlogError('idempotency_key_reused', message) };
+  }
+  const indexes = Array.from({ length: earlier.count }, (_, i) => leafIndex(earlier.firstIndex + i));
+  return { indexes, isNew: indexes.map(() => false) };
+}

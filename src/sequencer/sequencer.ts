@@ -1,0 +1,229 @@
+import { TlogError } from '../core/error.ts';
+import type { TreeHasher } from '../core/merkle/hasher.ts';
+import { type LeafIndex, treeSize } from '../core/units.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Guard } from '../store/guard.ts';
+import { decodeIndex, decodeRetry, leafKey, type RetryRow, retryKey } from '../store/rows.ts';
+import type { Store } from '../store/store.ts';
+import type { HeadSigner } from './head-signer.ts';
+import type { AppendRequest, AppendResult, CommitReport, DuplicateMode, SignedHead } from './log.ts';
+import { PendingQueue, type PendingRequest, type QueueLimits } from './pending-queue.ts';
+import { type Known, mapKey, type Place, placeEntries } from './place-entries.ts';
+import { type BatchPlan, planBatch } from './plan-batch.ts';
+import { checkCommit } from './self-check.ts';
+import type { TileReader } from './tile-reader.ts';
+import type { TreeState } from './tree-state.ts';
+
+/** A head and the tree it is about: what readers may see. */
+export interface PublishedTree {
+  readonly head: SignedHead;
+  readonly state: TreeState;
+  readonly signedAtMs: number;
+}
+
+export interface SequencerDeps {
+  readonly store: Store;
+  readonly guard: Guard;
+  readonly signer: HeadSigner;
+  readonly hasher: TreeHasher;
+  readonly clock: Clock;
+  readonly tiles: TileReader;
+  readonly duplicates: DuplicateMode;
+  readonly leafHashIndex: boolean;
+  readonly limits: QueueLimits;
+  /** Looks a leaf hash up in the tree that is published, comparing all of its 32 bytes. */
+  readonly findLeaf: (leafHash: Uint8Array) => LeafIndex | undefined | Promise<LeafIndex | undefined>;
+  readonly onCommit: (report: CommitReport) => void;
+}
+
+/**
+ * The one writer of a log. Requests wait in a queue; the next commit takes what came while the last one was
+ * synced, so there is no timer between a request and its answer.
+ */
+export class Sequencer {
+  readonly #deps: SequencerDeps;
+  readonly #queue: PendingQueue;
+  /** Owned by #commit: the newest tree with a signed and guarded head. */
+  #tree: PublishedTree;
+  #running: Promise<void> | undefined;
+  #closing = false;
+  #failure: TlogError | undefined;
+  readonly failed: Promise<TlogError>;
+  #reportFailure: (error: TlogError) => void = () => {};
+
+  constructor(deps: SequencerDeps, tree: PublishedTree) {
+    this.#deps = deps;
+    this.#queue = new PendingQueue(deps.limits);
+    this.#tree = tree;
+    this.failed = new Promise((resolve) => {
+      this.#reportFailure = resolve;
+    });
+  }
+
+  get tree(): PublishedTree {
+    return this.#tree;
+  }
+  get queue(): PendingQueue {
+    return this.#queue;
+  }
+  get closing(): boolean {
+    return this.#closing;
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  /** See Log.append. */
+  append(request: AppendRequest): Promise<AppendResult> {
+    if (this.#failure !== undefined) return Promise.reject(stopped(this.#failure));
+    if (this.#closing)
+      return Promise.reject(
+        new TlogError('log_closing', 'the log is stopping; send it again when it is back'),
+      );
+    const enqueuedAtMs = this.#deps.clock.monotonicMs();
+    const bytes = request.entries.reduce((sum, entry) => sum + entry.length, 0);
+    try {
+      this.#queue.admit(request.entries.length, bytes, enqueuedAtMs);
+    } catch (error) {
+      return Promise.reject(error as TlogError);
+    }
+    const leafHashes = request.entries.map((entry) => this.#deps.hasher.leafHash(entry));
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ request, leafHashes, bytes, enqueuedAtMs, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Finishes what waits, then takes nothing more. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // Requests of the same turn of the event loop belong into the same commit.
+    await Promise.resolve();
+    while (this.#queue.entries > 0 && this.#failure === undefined) {
+      const requests = this.#queue.take();
+      try {
+        await this.#commit(requests);
+      } catch (error) {
+        this.#fail(error, requests);
+      }
+    }
+    this.#running = undefined;
+  }
+
+  async #commit(requests: readonly PendingRequest[]): Promise<void> {
+    const { hasher, clock, duplicates, leafHashIndex } = this.#deps;
+    const startMs = clock.monotonicMs();
+    const known = await this.#lookUp(requests);
+    const placement = placeEntries(this.#tree.state.size, duplicates, requests, known);
+    if (placement.leaves.length > 0) {
+      const { state, head } = this.#tree;
+      const plan = planBatch({ hasher, state, head, placement, leafHashIndex, nowMs: clock.nowMs() });
+      this.#tree = await this.#grow(plan, startMs);
+    }
+    for (const [i, pending] of requests.entries()) answer(pending, placement.places[i], this.#tree.head);
+  }
+
+  /** Makes a plan true, in the order that keeps every promise (spec/sequencer.md SEQ-2). */
+  async #grow(plan: BatchPlan, startMs: number): Promise<PublishedTree> {
+    const { store, guard, signer, hasher, clock, tiles } = this.#deps;
+    const marks = [startMs, clock.monotonicMs()];
+    // A crash in here leaves either nothing or an unsigned state, which the next start checks and signs.
+    if ((await store.commit(plan.batch)) !== 'committed') {
+      throw new TlogError('commit_unknown', 'the write may or may not have happened; restart to recover');
+    }
+    marks.push(clock.monotonicMs());
+    for (const tile of plan.sealed) tiles.remember(tile.level, tile.index, tile.nodes);
+    const readNodes = (nodes: Parameters<TileReader['readNodes']>[1]) => tiles.readNodes(plan.edge, nodes);
+    const frontier = await checkCommit(hasher, store, this.#tree.state, plan, readNodes);
+    marks.push(clock.monotonicMs());
+    const head = await signer.sign(treeSize(plan.nextSize), plan.rootHash);
+    marks.push(clock.monotonicMs());
+    // A crash in here leaves a signature that nobody saw; the same bytes are signed again at the next start.
+    const raised = await guard.raise({ size: head.size, rootHash: head.rootHash, note: head.note });
+    if (raised === 'superseded')
+      throw new TlogError('guard_superseded', 'another process has taken this log over');
+    if (raised === 'unknown')
+      throw new TlogError('guard_unknown', 'the guard could not be raised; look at its disk, then restart');
+    marks.push(clock.monotonicMs());
+    this.#report(plan, marks);
+    return { head, state: { ...plan, size: head.size, frontier }, signedAtMs: clock.nowMs() };
+  }
+
+  #report(plan: BatchPlan, marks: readonly number[]): void {
+    const step = (i: number): number => (marks[i + 1] ?? 0) - (marks[i] ?? 0);
+    this.#deps.onCommit({
+      entries: plan.leaves.length,
+      bytes: plan.leaves.reduce((sum, leaf) => sum + leaf.entry.length, 0),
+      planMs: step(0),
+      syncMs: step(1),
+      checkMs: step(2),
+      signMs: step(3),
+      guardMs: step(4),
+    });
+  }
+
+  async #lookUp(requests: readonly PendingRequest[]): Promise<Known> {
+    const retries =
+      this.#deps.duplicates === 'key' ? await this.#knownRetries(requests) : new Map<string, RetryRow>();
+    const firstIndexes = this.#deps.leafHashIndex
+      ? await this.#knownLeaves(requests)
+      : new Map<string, LeafIndex>();
+    return { retries, firstIndexes };
+  }
+
+  async #knownRetries(requests: readonly PendingRequest[]): Promise<Map<string, RetryRow>> {
+    const keys = requests.map(({ request }) => request.idempotency?.key).filter((key) => key !== undefined);
+    const rows = await this.#deps.store.getMany(keys.map(retryKey));
+    const known = new Map<string, RetryRow>();
+    keys.forEach((key, i) => {
+      const row = rows[i];
+      if (row !== undefined) known.set(mapKey(key), decodeRetry(row));
+    });
+    return known;
+  }
+
+  /** In mode `content` a hit must match in full; otherwise any row means that an earlier leaf is named already. */
+  async #knownLeaves(requests: readonly PendingRequest[]): Promise<Map<string, LeafIndex>> {
+    const hashes = requests.flatMap((pending) => pending.leafHashes);
+    const known = new Map<string, LeafIndex>();
+    const rows = await this.#deps.store.getMany(hashes.map(leafKey));
+    for (const [i, hash] of hashes.entries()) {
+      const row = rows[i];
+      if (row === undefined) continue;
+      const index = this.#deps.duplicates === 'content' ? await this.#deps.findLeaf(hash) : decodeIndex(row);
+      if (index !== undefined) known.set(mapKey(hash), index);
+    }
+    return known;
+  }
+
+  #fail(error: unknown, requests: readonly PendingRequest[]): void {
+    const failure =
+      error instanceof TlogError
+        ? error
+        : new TlogError('internal', 'the sequencer failed', { cause: error });
+    this.#failure = failure;
+    const waiting = [...requests];
+    while (this.#queue.entries > 0) waiting.push(...this.#queue.take());
+    for (const pending of waiting) pending.reject(stopped(failure));
+    this.#reportFailure(failure);
+  }
+}
+
+function answer(pending: PendingRequest, place: Place | undefined, head: SignedHead): void {
+  if (place === undefined) throw new RangeError('a request was not placed');
+  if ('refused' in place) pending.reject(place.refused);
+  else pending.resolve({ indexes: place.indexes, isNew: place.isNew, leafHashes: pending.leafHashes, head });
+}
+
+function stopped(cause: TlogError): TlogError {
+  return new TlogError(
+    'commit_unknown',
+    'the log has stopped; whether this was added is unknown. Send it again with the same key',
+    { cause },
+  );
+}

@@ -1,0 +1,63 @@
+import { equalBytes } from '../core/bytes.ts';
+import { TlogError } from '../core/error.ts';
+import { HASH_BYTES, type TreeHasher } from '../core/merkle/hasher.ts';
+import { decodeBundle } from '../core/tile/bundle.ts';
+import { TILE_WIDTH } from '../core/tile/tile.ts';
+import { bundleKey } from '../store/rows.ts';
+import type { Store } from '../store/store.ts';
+import type { TileReader } from './tile-reader.ts';
+import type { TreeState } from './tree-state.ts';
+
+export interface TreeCheckDeps {
+  readonly hasher: TreeHasher;
+  readonly store: Store;
+  readonly tiles: TileReader;
+}
+
+/**
+ * Re-hashes the full bundles from `fromEntry` on against their tiles, and every tile of level 1 and above
+ * against its parent, up to the root that the caller has checked. Gives way to other work after each bundle.
+ * @throws TlogError data_damaged naming the first difference, storage_corrupt
+ */
+export async function checkTree(deps: TreeCheckDeps, state: TreeState, fromEntry: number): Promise<void> {
+  let level = 1;
+  for (let span = TILE_WIDTH * TILE_WIDTH; span <= state.size; span *= TILE_WIDTH) {
+    for (let index = 0; index < Math.floor(state.size / span); index += 1)
+      await checkParent(deps, state, level, index);
+    level += 1;
+  }
+  const full = Math.floor(state.size / TILE_WIDTH);
+  for (let bundle = Math.floor(fromEntry / TILE_WIDTH); bundle < full; bundle += 1) {
+    await checkBundle(deps, bundle);
+    await checkParent(deps, state, 0, bundle);
+    if (bundle % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+async function checkBundle({ hasher, store, tiles }: TreeCheckDeps, bundle: number): Promise<void> {
+  const stored = await store.get(bundleKey(bundle));
+  if (stored === undefined) throw damaged(`entry bundle ${bundle} is missing`);
+  const leaves = (await tiles.readTile(0, bundle)).leaves(TILE_WIDTH);
+  decodeBundle(stored, { count: TILE_WIDTH }).forEach((entry, i) => {
+    const leaf = leaves.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
+    if (!equalBytes(hasher.leafHash(entry), leaf))
+      throw damaged(`entry ${bundle * TILE_WIDTH + i} does not match its leaf hash`);
+  });
+}
+
+async function checkParent(
+  { tiles }: TreeCheckDeps,
+  state: TreeState,
+  level: number,
+  index: number,
+): Promise<void> {
+  const tile = await tiles.readTile(level, index);
+  const [inParent] = await tiles.readNodes(state.edge, [{ level: (level + 1) * 8, index }]);
+  if (inParent === undefined || !equalBytes(tile.node(8, 0), inParent)) {
+    throw damaged(`tile ${level}/${index} does not match the tile above it`);
+  }
+}
+
+function damaged(what: string): TlogError {
+  return new TlogError('data_damaged', `${what}: restore the data directory from a backup or a mirror`);
+}

@@ -1,0 +1,81 @@
+import { crc32 } from 'node:zlib';
+import { TlogError } from '../core/error.ts';
+import type { CommitOutcome, KeyRange, Store, StoreBatch } from './store.ts';
+
+const CHECK_BYTES = 4;
+
+/** The stored form of a value: the value, then the CRC-32 of key and value. Spec STORE-2. */
+export function sealValue(key: Uint8Array, value: Uint8Array): Uint8Array {
+  const sealed = new Uint8Array(value.length + CHECK_BYTES);
+  sealed.set(value);
+  new DataView(sealed.buffer).setUint32(value.length, crc32(value, crc32(key)));
+  return sealed;
+}
+
+/** The value in a stored row; a view. @throws TlogError storage_corrupt when key and value do not belong together */
+export function unsealValue(key: Uint8Array, sealed: Uint8Array): Uint8Array {
+  const end = sealed.length - CHECK_BYTES;
+  if (end >= 0) {
+    const value = sealed.subarray(0, end);
+    const check = new DataView(sealed.buffer, sealed.byteOffset + end, CHECK_BYTES).getUint32(0);
+    if (check === crc32(value, crc32(key))) return value;
+  }
+  const row = Buffer.from(key).toString('hex');
+  throw new TlogError(
+    'storage_corrupt',
+    `stored row ${row} fails its check; run stele fsck, then restore it`,
+    {
+      details: { row },
+    },
+  );
+}
+
+/**
+ * A store whose every value carries a check bound to its key, since LevelDB serves rotten and misplaced values
+ * without a word. @throws TlogError storage_corrupt from every read
+ */
+export class CheckedStore implements Store {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    const found = this.#store.get(key);
+    if (found instanceof Promise) return found.then((value) => unsealed(key, value));
+    return unsealed(key, found);
+  }
+
+  getMany(
+    keys: readonly Uint8Array[],
+  ): readonly (Uint8Array | undefined)[] | Promise<readonly (Uint8Array | undefined)[]> {
+    const found = this.#store.getMany(keys);
+    if (found instanceof Promise) return found.then((values) => unsealedAll(keys, values));
+    return unsealedAll(keys, found);
+  }
+
+  commit(batch: StoreBatch): Promise<CommitOutcome> {
+    const puts = batch.puts.map(({ key, value }) => ({ key, value: sealValue(key, value) }));
+    return this.#store.commit({ puts, deletes: batch.deletes });
+  }
+
+  async *iterate(range: KeyRange): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
+    for await (const [key, value] of this.#store.iterate(range)) yield [key, unsealValue(key, value)];
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+}
+
+function unsealed(key: Uint8Array, value: Uint8Array | undefined): Uint8Array | undefined {
+  return value === undefined ? undefined : unsealValue(key, value);
+}
+
+function unsealedAll(
+  keys: readonly Uint8Array[],
+  values: readonly (Uint8Array | undefined)[],
+): readonly (Uint8Array | undefined)[] {
+  return keys.map((key, i) => unsealed(key, values[i]));
+}

@@ -1,0 +1,108 @@
+import { Level } from 'level';
+import { TlogError } from '../core/error.ts';
+import type { CommitOutcome, KeyRange, Store, StoreBatch } from './store.ts';
+
+/** Up to this many keys are read in place (2 us a key); more go to the thread pool in one call. */
+const SYNC_READ_KEYS_MAX = 64;
+/** Rows fetched at a time while iterating. */
+const ITERATE_ROWS = 256;
+
+const OPTIONS = { keyEncoding: 'view', valueEncoding: 'view' } as const;
+
+type Db = Level<Uint8Array, Uint8Array>;
+
+/**
+ * The store on LevelDB. It never creates a database on open (an absent CURRENT file would open empty and delete
+ * the tables) and every commit is synced. After one write error LevelDB acks writes that are already lost, so
+ * an error is reported as `unknown` and every later commit too.
+ */
+export class LevelStore implements Store {
+  readonly #db: Db;
+  #broken = false;
+  /** The engine's last write error, for the message of the process's end. */
+  lastError: unknown;
+
+  private constructor(db: Db) {
+    this.#db = db;
+  }
+
+  /** Makes a new, empty database. @throws TlogError data_exists */
+  static async create(path: string): Promise<LevelStore> {
+    return LevelStore.#open(path, { createIfMissing: true, errorIfExists: true }, 'data_exists');
+  }
+
+  /** Opens an existing database; never makes one. @throws TlogError data_damaged, data_locked */
+  static async open(path: string): Promise<LevelStore> {
+    return LevelStore.#open(path, { createIfMissing: false, errorIfExists: false }, 'data_damaged');
+  }
+
+  static async #open(
+    path: string,
+    mode: { readonly createIfMissing: boolean; readonly errorIfExists: boolean },
+    code: 'data_exists' | 'data_damaged',
+  ): Promise<LevelStore> {
+    const db: Db = new Level(path, { ...OPTIONS, ...mode });
+    try {
+      await db.open();
+    } catch (cause) {
+      const locked = (cause as { cause?: { code?: string } }).cause?.code === 'LEVEL_LOCKED';
+      if (locked)
+        throw new TlogError('data_locked', `${path} is in use by another process; stop it first`, { cause });
+      throw new TlogError(code, `cannot open the database at ${path}; restore it from a backup or a mirror`, {
+        cause,
+      });
+    }
+    return new LevelStore(db);
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#db.getSync(key, OPTIONS);
+  }
+
+  getMany(
+    keys: readonly Uint8Array[],
+  ): readonly (Uint8Array | undefined)[] | Promise<(Uint8Array | undefined)[]> {
+    if (keys.length > SYNC_READ_KEYS_MAX) return this.#db.getMany([...keys], OPTIONS);
+    return keys.map((key) => this.#db.getSync(key, OPTIONS));
+  }
+
+  async commit(batch: StoreBatch): Promise<CommitOutcome> {
+    if (this.#broken) return 'unknown';
+    try {
+      const chain = this.#db.batch();
+      for (const { key, value } of batch.puts) chain.put(key, value, OPTIONS);
+      for (const key of batch.deletes) chain.del(key, OPTIONS);
+      await chain.write({ sync: true });
+      return 'committed';
+    } catch (error) {
+      this.#broken = true;
+      this.lastError = error;
+      return 'unknown';
+    }
+  }
+
+  async *iterate(range: KeyRange): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
+    const iterator = this.#db.iterator({
+      gte: range.start,
+      lt: range.end,
+      reverse: range.reverse ?? false,
+      limit: range.limit ?? -1,
+      ...OPTIONS,
+    });
+    try {
+      for (
+        let rows = await iterator.nextv(ITERATE_ROWS);
+        rows.length > 0;
+        rows = await iterator.nextv(ITERATE_ROWS)
+      ) {
+        yield* rows;
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#db.close();
+  }
+}

@@ -1,0 +1,162 @@
+import { TlogError } from '../core/error.ts';
+import type { Hash } from '../core/merkle/hasher.ts';
+import { type LeafIndex, leafIndex, type TreeSize, treeSize } from '../core/units.ts';
+import type { KeyRange } from './store.ts';
+
+/*
+ * Rows of a log's database (spec/store.md). A key is one letter and big-endian numbers, so that byte order is
+ * numeric order.
+ */
+
+const U32 = 2 ** 32;
+const ROOT_BYTES = 32;
+/** Bytes of a leaf hash in an index key. The full hash is compared on every hit, so a collision misleads nobody. */
+const LEAF_KEY_BYTES = 16;
+
+const LETTER = {
+  bundle: 0x62,
+  kept: 0x63,
+  edge: 0x65,
+  leaf: 0x68,
+  retry: 0x6b,
+  open: 0x6f,
+  state: 0x73,
+  tile: 0x74,
+};
+
+function writeU64(bytes: Uint8Array, offset: number, n: number): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  view.setUint32(offset, Math.floor(n / U32));
+  view.setUint32(offset + 4, n % U32);
+}
+
+function readU64(bytes: Uint8Array, offset: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return view.getUint32(offset) * U32 + view.getUint32(offset + 4);
+}
+
+function numberedKey(letter: number, n: number): Uint8Array {
+  const key = new Uint8Array(9);
+  key[0] = letter;
+  writeU64(key, 1, n);
+  return key;
+}
+
+function hashKey(letter: number, hash: Uint8Array, length: number): Uint8Array {
+  const key = new Uint8Array(1 + length);
+  key[0] = letter;
+  key.set(hash.subarray(0, length), 1);
+  return key;
+}
+
+/** Key of the record with one commit's entries in the open bundle; `start` is the index of its first. */
+export function edgeKey(start: number): Uint8Array {
+  return numberedKey(LETTER.edge, start);
+}
+/** Every edge record with a first entry in [start, end). */
+export function edgeRange(start: number, end: number): KeyRange {
+  return { start: edgeKey(start), end: edgeKey(end) };
+}
+/** Index of the first entry of an edge record, from its key. */
+export function edgeStart(key: Uint8Array): number {
+  return readU64(key, 1);
+}
+/** Key of a full entry bundle. */
+export function bundleKey(index: number): Uint8Array {
+  return numberedKey(LETTER.bundle, index);
+}
+/** Key of a full tile. */
+export function tileKey(level: number, index: number): Uint8Array {
+  const key = new Uint8Array(10);
+  key[0] = LETTER.tile;
+  key[1] = level;
+  writeU64(key, 2, index);
+  return key;
+}
+/** Key of the leaf-hash index. */
+export function leafKey(leafHash: Hash): Uint8Array {
+  return hashKey(LETTER.leaf, leafHash, LEAF_KEY_BYTES);
+}
+/** Key of a retry: an idempotency key's full 32 bytes. */
+export function retryKey(idempotencyKey: Uint8Array): Uint8Array {
+  return hashKey(LETTER.retry, idempotencyKey, ROOT_BYTES);
+}
+/** Key of a kept head. */
+export function keptKey(size: number): Uint8Array {
+  return numberedKey(LETTER.kept, size);
+}
+/** Kept heads of sizes [start, end). */
+export function keptRange(start: number, end: number): KeyRange {
+  return { start: keptKey(start), end: keptKey(end) };
+}
+/** Key of the tree's state. */
+export const STATE_KEY: Uint8Array = Uint8Array.of(LETTER.state);
+/** Key of the marker that tells a clean stop from a crash. */
+export const OPEN_KEY: Uint8Array = Uint8Array.of(LETTER.open);
+
+/** The tree as of one commit. `committedAtMs` is wall time, for choosing which heads to keep. */
+export interface StateRow {
+  readonly size: TreeSize;
+  readonly rootHash: Hash;
+  readonly committedAtMs: number;
+}
+
+export function encodeState(state: StateRow): Uint8Array {
+  const bytes = new Uint8Array(16 + ROOT_BYTES);
+  writeU64(bytes, 0, state.size);
+  bytes.set(state.rootHash, 8);
+  writeU64(bytes, 8 + ROOT_BYTES, state.committedAtMs);
+  return bytes;
+}
+
+/** @throws TlogError storage_corrupt */
+export function decodeState(bytes: Uint8Array): StateRow {
+  checkLength(bytes, 16 + ROOT_BYTES, 'state');
+  return {
+    size: treeSize(readU64(bytes, 0)),
+    rootHash: bytes.slice(8, 8 + ROOT_BYTES),
+    committedAtMs: readU64(bytes, 8 + ROOT_BYTES),
+  };
+}
+
+/** What a retried request is answered from. */
+export interface RetryRow {
+  readonly firstIndex: LeafIndex;
+  readonly count: number;
+  readonly contentHash: Uint8Array;
+}
+
+export function encodeRetry(row: RetryRow): Uint8Array {
+  const bytes = new Uint8Array(10 + ROOT_BYTES);
+  writeU64(bytes, 0, row.firstIndex);
+  new DataView(bytes.buffer).setUint16(8, row.count);
+  bytes.set(row.contentHash, 10);
+  return bytes;
+}
+
+/** @throws TlogError storage_corrupt */
+export function decodeRetry(bytes: Uint8Array): RetryRow {
+  checkLength(bytes, 10 + ROOT_BYTES, 'retry');
+  const count = new DataView(bytes.buffer, bytes.byteOffset).getUint16(8);
+  return { firstIndex: leafIndex(readU64(bytes, 0)), count, contentHash: bytes.slice(10) };
+}
+
+export function encodeIndex(index: LeafIndex): Uint8Array {
+  const bytes = new Uint8Array(8);
+  writeU64(bytes, 0, index);
+  return bytes;
+}
+
+/** @throws TlogError storage_corrupt */
+export function decodeIndex(bytes: Uint8Array): LeafIndex {
+  checkLength(bytes, 8, 'leaf index');
+  return leafIndex(readU64(bytes, 0));
+}
+
+function checkLength(bytes: Uint8Array, length: number, row: string): void {
+  if (bytes.length === length) return;
+  throw new TlogError(
+    'storage_corrupt',
+    `${row} row has ${bytes.length} bytes instead of ${length}; run stele fsck`,
+  );
+}

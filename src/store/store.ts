@@ -1,0 +1,32 @@
+/** What a commit came to. Only `committed` says anything about the bytes; after the others the process must end. */
+export type CommitOutcome = 'committed' | 'fenced' | 'unknown';
+
+/** Rows to write and keys to remove, applied all or none. */
+export interface StoreBatch {
+  readonly puts: readonly { readonly key: Uint8Array; readonly value: Uint8Array }[];
+  readonly deletes: readonly Uint8Array[];
+}
+
+/** Keys [start, end) in byte order. */
+export interface KeyRange {
+  readonly start: Uint8Array;
+  readonly end: Uint8Array;
+  readonly reverse?: boolean;
+  readonly limit?: number;
+}
+
+type Now<T> = T | Promise<T>;
+
+/**
+ * An ordered key-value engine with atomic, durable batches: the seam where faults are injected and where other
+ * engines fit. Reads may answer at once or later. Absent keys are `undefined`. Nothing it returns is trusted.
+ */
+export interface Store {
+  get(key: Uint8Array): Now<Uint8Array | undefined>;
+  /** Values in the order of the keys: one batched read. */
+  getMany(keys: readonly Uint8Array[]): Now<readonly (Uint8Array | undefined)[]>;
+  /** Resolves after the batch is durable. Never rejects: an error of the engine is `unknown`. */
+  commit(batch: StoreBatch): Promise<CommitOutcome>;
+  iterate(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  close(): Promise<void>;
+}

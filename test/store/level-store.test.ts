@@ -1,0 +1,68 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { CheckedStore, sealValue, unsealValue } from '../../src/store/checked-store.ts';
+import { LevelStore } from '../../src/store/level-store.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const key = (name: string): Uint8Array => new TextEncoder().encode(name);
+
+describe('STORE-1 opening', () => {
+  test('never creates: an absent database is refused and stays absent', async () => {
+    const path = join(await tempFolder(), 'db');
+    await expect(LevelStore.open(path)).rejects.toMatchObject({ code: 'data_damaged' });
+    const made = await LevelStore.create(path);
+    await made.close();
+    await expect(LevelStore.create(path)).rejects.toMatchObject({ code: 'data_exists' });
+    await rm(join(path, 'CURRENT'));
+    await expect(LevelStore.open(path)).rejects.toMatchObject({ code: 'data_damaged' });
+  });
+});
+
+describe('STORE-2 the check of a value is bound to its key', () => {
+  test('a value comes back, under its key only', () => {
+    const sealed = sealValue(key('a'), key('value'));
+    expect(unsealValue(key('a'), sealed)).toEqual(key('value'));
+    expect(() => unsealValue(key('b'), sealed)).toThrowError(/fails its check/);
+  });
+
+  test('every flipped bit and every truncation is found', () => {
+    const sealed = sealValue(key('a'), key('v'));
+    for (let bit = 0; bit < sealed.length * 8; bit += 1) {
+      const flipped = sealed.slice();
+      flipped[Math.floor(bit / 8)] = (flipped[Math.floor(bit / 8)] ?? 0) ^ (2 ** (bit % 8));
+      expect(() => unsealValue(key('a'), flipped)).toThrowError(/fails its check/);
+    }
+    for (let n = 0; n < sealed.length; n += 1) {
+      expect(() => unsealValue(key('a'), sealed.subarray(0, n))).toThrowError(/fails its check/);
+    }
+  });
+
+  test('reads and iteration go through it', async () => {
+    const path = join(await tempFolder(), 'db');
+    const level = await LevelStore.create(path);
+    const store = new CheckedStore(level);
+    expect(await store.commit({ puts: [{ key: key('a'), value: key('1') }], deletes: [] })).toBe('committed');
+    expect(Buffer.from((await store.get(key('a'))) ?? []).toString()).toBe('1');
+    const both = await store.getMany([key('a'), key('b')]);
+    expect(both.map((value) => value && Buffer.from(value).toString())).toEqual(['1', undefined]);
+    await level.commit({ puts: [{ key: key('b'), value: sealValue(key('a'), key('1')) }], deletes: [] });
+    expect(() => store.get(key('b'))).toThrowError(/fails its check/);
+    const walk = async () => {
+      for await (const _ of store.iterate({ start: key('a'), end: key('z') })) expect(_).toBeDefined();
+    };
+    await expect(walk()).rejects.toMatchObject({ code: 'storage_corrupt' });
+    await store.close();
+  });
+});
+
+describe('STORE-3 after a failed write every later commit is unknown', () => {
+  test('also when the engine would take it', async () => {
+    const store = await LevelStore.create(join(await tempFolder(), 'db'));
+    await store.close();
+    const batch = { puts: [{ key: key('a'), value: key('1') }], deletes: [] };
+    expect(await store.commit(batch)).toBe('unknown');
+    expect(await store.commit(batch)).toBe('unknown');
+    expect(store.lastError).toBeDefined();
+  });
+});
