@@ -102,9 +102,18 @@ export function flagSettings(flags: Readonly<Record<string, unknown>>): Settings
   return checkSettings(found, 'the flags');
 }
 
-/** Step 2: one record of settings; of each, the first source that has it wins. */
+/**
+ * Step 2: one record of settings; of each, the first source that has it wins. `token` and `tokenFile` are one
+ * setting in two spellings, so either hides both of a later source.
+ */
 export function mergeSettings(...sources: readonly Settings[]): Settings {
-  return Object.assign({}, ...[...sources].reverse());
+  let merged: Settings = {};
+  for (const source of [...sources].reverse()) {
+    const { token, tokenFile, ...rest } = merged;
+    const named = source.token !== undefined || source.tokenFile !== undefined;
+    merged = { ...rest, ...(named ? {} : { token, tokenFile }), ...source };
+  }
+  return merged;
 }
 
 /** Step 3: what is left out gets its default, addresses are parsed. @throws TlogError invalid_config */
@@ -136,6 +145,9 @@ export function parseListen(text: string): ListenAddress {
 
 function checkSettings(value: unknown, source: string): Settings {
   const result = settings.safeParse(value);
+  if (result.success && result.data.token !== undefined && result.data.tokenFile !== undefined) {
+    throw new TlogError('invalid_config', `${source} name both a token and a token file; keep one`);
+  }
   if (result.success) return result.data;
   const issues = result.error.issues.map(
     (issue) => `${issue.path.join('.') || 'top level'}: ${issue.message}`,

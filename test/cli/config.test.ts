@@ -29,6 +29,12 @@ describe('CLI-3 flag beats environment beats file beats default', () => {
     expect(decideConfig(mergeSettings(...sources))).toMatchObject(expected);
   });
 
+  test('a token file given by flag hides a token in the environment', () => {
+    const merged = mergeSettings(flagSettings({ tokenFile: 'f' }), environmentSettings({ STELE_TOKEN: 't' }));
+    expect(merged).toEqual({ tokenFile: 'f' });
+    expect(() => flagSettings({ tokenFile: 'f', token: 't' })).toThrow(refused);
+  });
+
   test('the guard lies beside the data unless told otherwise', () => {
     expect(decideConfig({ data: '/x/y/' }).guard).toBe('/x/y.guard');
   });

@@ -1,0 +1,6 @@
+import { registerGuard } from './commands/guard.ts';
+import { registerToken } from './commands/token.ts';
+import type { Register } from './context.ts';
+
+/** Every command, in the order in which help lists them. */
+export const commands: readonly Register[] = [registerToken, registerGuard];

@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+import { commands } from './commands.ts';
+import { EXIT } from './exit-code.ts';
+import { runCli } from './run.ts';
+
+const stop = new AbortController();
+
+process.once('uncaughtException', (error) => {
+  process.stderr.write(`stele: ${error.stack ?? error.message}\n`);
+  process.exit(EXIT.fault);
+});
+
+// A reader that went away shows in the callback of the write; without a listener it would be uncaught, too.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
+
+process.exitCode = await runCli(process.argv.slice(2), commands, {
+  env: process.env,
+  terminal: {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    interactive: process.stderr.isTTY === true,
+  },
+  stopSignal: () => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort(name));
+    return stop.signal;
+  },
+});
