@@ -1,0 +1,105 @@
+#!/usr/bin/env node
+/**
+ * `npm start`: builds when dist/ is missing or older than src/, makes a data directory when there is neither data
+ * nor guard, serves, and says what to try. Arguments go to `stele serve`.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const main = join(root, 'dist', 'cli', 'main.js');
+const args = process.argv.slice(2);
+const placeFlags = flagsOf(args, ['--data', '--guard', '--config']);
+
+buildIfStale();
+serve(initIfAbsent());
+
+/** The given flags with their values, in both spellings. */
+function flagsOf(all, names) {
+  return all.flatMap((arg, at) => {
+    if (names.includes(arg)) return all.slice(at, at + 2);
+    return names.some((name) => arg.startsWith(`${name}=`)) ? [arg] : [];
+  });
+}
+
+function buildIfStale() {
+  const built = statSync(main, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  if (built >= newestIn(join(root, 'src'))) return;
+  console.error('Building dist/ …');
+  // No shell and no npm: the compiler is a dependency of this checkout.
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
+    cwd: root,
+    stdio: 'inherit',
+  });
+  if (status !== 0) fail(`the build failed; run npm ci, then npm run build`);
+}
+
+/** When the newest thing in a folder changed, in milliseconds; folders count, since a removal shows only there. */
+function newestIn(folder) {
+  let newest = statSync(folder).mtimeMs;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    newest = Math.max(newest, entry.isDirectory() ? newestIn(path) : statSync(path).mtimeMs);
+  }
+  return newest;
+}
+
+/** The token of a new data directory; undefined when data or guard is there already: then serve decides. */
+function initIfAbsent() {
+  const init = spawnSync(process.execPath, [main, 'init', '--json', ...placeFlags], { encoding: 'utf8' });
+  if (init.status === 0) return JSON.parse(init.stdout).token;
+  if (init.stderr.includes('"data_exists"')) return undefined;
+  return fail(`cannot make a data directory: ${init.stderr.trim()}`);
+}
+
+function serve(token) {
+  const child = spawn(process.execPath, [main, 'serve', '--json', ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+  const lines = createInterface({ input: child.stdout });
+  lines.once('line', (line) => welcome(JSON.parse(line), token));
+  child.once('close', (code) => {
+    process.exitCode = code ?? 70;
+  });
+}
+
+function welcome({ url, logs: [log] }, token) {
+  const server = url === 'http://127.0.0.1:8080' ? '' : ` --server ${url}`;
+  const places = placeFlags.map(quote).join(' ');
+  const lines = [
+    `Stele serves ${url}`,
+    `  log     ${log.name}`,
+    `  origin  ${log.origin}`,
+    `  vkey    ${log.vkey}`,
+    token === undefined
+      ? `Make a new token with: ${['npx stele token create', places].filter(Boolean).join(' ')}`
+      : `  token   ${token}   (shown once: keep it)`,
+    '',
+    'Try, in another terminal:',
+    `  npx stele append package.json --receipt receipt.json --token ${token ?? 'TOKEN'}${server}`,
+    `  npx stele verify receipt.json --vkey ${quote(log.vkey)} --entry package.json`,
+    `  npx stele get 0 --token ${token ?? 'TOKEN'}${server}`,
+  ];
+  if (log.origin.startsWith('stele.invalid/')) {
+    lines.push(
+      '',
+      'This origin is made up. A real origin never changes: choose it with stele init --origin NAME.',
+    );
+  }
+  console.log(lines.join('\n'));
+}
+
+/** A word for a POSIX shell. */
+function quote(word) {
+  return /^[A-Za-z0-9_./:=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function fail(message) {
+  console.error(`stele: ${message}`);
+  process.exit(70);
+}
