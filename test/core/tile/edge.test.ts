@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'vitest';
+import { frontierNodes } from '../../../src/core/merkle/frontier.ts';
+import { type Hash, portableHasher } from '../../../src/core/merkle/hasher.ts';
+import {
+  type Edge,
+  edgeNode,
+  edgeRoot,
+  emptyEdge,
+  growEdge,
+  type SealedTile,
+} from '../../../src/core/tile/edge.ts';
+import { TileNodes } from '../../../src/core/tile/tile-nodes.ts';
+import { treeSize } from '../../../src/core/units.ts';
+import { hex, LARGE_SIZES, NaiveTree, randomFrom } from '../merkle/naive-tree.ts';
+
+const LEAVES = 70_000;
+const tree = new NaiveTree(LEAVES);
+const joined = (count: number): Uint8Array => new Uint8Array(Buffer.concat(tree.leafHashes(count) as Hash[]));
+
+/** Grows by these cuts; gives the edge and all tiles sealed on the way. */
+function growBy(cuts: readonly number[]): { edge: Edge; sealed: SealedTile[] } {
+  let edge = emptyEdge(portableHasher);
+  const sealed: SealedTile[] = [];
+  for (const cut of cuts) {
+    const grown = growEdge(portableHasher, edge, tree.leafHashes(cut).slice(edge.size));
+    edge = grown.edge;
+    sealed.push(...grown.sealed);
+  }
+  return { edge, sealed };
+}
+
+const shape = ({ edge, sealed }: { edge: Edge; sealed: SealedTile[] }): unknown => ({
+  size: edge.size,
+  open: edge.tiles.map((tile) => hex(tile.leaves(tile.width))),
+  full: sealed.map((s) => `${s.level}/${s.index} ${hex(s.nodes.leaves(256))}`).sort(),
+});
+
+describe('TILE-6 the edge', () => {
+  test.each([
+    0,
+    1,
+    255,
+    256,
+    257,
+    300,
+    511,
+    512,
+    65_535,
+    65_536,
+    65_537,
+    LEAVES,
+  ])('size %i has every frontier node and the root', (size) => {
+    const { edge } = growBy([size]);
+    for (const node of frontierNodes(treeSize(size))) {
+      const start = node.index * 2 ** node.level;
+      expect(hex(edgeNode(edge, node) ?? new Uint8Array())).toBe(
+        hex(tree.hash(start, start + 2 ** node.level)),
+      );
+    }
+    expect(hex(edgeRoot(portableHasher, edge))).toBe(hex(tree.hash(0, size)));
+  });
+  test.each(LARGE_SIZES)('size %i has every frontier node, by widths alone', (size) => {
+    const tiles: TileNodes[] = [];
+    const hashes = new Uint8Array(255 * 32);
+    for (let span = 1; span === 1 || span <= size; span *= 256) {
+      tiles.push(
+        TileNodes.fromLeaves(portableHasher, hashes.subarray(0, (Math.floor(size / span) % 256) * 32)),
+      );
+    }
+    for (const node of frontierNodes(size)) expect(edgeNode({ size, tiles }, node)).toBeDefined();
+  });
+  test.each([1, 2, 3])('random cuts give what one step gives, seed %i', (seed) => {
+    const random = randomFrom(seed * 7_919);
+    const cuts = Array.from({ length: 12 }, () => Math.floor(random() * LEAVES)).sort((a, b) => a - b);
+    expect(shape(growBy(cuts))).toEqual(shape(growBy([cuts.at(-1) ?? 0])));
+  });
+  test('growth leaves the old edge as it was', () => {
+    const { edge } = growBy([200]);
+    const before = shape({ edge, sealed: [] });
+    growEdge(portableHasher, edge, tree.leafHashes(600).slice(200));
+    expect(shape({ edge, sealed: [] })).toEqual(before);
+  });
+  test('nodes elsewhere are not in it; an edge that is none is an own bug', () => {
+    const { edge } = growBy([300]);
+    expect(edgeNode(edge, { level: 0, index: 0 })).toBeUndefined();
+    expect(edgeNode(edge, { level: 0, index: 300 })).toBeUndefined();
+    expect(edgeNode(edge, { level: 16, index: 0 })).toBeUndefined();
+    expect(() => edgeRoot(portableHasher, { size: treeSize(5), tiles: [] })).toThrow(RangeError);
+    expect(() => growEdge(portableHasher, edge, [new Uint8Array(31)])).toThrow(RangeError);
+  });
+});
+
+describe('TILE-7 the nodes of a tile', () => {
+  test('of each height and offset, from leaves and as stored', () => {
+    const fresh = TileNodes.fromLeaves(portableHasher, joined(256));
+    const stored = TileNodes.fromStored(portableHasher, joined(256), fresh.middle());
+    for (let height = 8; height >= 0; height -= 1) {
+      for (let offset = 0; offset < 256 / 2 ** height; offset += 1) {
+        const naive = hex(tree.hash(offset * 2 ** height, (offset + 1) * 2 ** height));
+        expect([hex(fresh.node(height, offset)), hex(stored.node(height, offset))]).toEqual([naive, naive]);
+      }
+    }
+  });
+  test('a partial tile has no middle, and gives only complete subtrees', () => {
+    const tile = TileNodes.fromStored(portableHasher, joined(70));
+    expect(tile.width).toBe(70);
+    expect(() => tile.middle()).toThrow(RangeError);
+    for (const [height, offset] of [
+      [0, 70],
+      [1, 35],
+      [6, 1],
+      [8, 0],
+      [9, 0],
+      [-1, 0],
+      [0, -1],
+      [0.5, 0],
+      [0, 0.5],
+    ] as const) {
+      expect(() => tile.node(height, offset)).toThrow(RangeError);
+    }
+    for (const width of [71, -1, 1.5]) expect(() => tile.leaves(width)).toThrow(RangeError);
+    expect(() => TileNodes.fromStored(portableHasher, joined(70), new Uint8Array(512))).toThrow(RangeError);
+    expect(() => TileNodes.fromStored(portableHasher, joined(256), new Uint8Array(511))).toThrow(RangeError);
+    expect(() => TileNodes.fromLeaves(portableHasher, new Uint8Array(33))).toThrow(RangeError);
+    expect(() => tile.extended(joined(2), 1, 2)).toThrow(RangeError);
+    expect(() => tile.extended(joined(256), 0, 187)).toThrow(RangeError);
+    expect(() => tile.extended(joined(2), -1, 1)).toThrow(RangeError);
+    expect(() => tile.extended(joined(2), 0, -1)).toThrow(RangeError);
+  });
+});
