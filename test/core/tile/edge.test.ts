@@ -80,6 +80,14 @@ describe('TILE-6 the edge', () => {
     growEdge(portableHasher, edge, tree.leafHashes(600).slice(200));
     expect(shape({ edge, sealed: [] })).toEqual(before);
   });
+  test('two growths of one edge, as after a failed commit, do not touch each other', () => {
+    const { edge } = growBy([200]);
+    const first = growEdge(portableHasher, edge, tree.leafHashes(250).slice(200));
+    const before = [shape(first), hex(edgeRoot(portableHasher, first.edge))];
+    const second = growEdge(portableHasher, edge, tree.leafHashes(50));
+    expect([shape(first), hex(edgeRoot(portableHasher, first.edge))]).toEqual(before);
+    expect(hex(edgeRoot(portableHasher, second.edge))).not.toBe(before[1]);
+  });
   test('nodes elsewhere are not in it; an edge that is none is an own bug', () => {
     const { edge } = growBy([300]);
     expect(edgeNode(edge, { level: 0, index: 0 })).toBeUndefined();
