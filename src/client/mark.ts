@@ -1,0 +1,28 @@
+import { equalBytes } from '../core/bytes.ts';
+import { TlogError } from '../core/error.ts';
+import type { Hash } from '../core/merkle/hasher.ts';
+import type { TreeSize } from '../core/units.ts';
+
+/** A verified checkpoint that a source has shown: later ones from it must extend it. */
+export interface Mark {
+  readonly size: TreeSize;
+  readonly rootHash: Hash;
+  /** The whole signed note. */
+  readonly note: string;
+}
+
+/**
+ * Compares a verified checkpoint with the last one of the same source. `grown` still needs a consistency proof.
+ * @throws TlogError rollback when it is smaller, fork for the same size with another root; both notes in `details`
+ */
+export function compareWithMark(kept: Mark, fresh: Mark): 'same' | 'grown' {
+  const details = { keptNote: kept.note, freshNote: fresh.note };
+  if (fresh.size < kept.size) {
+    const message = `the log shows size ${fresh.size} after ${kept.size}; keep both notes and ask its operator`;
+    throw new TlogError('rollback', message, { details });
+  }
+  if (fresh.size > kept.size) return 'grown';
+  if (equalBytes(fresh.rootHash, kept.rootHash)) return 'same';
+  const message = `the log signed two root hashes of size ${kept.size}; keep both notes, they are evidence`;
+  throw new TlogError('fork', message, { details });
+}
