@@ -95,7 +95,7 @@ export const ERROR_CODES = {
   guard_unknown: { kind: 'fatal' },
   self_check_failed: { kind: 'fatal' },
   internal: { kind: 'fatal' },
-} as const satisfies Record<string, { readonly kind: ErrorKind }>;
+} as const;
 
 /** One of the stable codes. */
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -32,7 +32,10 @@ const DECIMAL = /^(0|[1-9][0-9]{0,15})$/;
 export function parseDecimal(text: string): number {
   const n = DECIMAL.test(text) ? Number(text) : Number.NaN;
   if (!Number.isSafeInteger(n)) {
-    throw new TlogError('malformed_number', `not a whole number from 0 to ${SIZE_MAX}: ${JSON.stringify(text.slice(0, 40))}`);
+    throw new TlogError(
+      'malformed_number',
+      `not a whole number from 0 to ${SIZE_MAX}: ${JSON.stringify(text.slice(0, 40))}`,
+    );
   }
   return n;
 }
