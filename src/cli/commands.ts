@@ -1,8 +1,19 @@
 import { registerAppend } from './commands/append.ts';
+import { registerExportTiles } from './commands/export-tiles.ts';
 import { registerGuard } from './commands/guard.ts';
+import { registerInit } from './commands/init.ts';
+import { registerKeygen } from './commands/keygen.ts';
 import { registerRead } from './commands/read.ts';
 import { registerToken } from './commands/token.ts';
 import type { Register } from './context.ts';
 
 /** Every command, in the order in which help lists them. */
-export const commands: readonly Register[] = [registerAppend, registerRead, registerToken, registerGuard];
+export const commands: readonly Register[] = [
+  registerInit,
+  registerAppend,
+  registerRead,
+  registerExportTiles,
+  registerKeygen,
+  registerToken,
+  registerGuard,
+];

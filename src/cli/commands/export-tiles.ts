@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import { exportTiles } from '../../fsck/export-tiles.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { openLog } from '../../sequencer/open-log.ts';
+import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
+import { say, writeJson } from '../terminal.ts';
+
+/** `stele export-tiles FOLDER`: the published head of a log as static tlog-tiles files. The server must be stopped. */
+export function registerExportTiles(program: Command, host: CommandHost): void {
+  const command = dataFlags(program.command('export-tiles'))
+    .description('write a log as static tiles; stop the server first')
+    .argument('<folder>', 'where to write them')
+    .option('--log <name>', 'name of the log (STELE_LOG; default main)');
+  host.bind<[string]>(command, runExport);
+}
+
+async function runExport(context: CommandContext, folder: string): Promise<void> {
+  const { data: dataPath, guard: guardPath, log: name } = context.config;
+  await using log = await openLog({ dir: { dataPath, guardPath }, clock: systemClock }, name);
+  const head = await exportTiles(log, folder);
+  if (context.json)
+    return writeJson(context.terminal, { folder, treeSize: head.size, checkpoint: head.note });
+  say(context.terminal, `${folder} holds the log at tree size ${head.size}.`);
+}
