@@ -1,0 +1,15 @@
+import { type ErrorCode, TlogError } from '../core/error.ts';
+
+/** The bytes of a request's body, at most `bytesMax` of them. @throws TlogError the given code when longer */
+export async function readBody(request: Request, bytesMax: number, code: ErrorCode): Promise<Uint8Array> {
+  const tooLarge = (): TlogError => new TlogError(code, `the body has more than ${bytesMax} bytes`);
+  if (Number(request.headers.get('content-length') ?? 0) > bytesMax) throw tooLarge();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body ?? []) {
+    length += chunk.length;
+    if (length > bytesMax) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,39 @@
+import { type ErrorKind, TlogError } from '../core/error.ts';
+
+/** Status of each kind of failure. A check that failed in here is our own fault, so 500. */
+export const STATUS_OF_KIND: Readonly<Record<ErrorKind, number>> = {
+  input: 400,
+  unauthorized: 401,
+  forbidden: 403,
+  absent: 404,
+  method: 405,
+  unacceptable: 406,
+  timeout: 408,
+  conflict: 409,
+  length: 411,
+  too_large: 413,
+  media_type: 415,
+  unprocessable: 422,
+  busy: 503,
+  unavailable: 503,
+  full: 507,
+  verification: 500,
+  refused: 500,
+  fatal: 500,
+};
+
+/** An application/problem+json answer (RFC 9457) with `code`. What is not a TlogError shows nothing of itself. */
+export function problemResponse(thrown: unknown): Response {
+  const error =
+    thrown instanceof TlogError
+      ? thrown
+      : new TlogError('internal', 'the server failed: the outcome is unknown');
+  const status = STATUS_OF_KIND[error.kind];
+  const headers = new Headers({ 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' });
+  if (status === 503) headers.set('Retry-After', '1');
+  if (status === 401) headers.set('WWW-Authenticate', 'Bearer');
+  const { code, message, details } = error;
+  const shown = status === 500 ? 'the server failed: the outcome is unknown' : message;
+  const body = { ...(status === 500 ? {} : details), type: 'about:blank', status, code, detail: shown };
+  return new Response(JSON.stringify(body), { status, headers });
+}

@@ -1,0 +1,46 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { TlogError } from '../core/error.ts';
+
+/** What a token may be allowed to do. */
+export type Scope = 'append' | 'read' | 'query' | 'erase' | 'admin';
+
+/** What the server knows of a token: everything but the token. */
+export interface KnownToken {
+  readonly id: string;
+  /** SHA-256 of the whole token in lower-case hex. */
+  readonly sha256: string;
+  readonly scopes: readonly Scope[];
+  readonly logs: '*' | readonly string[];
+  readonly expiresAt?: string | undefined;
+}
+
+/** Gives the tokens as they are now, so that a revoked one stops working at once. */
+export type TokenSource = () => Promise<readonly KnownToken[]>;
+
+/** What a request wants to do, and with which Authorization header. */
+export interface Access {
+  readonly authorization: string | undefined;
+  readonly scope: Scope;
+  readonly log: string;
+  readonly nowMs: number;
+}
+
+/** The token that allows the access. @throws TlogError unauthorized, forbidden */
+export async function authorize(source: TokenSource, access: Access): Promise<KnownToken> {
+  const match = /^Bearer (stele_([0-9a-f]{8})_[A-Za-z0-9_-]{43})$/.exec(access.authorization ?? '');
+  const token = match === null ? undefined : (await source()).find((known) => known.id === match[2]);
+  // An unknown id is compared too: both refusals take the same steps.
+  const expected = Buffer.from(token?.sha256 ?? '0'.repeat(64), 'hex');
+  const same = timingSafeEqual(
+    createHash('sha256')
+      .update(match?.[1] ?? '')
+      .digest(),
+    expected,
+  );
+  const isOver = token?.expiresAt !== undefined && Date.parse(token.expiresAt) <= access.nowMs;
+  if (token === undefined || !same || isOver)
+    throw new TlogError('unauthorized', 'send a valid token as Authorization: Bearer');
+  if (!token.scopes.includes(access.scope) || !(token.logs === '*' || token.logs.includes(access.log)))
+    throw new TlogError('forbidden', `token ${token.id} does not allow ${access.scope} on log ${access.log}`);
+  return token;
+}
