@@ -1,23 +1,24 @@
-import { open, readFile, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TlogError } from '../core/error.ts';
 
-/** Reads a private key, if nobody else can. @throws TlogError key_file_exposed, no_data */
+/** The skey in a key file. @throws TlogError key_file_exposed when group or others have any right to it */
 export async function readKeyFile(path: string): Promise<string> {
-  const { mode } = await stat(path).catch((cause: unknown) => {
-    throw new TlogError('no_data', `no key at ${path}; restore it from where you keep it`, { cause });
-  });
-  // Modes are small bit sets, not sizes.
-  if ((mode & 0o077) !== 0) {
-    throw new TlogError(
-      'key_file_exposed',
-      `${path} can be read by others: run chmod 600 on it, and think whether to change the key`,
-    );
+  const file = await open(path, 'r');
+  try {
+    // Asked of the open file, so that what is checked is what is read.
+    const { mode } = await file.stat();
+    if ((mode & 0o077) !== 0) {
+      const message = `others may reach the key file ${path}: run chmod 600 on it, and consider the key known`;
+      throw new TlogError('key_file_exposed', message, { details: { path } });
+    }
+    return (await file.readFile('utf8')).replace(/\n$/, '');
+  } finally {
+    await file.close();
   }
-  return (await readFile(path, 'utf8')).trim();
 }
 
-/** Writes a private key to a new file that only its owner reads, durably. */
+/** Writes a new key file, mode 0600, durable with its name on return. An existing file is never replaced (EEXIST). */
 export async function writeKeyFile(path: string, skey: string): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {

@@ -1,28 +1,31 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
-import { formatVerifierKey, parseSignerKey } from '../core/note/key.ts';
+import { TlogError } from '../core/error.ts';
+import { ED25519, formatVerifierKey, parseSignerKey } from '../core/note/key.ts';
 import type { NoteSigner } from '../core/note/verifier.ts';
 
-/** DER of a PKCS #8 Ed25519 key up to its seed. RFC 8410 */
+// DER of a PKCS #8 private key for Ed25519, up to the 32 seed bytes (RFC 8410).
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
-/** The public key of a seed: 32 bytes. RFC 8032 5.1.5 */
-export function publicKeyOf(seed: Uint8Array): Uint8Array {
-  const { x = '' } = createPublicKey(privateKeyOf(seed)).export({ format: 'jwk' });
-  return new Uint8Array(Buffer.from(x, 'base64url'));
-}
-
-function privateKeyOf(seed: Uint8Array): KeyObject {
-  return createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
-}
-
-/** A signer that holds its key in this process. @throws TlogError malformed_key */
+/** Signer of a plain Ed25519 skey (type 1). @throws TlogError malformed_key, weak_key */
 export function createSigner(skey: string): NoteSigner {
-  const key = parseSignerKey(skey, publicKeyOf);
-  const privateKey = privateKeyOf(key.seed);
+  const key = parseSignerKey(skey, publicKeyOfSeed);
+  if (key.type !== ED25519)
+    throw new TlogError('malformed_key', `key type ${key.type} is not plain Ed25519 (1)`);
+  const privateKey = privateKeyOfSeed(key.seed);
   return {
     name: key.name,
     keyId: key.keyId,
     vkey: formatVerifierKey(key),
-    sign: async (text) => new Uint8Array(sign(null, text, privateKey)),
+    sign: async (text) => Uint8Array.from(sign(null, text, privateKey)),
   };
+}
+
+/** The 32-byte public key of a 32-byte seed (RFC 8032 5.1.5). */
+export function publicKeyOfSeed(seed: Uint8Array): Uint8Array {
+  const spki = createPublicKey(privateKeyOfSeed(seed)).export({ format: 'der', type: 'spki' });
+  return Uint8Array.from(spki.subarray(-32));
+}
+
+function privateKeyOfSeed(seed: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
 }

@@ -1,15 +1,24 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 
-/** Time. Wall time only for stamps, monotonic time for durations. */
+/** Time, injected so that tests own it. Milliseconds. */
 export interface Clock {
+  /** Since 1970; may jump. */
   nowMs(): number;
+  /** Since some start; never goes back. */
   monotonicMs(): number;
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Resolves after `ms`, or at once when the signal aborts: abort is not failure. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 /** The machine's clock. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  sleep: (ms, signal) => delay(ms, undefined, { signal }),
+  sleep: async (ms, signal) => {
+    try {
+      await wait(ms, undefined, signal === undefined ? {} : { signal });
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+    }
+  },
 };

@@ -1,17 +1,14 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
 import type { Ed25519Verify } from '../core/note/verifier.ts';
 
-const keys = new WeakMap<Uint8Array, KeyObject>();
+// DER of a SubjectPublicKeyInfo for Ed25519, up to the 32 key bytes (RFC 8410).
+const SPKI_PREFIX = Uint8Array.from([0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00]);
 
-/** Ed25519 by node:crypto. Key objects are kept as long as their bytes are. */
+/** Ed25519 verification on node:crypto. */
 export const ed25519Verify: Ed25519Verify = (publicKey, message, signature) =>
-  verify(null, message, keyObject(publicKey), signature);
+  verify(null, message, publicKeyObject(publicKey), signature);
 
-function keyObject(publicKey: Uint8Array): KeyObject {
-  const known = keys.get(publicKey);
-  if (known !== undefined) return known;
-  const x = Buffer.from(publicKey).toString('base64url');
-  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
-  keys.set(publicKey, key);
-  return key;
+function publicKeyObject(publicKey: Uint8Array): KeyObject {
+  const der = Buffer.concat([SPKI_PREFIX, publicKey]);
+  return createPublicKey({ key: der, format: 'der', type: 'spki' });
 }

@@ -1,5 +1,7 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createTreeHasher, type TreeHasher } from '../core/merkle/hasher.ts';
 
-/** Tree hashing by node:crypto, more than twice as fast as the portable one and equal to it. */
-export const nodeHasher: TreeHasher = createTreeHasher((bytes) => hash('sha256', bytes, 'buffer'));
+/** The tree hasher on node:crypto; equal to portableHasher. */
+export const nodeHasher: TreeHasher = createTreeHasher((bytes) =>
+  Uint8Array.from(createHash('sha256').update(bytes).digest()),
+);

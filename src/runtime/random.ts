@@ -1,9 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
-/** Unpredictable bytes. */
-export interface Random {
-  bytes(length: number): Uint8Array;
-}
+/** So many unpredictable bytes, in fresh memory. */
+export type Random = (byteLength: number) => Uint8Array;
 
-/** The machine's random numbers. */
-export const systemRandom: Random = { bytes: (length) => new Uint8Array(randomBytes(length)) };
+/** The operating system's generator. */
+export const systemRandom: Random = (byteLength) => Uint8Array.from(randomBytes(byteLength));

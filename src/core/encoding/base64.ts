@@ -1,37 +1,38 @@
 import { TlogError } from '../error.ts';
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const VALUES = new Map([...ALPHABET].map((letter, value) => [letter, value]));
-const SHAPE = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const CANONICAL = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)?$/;
 
-/** Standard base64 with padding. RFC 4648 section 4 */
+/** Standard base64 with padding (RFC 4648 section 4). */
 export function formatBase64(bytes: Uint8Array): string {
   let text = '';
   for (let i = 0; i < bytes.length; i += 3) {
-    const left = Math.min(3, bytes.length - i);
-    const group = (bytes[i] ?? 0) * 65_536 + (bytes[i + 1] ?? 0) * 256 + (bytes[i + 2] ?? 0);
-    const letters = [262_144, 4_096, 64, 1].map((unit) => ALPHABET[Math.floor(group / unit) % 64]);
-    text += letters.slice(0, left + 1).join('') + '='.repeat(3 - left);
+    const group = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
+    const left = bytes.length - i;
+    text += ALPHABET.charAt(group >> 18) + ALPHABET.charAt((group >> 12) & 63);
+    text += left > 1 ? ALPHABET.charAt((group >> 6) & 63) : '=';
+    text += left > 2 ? ALPHABET.charAt(group & 63) : '=';
   }
   return text;
 }
 
-/** Bytes of standard base64 in its one canonical spelling. @throws TlogError malformed_base64 */
+/** The bytes of base64 in its one accepted spelling: padded, no spare bits. @throws TlogError malformed_base64 */
 export function parseBase64(text: string): Uint8Array {
-  if (!SHAPE.test(text)) throw new TlogError('malformed_base64', 'not standard base64 with padding');
-  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  const bytes = new Uint8Array((text.length / 4) * 3);
-  for (let i = 0; i < text.length; i += 4) {
+  const pad = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  if (text.length % 4 !== 0 || !CANONICAL.test(text)) throw malformed();
+  const bytes = new Uint8Array((text.length / 4) * 3 - pad);
+  for (let i = 0, o = 0; i < text.length; i += 4, o += 3) {
     let group = 0;
-    for (let j = 0; j < 4; j += 1) group = group * 64 + (VALUES.get(text[i + j] ?? '') ?? 0);
-    const at = (i / 4) * 3;
-    bytes[at] = Math.floor(group / 65_536);
-    bytes[at + 1] = Math.floor(group / 256) % 256;
-    bytes[at + 2] = group % 256;
+    for (let k = i; k < i + 4; k += 1) group = group * 64 + Math.max(0, ALPHABET.indexOf(text.charAt(k)));
+    // Bytes past the end fall off a Uint8Array silently.
+    bytes[o] = group >> 16;
+    bytes[o + 1] = group >> 8;
+    bytes[o + 2] = group;
   }
-  const value = bytes.slice(0, bytes.length - padding);
-  if (bytes.subarray(value.length).some((byte) => byte !== 0)) {
-    throw new TlogError('malformed_base64', 'base64 with non-zero trailing bits');
-  }
-  return value;
+  if (pad > 0 && formatBase64(bytes.subarray(-(3 - pad))) !== text.slice(-4)) throw malformed();
+  return bytes;
+}
+
+function malformed(): TlogError {
+  return new TlogError('malformed_base64', 'not canonical padded base64 of RFC 4648 section 4');
 }

@@ -1,66 +1,71 @@
 import { formatBase64, parseBase64 } from '../encoding/base64.ts';
-import { decodeUtf8, encodeUtf8 } from '../encoding/utf8.ts';
+import { utf8Decode, utf8Encode } from '../encoding/utf8.ts';
 import { TlogError } from '../error.ts';
 import type { Hash } from '../merkle/hasher.ts';
 import { parseTreeSize, type TreeSize } from '../units.ts';
 import { verifyNote } from './signed-note.ts';
 import type { NoteVerifier } from './verifier.ts';
 
-/** Longest origin, in bytes: what ML-DSA cosignatures can hold. */
+/** Longest origin, in UTF-8 bytes. */
 export const ORIGIN_BYTES_MAX = 255;
-
-/** A tree head as text. c2sp.org/tlog-checkpoint */
+/** What a log signs (c2sp.org/tlog-checkpoint). */
 export interface Checkpoint {
   readonly origin: string;
   readonly size: TreeSize;
   readonly rootHash: Hash;
   readonly extensions: readonly string[];
 }
-
 declare const verified: unique symbol;
-/** A checkpoint whose signature and origin were checked; only verifyCheckpoint makes one. */
+/** A checkpoint that a known key of its log has signed; made by verifyCheckpoint alone. */
 export type VerifiedCheckpoint = Checkpoint & { readonly note: string; readonly [verified]: true };
 
-/** The checkpoint's text with its final LF: what is signed. */
-export function formatCheckpoint(checkpoint: Checkpoint): string {
-  const { origin, size, rootHash, extensions } = checkpoint;
-  return `${[origin, String(size), formatBase64(rootHash), ...extensions].join('\n')}\n`;
+/** The text to sign, with its final LF. @throws TlogError malformed_checkpoint */
+export function formatCheckpoint({ origin, size, rootHash, extensions }: Checkpoint): string {
+  const text = `${[origin, String(size), formatBase64(rootHash), ...extensions].join('\n')}\n`;
+  // A line with an LF inside would read back as two: whatever is signed must parse to the same.
+  if (parseCheckpoint(text).extensions.length !== extensions.length)
+    throw malformed('an extension has an LF');
+  return text;
 }
 
-/** Parses a checkpoint's text strictly. @throws TlogError malformed_checkpoint */
+/** A checkpoint from its text. @throws TlogError malformed_checkpoint */
 export function parseCheckpoint(text: string): Checkpoint {
-  const [origin = '', size = '', root = '', ...extensions] = text.split('\n').slice(0, -1);
-  const empty = origin === '' || extensions.includes('') || !text.endsWith('\n');
-  if (empty || encodeUtf8(origin).length > ORIGIN_BYTES_MAX) throw malformed('origin or extension lines');
-  try {
-    const rootHash = parseBase64(root);
-    if (rootHash.length !== 32) throw malformed(`root of ${rootHash.length} bytes`);
-    return { origin, size: parseTreeSize(size), rootHash, extensions };
-  } catch (cause) {
-    throw malformed('size or root line', cause);
-  }
+  const lines = text.split('\n');
+  if (lines.length < 4 || lines.pop() !== '') throw malformed('it has no origin, size and root line');
+  const [origin = '', size = '', root = '', ...extensions] = lines;
+  if (lines.includes('')) throw malformed('a line is empty');
+  if (utf8Encode(origin).length > ORIGIN_BYTES_MAX) throw malformed(`origin over ${ORIGIN_BYTES_MAX} bytes`);
+  const parsed = { origin, ...sizeAndRoot(size, root), extensions };
+  if (parsed.rootHash.length !== 32) throw malformed('the root hash is not 32 bytes');
+  return parsed;
 }
 
 /**
- * Verifies the log's signature, then compares the origin.
+ * The checkpoint of a note, once every line of the log's keys holds and one is there.
+ * The origin is compared after the signature: an unsigned origin says nothing.
  * @throws TlogError malformed_note, bad_signature, unverified_note, malformed_checkpoint, wrong_origin
  */
 export async function verifyCheckpoint(
   note: Uint8Array | string,
-  expected: { readonly origin: string; readonly logVerifiers: readonly NoteVerifier[] },
+  trust: { readonly origin: string; readonly logVerifiers: readonly NoteVerifier[] },
 ): Promise<VerifiedCheckpoint> {
-  const { text } = await verifyNote(note, expected.logVerifiers);
+  const whole = typeof note === 'string' ? note : (utf8Decode(note) ?? '');
+  const { text } = await verifyNote(whole, trust.logVerifiers);
   const checkpoint = parseCheckpoint(text);
-  if (checkpoint.origin !== expected.origin) {
-    throw new TlogError(
-      'wrong_origin',
-      `the checkpoint is of ${checkpoint.origin}, not of ${expected.origin}`,
-    );
+  if (checkpoint.origin !== trust.origin) {
+    throw new TlogError('wrong_origin', `the checkpoint is of ${JSON.stringify(checkpoint.origin)}`);
   }
-  const whole = typeof note === 'string' ? note : (decodeUtf8(note) ?? '');
-  return { ...checkpoint, note: whole } as VerifiedCheckpoint;
+  return { ...checkpoint, note: whole } as unknown as VerifiedCheckpoint;
 }
 
-function malformed(what: string, cause?: unknown): TlogError {
-  return new TlogError('malformed_checkpoint', `not a checkpoint: ${what}`, { cause });
+function sizeAndRoot(size: string, root: string): { size: TreeSize; rootHash: Hash } {
+  try {
+    return { size: parseTreeSize(size), rootHash: parseBase64(root) };
+  } catch (cause) {
+    throw new TlogError('malformed_checkpoint', 'the size or root line cannot be read', { cause });
+  }
+}
+
+function malformed(why: string): TlogError {
+  return new TlogError('malformed_checkpoint', `not a checkpoint: ${why}`);
 }

@@ -1,129 +1,108 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { concatBytes } from '../bytes.ts';
 import { formatBase64, parseBase64 } from '../encoding/base64.ts';
-import { parseHex } from '../encoding/hex.ts';
-import { encodeUtf8 } from '../encoding/utf8.ts';
+import { utf8Encode } from '../encoding/utf8.ts';
 import { TlogError } from '../error.ts';
 import { checkEd25519PublicKey } from './ed25519-key.ts';
 
-/** Signature types of c2sp.org/signed-note. */
+/** Signature type of plain Ed25519 over the text (c2sp.org/signed-note). */
 export const ED25519 = 1;
+/** Signature type of an Ed25519 cosignature with time (c2sp.org/tlog-cosignature). */
 export const COSIGNATURE_V1 = 4;
-
-/** Go's unicode.IsSpace as ranges of code points; JavaScript's \\s is another set. */
-const SPACES: readonly (readonly [number, number])[] = [
-  [0x09, 0x0d],
-  [0x20, 0x20],
-  [0x85, 0x85],
-  [0xa0, 0xa0],
-  [0x1680, 0x1680],
-  [0x2000, 0x200a],
-  [0x2028, 0x2029],
-  [0x202f, 0x202f],
-  [0x205f, 0x205f],
-  [0x3000, 0x3000],
-];
-
-function isSpace(character: string): boolean {
-  const point = character.codePointAt(0) ?? 0;
-  return SPACES.some(([first, last]) => first <= point && point <= last);
-}
-
-/** A public key with its name; name and id together identify it. */
+/** A public key under its note name. `keyId` is a u32. */
 export interface VerifierKey {
   readonly name: string;
   readonly keyId: number;
   readonly type: number;
   readonly publicKey: Uint8Array;
 }
-
-/** A private key: the 32-byte seed of RFC 8032. */
+/** A private key: `seed` is the 32-byte seed of RFC 8032. */
 export interface SignerKey extends VerifierKey {
   readonly seed: Uint8Array;
 }
 
-/** Key names have no Unicode space and no plus sign. @throws TlogError malformed_key */
+// Unicode white space as Go counts it: U+0085 is in, U+FEFF is not.
+const SPACE_OR_PLUS = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000+]/;
+
+/** True iff a note can carry this key name. */
+export function isKeyName(name: string): boolean {
+  return name !== '' && !/\p{Surrogate}/u.test(name) && !SPACE_OR_PLUS.test(name);
+}
+
+/** @throws TlogError malformed_key: empty, or has a Unicode space or '+' */
 export function checkKeyName(name: string): void {
-  if (name === '' || name.includes('+') || [...name].some(isSpace)) {
-    throw new TlogError(
-      'malformed_key',
-      `key name ${JSON.stringify(name.slice(0, 80))}: no space, no + and not empty`,
-    );
-  }
+  if (!isKeyName(name))
+    throw new TlogError('malformed_key', 'a key name is not empty and has no space or "+"');
 }
 
-/** First four bytes of SHA-256 over name, LF, type and key. c2sp.org/signed-note */
-export function computeKeyId(name: string, type: number, publicKey: Uint8Array): number {
-  const hash = sha256(concatBytes(encodeUtf8(`${name}\n`), Uint8Array.of(type), publicKey));
-  return new DataView(hash.buffer, hash.byteOffset).getUint32(0);
-}
-
-/** Eight lower-case hex digits. */
+/** A key id as 8 lower-case hex digits. */
 export function formatKeyId(keyId: number): string {
   return keyId.toString(16).padStart(8, '0');
 }
 
-/** A public key as `name+id+base64`. */
-export function formatVerifierKey(key: VerifierKey): string {
-  return `${key.name}+${formatKeyId(key.keyId)}+${formatBase64(concatBytes(Uint8Array.of(key.type), key.publicKey))}`;
+/** First 4 bytes of SHA-256(name || LF || type || public key), as u32. */
+export function computeKeyId(name: string, type: number, publicKey: Uint8Array): number {
+  const digest = sha256(concatBytes(utf8Encode(`${name}\n`), Uint8Array.of(type), publicKey));
+  return new DataView(digest.buffer, digest.byteOffset).getUint32(0);
 }
 
-/** Parses a vkey of type Ed25519 or cosignature/v1. @throws TlogError malformed_key, weak_key */
+/** A key from its vkey text. @throws TlogError malformed_key, weak_key */
 export function parseVerifierKey(vkey: string): VerifierKey {
-  const [name, id, ...rest] = vkey.split('+');
-  const bytes = keyBytes(rest.join('+'));
-  const type = bytes[0] ?? 0;
-  if (name === undefined || id === undefined)
-    throw new TlogError('malformed_key', 'a vkey is name+id+base64');
+  const match = /^([^+]+)\+([0-9a-f]{8})\+([^\n]+)$/.exec(vkey);
+  if (match === null) throw new TlogError('malformed_key', 'a vkey is name+8 hex digits+base64');
+  const [, name = '', id = '', data = ''] = match;
   checkKeyName(name);
-  if (type !== ED25519 && type !== COSIGNATURE_V1)
-    throw new TlogError('malformed_key', `key type ${type} is not known`);
+  const bytes = keyData(data);
+  const type = bytes[0] ?? 0;
   const publicKey = bytes.slice(1);
-  checkEd25519PublicKey(publicKey);
-  const keyId = computeKeyId(name, type, publicKey);
-  if (parseKeyId(id) !== keyId)
-    throw new TlogError('malformed_key', `key id ${id} does not belong to this key`);
-  return { name, keyId, type, publicKey };
-}
-
-/** A private key in Go's form `PRIVATE+KEY+name+id+base64`. */
-export function formatSignerKey(key: SignerKey): string {
-  const bytes = concatBytes(Uint8Array.of(key.type), key.seed);
-  return `PRIVATE+KEY+${key.name}+${formatKeyId(key.keyId)}+${formatBase64(bytes)}`;
-}
-
-/** Parses a private key; `publicKeyOf` gives the public key of a seed. @throws TlogError malformed_key */
-export function parseSignerKey(skey: string, publicKeyOf: (seed: Uint8Array) => Uint8Array): SignerKey {
-  const [first, second, name, id, ...rest] = skey.split('+');
-  if (first !== 'PRIVATE' || second !== 'KEY' || name === undefined || id === undefined) {
-    throw new TlogError('malformed_key', 'a private key is PRIVATE+KEY+name+id+base64');
+  if (type !== ED25519 && type !== COSIGNATURE_V1) {
+    throw new TlogError('malformed_key', `key type ${type} is not supported: give an Ed25519 key`);
   }
+  checkEd25519PublicKey(publicKey);
+  return { name, type, publicKey, keyId: checkKeyId(id, computeKeyId(name, type, publicKey)) };
+}
+
+/** The vkey text of a key. */
+export function formatVerifierKey(key: VerifierKey): string {
+  const data = concatBytes(Uint8Array.of(key.type), key.publicKey);
+  return `${key.name}+${formatKeyId(key.keyId)}+${formatBase64(data)}`;
+}
+
+/** A private key from its skey text; `publicKeyOf` derives the public key. @throws TlogError malformed_key */
+export function parseSignerKey(skey: string, publicKeyOf: (seed: Uint8Array) => Uint8Array): SignerKey {
+  const match = /^PRIVATE\+KEY\+([^+]+)\+([0-9a-f]{8})\+([^\n]+)$/.exec(skey);
+  // The text is secret: no message repeats any of it.
+  if (match === null) throw new TlogError('malformed_key', 'not a signer key (PRIVATE+KEY+name+id+base64)');
+  const [, name = '', id = '', data = ''] = match;
   checkKeyName(name);
-  const bytes = keyBytes(rest.join('+'));
+  const bytes = keyData(data);
   const type = bytes[0] ?? 0;
-  if (type !== ED25519 && type !== COSIGNATURE_V1)
-    throw new TlogError('malformed_key', `key type ${type} is not known`);
-  if (bytes.length !== 33) throw new TlogError('malformed_key', 'a private key holds a seed of 32 bytes');
+  if (bytes.length !== 33 || (type !== ED25519 && type !== COSIGNATURE_V1)) {
+    throw new TlogError('malformed_key', 'a signer key holds one type byte (1 or 4) and a 32-byte seed');
+  }
   const seed = bytes.slice(1);
   const publicKey = publicKeyOf(seed);
-  const keyId = computeKeyId(name, type, publicKey);
-  if (parseKeyId(id) !== keyId)
-    throw new TlogError('malformed_key', `key id ${id} does not belong to this key`);
-  return { name, keyId, type, publicKey, seed };
+  return { name, type, seed, publicKey, keyId: checkKeyId(id, computeKeyId(name, type, publicKey)) };
 }
 
-function parseKeyId(text: string): number {
-  try {
-    return new DataView(parseHex(text, 4).buffer).getUint32(0);
-  } catch (cause) {
-    throw new TlogError('malformed_key', 'a key id is eight lower-case hex digits', { cause });
-  }
+/** The skey text. Secret: whoever has it signs in the key's name. */
+export function formatSignerKey(key: SignerKey): string {
+  const data = formatBase64(concatBytes(Uint8Array.of(key.type), key.seed));
+  return `PRIVATE+KEY+${key.name}+${formatKeyId(key.keyId)}+${data}`;
 }
 
-function keyBytes(text: string): Uint8Array {
+function keyData(text: string): Uint8Array {
   try {
     return parseBase64(text);
   } catch (cause) {
-    throw new TlogError('malformed_key', 'the last part of a key is base64', { cause });
+    throw new TlogError('malformed_key', 'the key data is not canonical base64', { cause });
   }
+}
+
+function checkKeyId(text: string, keyId: number): number {
+  if (text === formatKeyId(keyId)) return keyId;
+  throw new TlogError(
+    'malformed_key',
+    `key id ${text} does not belong to the key: it would be ${formatKeyId(keyId)}`,
+  );
 }
