@@ -87,7 +87,10 @@ describe('TILE-6 the edge', () => {
     const second = growEdge(portableHasher, edge, tree.leafHashes(50));
     expect([shape(first), hex(edgeRoot(portableHasher, first.edge))]).toEqual(before);
     const scratch = [...tree.leafHashes(200), ...tree.leafHashes(50)];
-    const expected = edgeRoot(portableHasher, growEdge(portableHasher, emptyEdge(portableHasher), scratch).edge);
+    const expected = edgeRoot(
+      portableHasher,
+      growEdge(portableHasher, emptyEdge(portableHasher), scratch).edge,
+    );
     expect(hex(edgeRoot(portableHasher, second.edge))).toBe(hex(expected));
   });
   test('nodes elsewhere are not in it; an edge that is none is an own bug', () => {
