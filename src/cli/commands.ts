@@ -4,12 +4,14 @@ import { registerGuard } from './commands/guard.ts';
 import { registerInit } from './commands/init.ts';
 import { registerKeygen } from './commands/keygen.ts';
 import { registerRead } from './commands/read.ts';
+import { registerServe } from './commands/serve.ts';
 import { registerToken } from './commands/token.ts';
 import type { Register } from './context.ts';
 
 /** Every command, in the order in which help lists them. */
 export const commands: readonly Register[] = [
   registerInit,
+  registerServe,
   registerAppend,
   registerRead,
   registerExportTiles,

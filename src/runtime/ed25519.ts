@@ -8,7 +8,16 @@ const SPKI_PREFIX = Uint8Array.from([0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0
 export const ed25519Verify: Ed25519Verify = (publicKey, message, signature) =>
   verify(null, message, publicKeyObject(publicKey), signature);
 
+/** A key object costs more than a verification, so it is kept as long as the bytes of its key. */
+const keyObjects = new WeakMap<Uint8Array, KeyObject>();
+
 function publicKeyObject(publicKey: Uint8Array): KeyObject {
+  const known = keyObjects.get(publicKey) ?? createKeyObject(publicKey);
+  keyObjects.set(publicKey, known);
+  return known;
+}
+
+function createKeyObject(publicKey: Uint8Array): KeyObject {
   const der = Buffer.concat([SPKI_PREFIX, publicKey]);
   return createPublicKey({ key: der, format: 'der', type: 'spki' });
 }
