@@ -1,0 +1,213 @@
+import { access, readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+
+/*
+ * Rules of the source tree that no compiler or linter checks. Each rule is a function from a text to complaints, so
+ * that a row below can show it failing.
+ */
+
+const ROOT = join(import.meta.dirname, '..');
+const FILE_LINES_MAX = 300;
+const FUNCTION_LINES_MAX = 60;
+
+/** The layers that each folder of src may import. What is not listed may import everything. */
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  runtime: ['core'],
+  keys: ['core', 'runtime'],
+  store: ['core', 'runtime'],
+  client: ['core', 'runtime'],
+  sequencer: ['core', 'keys', 'runtime', 'store'],
+  fsck: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client'],
+  http: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck'],
+  cli: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck', 'http'],
+};
+const CORE_PACKAGES = /^(?:@noble\/hashes|cbor-x)(?:\/|$)/;
+
+function importsOf(text: string): string[] {
+  const found = text.matchAll(/(?:\bfrom|^import|\bimport\()\s*'([^']+)'/gm);
+  return [...found].map((match) => match[1] ?? '');
+}
+
+function wrongImports(path: string, text: string): string[] {
+  const layer = path.split('/')[1] ?? '';
+  const allowed = LAYERS[layer];
+  if (allowed === undefined) return path.split('/').length > 2 ? [`${layer} has no row in LAYERS`] : [];
+  return importsOf(text).filter((name) => {
+    if (!name.startsWith('.')) return layer === 'core' && !CORE_PACKAGES.test(name);
+    const target = join(dirname(path), name).split('/')[1] ?? '';
+    return target !== layer && !allowed.includes(target);
+  });
+}
+
+const KEYWORD = /^\s*(?:\} )?(?:if|for|while|switch|catch|else|do|try|finally|return|class|interface)\b/;
+const HEADER = /=> \{$|\bfunction\b.*\{$|\)(?:: .+)? \{$/;
+
+/** Relies on the formatter: a body ends with the first closing brace as far in as its header. */
+function longFunctions(text: string): string[] {
+  const lines = text.split('\n');
+  return lines.flatMap((line, start) => {
+    if (!HEADER.test(line) || KEYWORD.test(line)) return [];
+    const indent = line.slice(0, line.search(/\S/));
+    const length = lines.slice(start).findIndex((later) => later.startsWith(`${indent}}`)) + 1;
+    return length > FUNCTION_LINES_MAX ? [`line ${start + 1}: ${length} lines`] : [];
+  });
+}
+
+function lineCount(text: string): number {
+  return text.split('\n').length - 1;
+}
+
+function matches(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)].map((match) => match[0]);
+}
+const defaultExports = (text: string) => matches(text, /^export default\b|\bas default\b/gm);
+const machinePaths = (text: string) => matches(text, /(?<![\w.])\/(?:home|Users|work)\/[\w.]+/g);
+const openMarks = (text: string) => matches(text, /\b(?:TO[D]O|FI[X]ME|X[X]X)\b/g);
+const processReads = (text: string) => matches(text, /\bprocess\.(?:argv|env)\b/g);
+
+/** Targets of Markdown links that are files: neither a URL nor an anchor of the same page. */
+function fileLinks(text: string): string[] {
+  const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '');
+  return targets
+    .filter((target) => !/^(?:[a-z]+:|#)/.test(target))
+    .map((target) => target.replace(/#.*$/, ''));
+}
+
+async function brokenLinks(path: string, text: string): Promise<string[]> {
+  const there = (target: string) =>
+    access(join(ROOT, dirname(path), target)).then(
+      () => true,
+      () => false,
+    );
+  const links = fileLinks(text);
+  const found = await Promise.all(links.map(there));
+  return links.filter((_, i) => found[i] === false);
+}
+
+type Texts = ReadonlyMap<string, string>;
+
+async function readTexts(paths: readonly string[]): Promise<Texts> {
+  return new Map(
+    await Promise.all(paths.map(async (path) => [path, await readFile(join(ROOT, path), 'utf8')] as const)),
+  );
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const found = await readdir(join(ROOT, folder), { recursive: true }).catch(() => []);
+  return found
+    .filter((path) => !path.includes('node_modules'))
+    .map((path) => `${folder}/${path.replaceAll('\\', '/')}`);
+}
+
+/** What a rule says about each text, with its path in front. */
+function complaints(texts: Texts, rule: (text: string, path: string) => readonly string[]): string[] {
+  return [...texts].flatMap(([path, text]) => rule(text, path).map((said) => `${path}: ${said}`));
+}
+
+let source: Texts;
+let code: Texts;
+let pages: Texts;
+
+beforeAll(async () => {
+  const below = await Promise.all(['src', 'test', 'scripts', 'spec', 'docs'].map(filesBelow));
+  const top = (await readdir(ROOT)).filter((name) => name.endsWith('.md'));
+  const paths = [...below.flat(), ...top];
+  code = await readTexts(paths.filter((path) => /\.(?:ts|mjs)$/.test(path)));
+  source = new Map([...code].filter(([path]) => path.startsWith('src/')));
+  pages = await readTexts(paths.filter((path) => path.endsWith('.md')));
+});
+
+describe('the tree is tidy', () => {
+  test('there is something to look at', () => {
+    expect(source.size).toBeGreaterThan(50);
+    expect(pages.size).toBeGreaterThan(5);
+  });
+
+  test('imports go inwards only', () => {
+    expect(complaints(source, (text, path) => wrongImports(path, text))).toEqual([]);
+  });
+
+  test(`files have at most ${FILE_LINES_MAX} lines`, () => {
+    const rule = (text: string) => (lineCount(text) > FILE_LINES_MAX ? [`${lineCount(text)} lines`] : []);
+    expect(complaints(source, rule)).toEqual([]);
+  });
+
+  test(`functions have at most ${FUNCTION_LINES_MAX} lines`, () => {
+    expect(complaints(source, longFunctions)).toEqual([]);
+  });
+
+  test('no default exports', () => {
+    expect(complaints(source, defaultExports)).toEqual([]);
+  });
+
+  test('only cli reads the command line and the environment', () => {
+    const outside = new Map([...source].filter(([path]) => !path.startsWith('src/cli/')));
+    expect(complaints(outside, processReads)).toEqual([]);
+  });
+
+  test('no paths of one machine, no open marks', () => {
+    const all = new Map([...code, ...pages]);
+    expect(complaints(all, (text) => [...machinePaths(text), ...openMarks(text)])).toEqual([]);
+  });
+
+  test('relative links of the pages lead to files', async () => {
+    const broken = await Promise.all(
+      [...pages].map(async ([path, text]) => [path, await brokenLinks(path, text)]),
+    );
+    expect(broken.filter(([, links]) => links?.length !== 0)).toEqual([]);
+  });
+});
+
+describe('each rule sees what it is for', () => {
+  const body = (lines: number) => Array.from({ length: lines }, () => '  x();').join('\n');
+
+  test.each([
+    ['src/core/a.ts', "import { a } from '../store/a.ts';"],
+    ['src/core/a.ts', "import type { a } from '../runtime/a.ts';"],
+    ['src/core/merkle/a.ts', "import { a } from '../../http/a.ts';"],
+    ['src/core/a.ts', "import { a } from 'node:crypto';"],
+    ['src/sequencer/a.ts', "export { a } from '../http/a.ts';"],
+    ['src/store/a.ts', "const a = await import('../sequencer/a.ts');"],
+    ['src/store/a.ts', "import '../cli/main.ts';"],
+    ['src/http/a.ts', "import {\n  a,\n} from '../cli/a.ts';"],
+    ['src/other/a.ts', ''],
+  ])('import refused: %s %s', (path, text) => {
+    expect(wrongImports(path, text)).toHaveLength(1);
+  });
+
+  test.each([
+    ['src/core/merkle/a.ts', "import { a } from '../units.ts';\nimport { b } from '@noble/hashes/sha2.js';"],
+    ['src/cli/commands/a.ts', "import { a } from '../../http/a.ts';\nimport { b } from 'node:fs';"],
+    ['src/server.ts', "export { a } from './http/a.ts';"],
+  ])('import allowed: %s %s', (path, text) => {
+    expect(wrongImports(path, text)).toEqual([]);
+  });
+
+  test.each([
+    'function a() {\n%\n}',
+    'export async function a<T>(b: T): Promise<T> {\n%\n}',
+    'export async function a(\n  b: number,\n): Promise<void> {\n%\n}',
+    'const a = () => {\n%\n};',
+    'class A {\n  async b(c: number): Promise<void> {\n%\n  }\n}',
+    'class A {\n  static b() {\n%\n  }\n}',
+  ])('long function: %s', (form) => {
+    expect(longFunctions(form.replace('%', body(FUNCTION_LINES_MAX - 2)))).toEqual([]);
+    expect(longFunctions(form.replace('%', body(FUNCTION_LINES_MAX - 1)))).toHaveLength(1);
+  });
+
+  test('a long block that is no function is none', () => {
+    expect(longFunctions(`if (a) {\n${body(80)}\n}`)).toEqual([]);
+    expect(longFunctions(`class A {\n${body(80)}\n}`)).toEqual([]);
+  });
+
+  test('the rest', async () => {
+    expect(defaultExports('export default 1;\nexport { a as default };')).toHaveLength(2);
+    expect(processReads('run(process.argv, process.env);')).toHaveLength(2);
+    expect(machinePaths(`see ${'/'}home/me/a and ${'/'}Users/me, not a.org/home/page`)).toHaveLength(2);
+    expect(openMarks(['TO', 'DO: later, FIX', 'ME'].join(''))).toHaveLength(2);
+    const links = '[a](README.md) [b](none.md#c) [c](https://a.example/x) [d](#e)';
+    expect(await brokenLinks('docs.md', links)).toEqual(['none.md']);
+  });
+});
