@@ -6,6 +6,7 @@ import { registerKeygen } from './commands/keygen.ts';
 import { registerRead } from './commands/read.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerToken } from './commands/token.ts';
+import { registerVerify } from './commands/verify.ts';
 import type { Register } from './context.ts';
 
 /** Every command, in the order in which help lists them. */
@@ -14,6 +15,7 @@ export const commands: readonly Register[] = [
   registerServe,
   registerAppend,
   registerRead,
+  registerVerify,
   registerExportTiles,
   registerKeygen,
   registerToken,

@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { TlogError } from '../../core/error.ts';
-import { ENTRY_BYTES_MAX, encodeBundle } from '../../core/tile/bundle.ts';
+import { ENTRY_BYTES_MAX, encodeEntries } from '../../core/tile/bundle.ts';
 import { type CommandContext, type CommandHost, serverFlags } from '../context.ts';
 import { UsageError } from '../exit-code.ts';
 import { cutLines, type LineBatch } from '../line-cutter.ts';
@@ -61,7 +61,7 @@ async function appendLines(context: CommandContext, file: string, input: Readabl
 }
 
 async function appendBatch(context: CommandContext, batch: LineBatch): Promise<void> {
-  const bundle = encodeBundle(batch.entries);
+  const bundle = encodeEntries(batch.entries);
   const answer = await post(context, 'application/vnd.stele.entry-bundle', bundle, batch.key);
   await print(context, answer, ({ indexes }) =>
     (Array.isArray(indexes) ? indexes : [])

@@ -7,11 +7,19 @@ export const ENTRY_BYTES_MAX = 65_535;
 const PREFIX_BYTES = 2;
 
 /**
- * Entries, each as u16 big-endian length and bytes (c2sp.org/tlog-tiles), in fresh memory.
+ * The bundle of at most 256 entries.
  * @throws RangeError for more than 256 entries or one above 65,535 bytes
  */
 export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
   if (entries.length > TILE_WIDTH) throw new RangeError(`${entries.length} entries in one bundle`);
+  return encodeEntries(entries);
+}
+
+/**
+ * Any number of entries, each as u16 big-endian length and bytes (c2sp.org/tlog-tiles), in fresh memory.
+ * @throws RangeError for one above 65,535 bytes
+ */
+export function encodeEntries(entries: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const entry of entries) {
     if (entry.length > ENTRY_BYTES_MAX) throw new RangeError(`an entry of ${entry.length} bytes`);
