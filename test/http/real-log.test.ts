@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto';
+import type { Hono } from 'hono';
+import { expect, onTestFinished, test } from 'vitest';
+import { verifyInclusion } from '../../src/core/merkle/inclusion.ts';
+import { verifyCheckpoint } from '../../src/core/note/checkpoint.ts';
+import { createNoteVerifier } from '../../src/core/note/verifier.ts';
+import { encodeBundle } from '../../src/core/tile/bundle.ts';
+import { leafIndex, treeSize } from '../../src/core/units.ts';
+import { createApp } from '../../src/http/app.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { ed25519Verify } from '../../src/runtime/ed25519.ts';
+import { nodeHasher } from '../../src/runtime/node-hasher.ts';
+import { type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
+import { newDataDirectory } from '../support/test-log.ts';
+
+const TOKEN = `stele_00000000_${'a'.repeat(43)}`;
+const sha256 = createHash('sha256').update(TOKEN).digest('hex');
+const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'base64');
+const utf8 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(text));
+const LINES = 'application/x-ndjson';
+const BUNDLE = 'application/vnd.stele.entry-bundle';
+
+interface Server {
+  readonly app: Hono;
+  readonly log: OpenLog;
+  post(path: string, body: Uint8Array | string, headers?: Record<string, string>): Promise<Response>;
+}
+
+/** A server on a new log of its own, closed when the test is over. */
+async function newServer(kind: 'entries' | 'events' = 'entries'): Promise<Server> {
+  const dir = await newDataDirectory({ kind });
+  const log = await openLog({ dir, clock: systemClock }, 'main');
+  onTestFinished(() => log.close());
+  const app = createApp({
+    logs: { names: () => ['main'], get: async (name) => (name === 'main' ? log : undefined) },
+    tokens: async () => [{ id: '00000000', sha256, scopes: ['append'], logs: '*' }],
+    clock: systemClock,
+    reads: 'public',
+  });
+  const post: Server['post'] = async (path, body, headers) => {
+    const type = { 'content-type': 'application/octet-stream', authorization: `Bearer ${TOKEN}` };
+    const init = { method: 'POST', headers: { ...type, ...headers }, body: Buffer.from(body) };
+    return app.request(`/logs/main/${path}`, init);
+  };
+  return { app, log, post };
+}
+
+test('one entry: 201 with a receipt that a client can verify', async () => {
+  const { app, log, post } = await newServer();
+  for (const i of [0, 1, 2]) {
+    const answer = await post('entries', `entry ${i}`);
+    expect(answer.status).toBe(201);
+    const receipt = await answer.json();
+    expect(receipt).toMatchObject({ index: i, treeSize: i + 1 });
+    const logVerifiers = [createNoteVerifier(log.vkeys[0] ?? '', ed25519Verify)];
+    const checkpoint = await verifyCheckpoint(receipt.checkpoint, { origin: log.origin, logVerifiers });
+    expect([checkpoint.size, Buffer.from(checkpoint.rootHash).toString('base64')]).toEqual([
+      receipt.treeSize,
+      receipt.rootHash,
+    ]);
+    verifyInclusion(nodeHasher, {
+      index: leafIndex(i),
+      size: treeSize(receipt.treeSize),
+      leafHash: nodeHasher.leafHash(utf8(`entry ${i}`)),
+      proof: receipt.inclusionProof.map(bytesOf),
+      root: checkpoint.rootHash,
+    });
+  }
+  const entry = await app.request('/logs/main/entries/1');
+  expect([await entry.text(), entry.headers.get('content-disposition')]).toEqual(['entry 1', 'attachment']);
+  const checkpoint = await app.request('/logs/main/checkpoint');
+  expect(await checkpoint.text()).toBe(log.head.note);
+});
+
+test('batches as lines and as a bundle, and /add', async () => {
+  const { log, post } = await newServer();
+  const lines = await post('entries', 'a\nb\r\nc', { 'content-type': LINES });
+  expect(lines.status).toBe(201);
+  expect(await lines.json()).toEqual({
+    indexes: [0, 1, 2],
+    new: [true, true, true],
+    treeSize: 3,
+    rootHash: Buffer.from(log.head.rootHash).toString('base64'),
+    checkpoint: log.head.note,
+  });
+  const bundle = await post('entries', encodeBundle([utf8('d'), utf8('')]), { 'content-type': BUNDLE });
+  expect([bundle.status, (await bundle.json()).indexes]).toEqual([201, [3, 4]]);
+  const add = await post('add', 'f', { 'content-type': 'text/whatever' });
+  expect([add.status, await add.text()]).toEqual([200, '5']);
+  const entries = await log.readEntries(leafIndex(0), treeSize(6));
+  expect(entries.map((entry) => Buffer.from(entry).toString())).toEqual(['a', 'b\r', 'c', 'd', '', 'f']);
+});
+
+test('the same Idempotency-Key answers as before, with other content it is refused', async () => {
+  const { log, post } = await newServer();
+  const key = { 'idempotency-key': 'k-1' };
+  expect((await post('entries', 'once', key)).status).toBe(201);
+  await post('entries', 'between');
+  const again = await post('entries', 'once', key);
+  expect([again.status, await again.json()]).toMatchObject([200, { index: 0, treeSize: 2 }]);
+  const other = await post('entries', 'other', key);
+  expect([other.status, (await other.json()).code]).toEqual([422, 'idempotency_key_reused']);
+  const batch = { ...key, 'idempotency-key': 'k-2', 'content-type': LINES };
+  expect((await post('entries', 'x\nx', batch)).status).toBe(201);
+  const repeated = await post('entries', 'x\nx', batch);
+  expect([repeated.status, await repeated.json()]).toMatchObject([
+    200,
+    { indexes: [2, 3], new: [false, false] },
+  ]);
+  expect(log.head.size).toBe(4);
+});
+
+test.each([
+  ['a line is empty', 'a\n\nb', { 'content-type': LINES }, 400, 'empty_line'],
+  ['nothing is sent', '', { 'content-type': LINES }, 400, 'empty_batch'],
+  ['a line is long', `a\n${'x'.repeat(65_536)}`, { 'content-type': LINES }, 413, 'entry_too_large'],
+  ['there are 4,097 lines', 'x\n'.repeat(4_097), { 'content-type': LINES }, 413, 'batch_too_large'],
+  ['a bundle is cut off', '\0\x01a\0\x02b', { 'content-type': BUNDLE }, 400, 'malformed_bundle'],
+  ['an entry is long', 'x'.repeat(65_536), {}, 413, 'entry_too_large'],
+  ['the key has a space', 'x', { 'idempotency-key': 'a b' }, 400, 'invalid_idempotency_key'],
+  ['the token is another', 'x', { authorization: 'Bearer x' }, 401, 'unauthorized'],
+])('the tree stays as it is when %s', async (_, body, headers, status, code) => {
+  const { log, post } = await newServer();
+  await post('entries', 'first');
+  const before = log.head;
+  const answer = await post('entries', body, headers as Record<string, string>);
+  expect([answer.status, (await answer.json()).code]).toEqual([status, code]);
+  expect(log.head).toEqual(before);
+});
+
+test('an events log takes no raw bytes', async () => {
+  const { log, post } = await newServer('events');
+  for (const path of ['entries', 'add']) {
+    const answer = await post(path, 'x');
+    expect([answer.status, (await answer.json()).code]).toEqual([409, 'wrong_log_kind']);
+  }
+  expect(log.head.size).toBe(0);
+});
