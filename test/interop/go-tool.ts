@@ -1,0 +1,60 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const MODULE = 'test/interop/go';
+const BUILD_MS = 240_000;
+const RUN_MS = 120_000;
+const ENVIRONMENT = { ...process.env, GOTOOLCHAIN: 'local' };
+
+/** How a tool ended; `exitCode` is undefined when the time limit ended it. */
+export interface ToolRun {
+  readonly exitCode: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A Go program, built into a folder that disposing removes. */
+export interface GoTool extends AsyncDisposable {
+  /** Where the tool and the files of a test may lie. */
+  readonly folder: string;
+  run(args: readonly string[]): Promise<ToolRun>;
+}
+
+/** Why the Go suites cannot run here, or undefined. In CI a missing Go is no excuse: they run, and fail. */
+export function goMissing(): string | undefined {
+  try {
+    execFileSync('go', ['version'], { env: ENVIRONMENT, stdio: 'pipe' });
+    return undefined;
+  } catch (error) {
+    const reason = `go does not run here: ${(error as Error).message}`;
+    if (process.env['CI'] === 'true') return undefined;
+    console.warn(`skipped: ${reason}`);
+    return reason;
+  }
+}
+
+/** Builds a main package of test/interop/go, by its path or as a pinned tool. */
+export async function buildGoTool(mainPackage: string): Promise<GoTool> {
+  const folder = await mkdtemp(join(tmpdir(), 'stele-go-'));
+  const binary = join(folder, 'tool');
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  const built = await execute('go', ['build', '-o', binary, mainPackage], BUILD_MS, MODULE);
+  if (built.exitCode !== 0) {
+    await remove();
+    throw new Error(`go build ${mainPackage} failed: ${built.stderr}`);
+  }
+  return { folder, run: (args) => execute(binary, args, RUN_MS), [Symbol.asyncDispose]: remove };
+}
+
+function execute(file: string, args: readonly string[], timeout: number, cwd = '.'): Promise<ToolRun> {
+  const options = { timeout, cwd, env: ENVIRONMENT, maxBuffer: 64 * 1024 * 1024 };
+  return new Promise((resolve) => {
+    execFile(file, args, options, (error, stdout, stderr) => {
+      if (error === null) return resolve({ exitCode: 0, stdout, stderr });
+      const exitCode = typeof error.code === 'number' ? error.code : undefined;
+      resolve({ exitCode, stdout, stderr: `${stderr}${exitCode === undefined ? error.message : ''}` });
+    });
+  });
+}

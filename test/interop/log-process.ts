@@ -1,0 +1,96 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { promisify } from 'node:util';
+
+const MAIN = 'dist/cli/main.js';
+const ORIGIN = 'interop.example';
+const BATCH = 1_000;
+const START_MS = 30_000;
+const STOP_MS = 20_000;
+
+/** A log served by the real program, in a process and a folder of its own; disposing ends and removes both. */
+export interface LogProcess extends AsyncDisposable {
+  /** The log's own address, such as `http://127.0.0.1:41234/logs/main`. */
+  readonly url: string;
+  readonly origin: string;
+  readonly vkey: string;
+  /** Appends `count` entries, `entry <index>`, in batches. */
+  append(count: number): Promise<void>;
+}
+
+/** Starts `init` and `serve` of the built program (`npm run build`) and waits until it listens. */
+export async function startLogProcess(): Promise<LogProcess> {
+  const folder = await mkdtemp(join(tmpdir(), 'stele-interop-'));
+  const data = join(folder, 'data');
+  const init = [MAIN, 'init', '--json', '--data', data, '--origin', ORIGIN];
+  const { stdout } = await promisify(execFile)(process.execPath, init, { timeout: START_MS });
+  const { token }: { token: string } = JSON.parse(stdout);
+  const serve = [MAIN, 'serve', '--json', '--data', data, '--listen', '127.0.0.1:0'];
+  const child = spawn(process.execPath, serve, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const stop = async (): Promise<void> => {
+    await endProcess(child);
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const { url, origin, vkey } = await listening(child);
+    let size = 0;
+    const append = async (count: number): Promise<void> => {
+      for (const end = size + count; size < end; ) {
+        const length = Math.min(BATCH, end - size);
+        await postBatch(url, token, size, length);
+        size += length;
+      }
+    };
+    return { url, origin, vkey, append, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The first line of `serve --json`; whatever the process said instead is in the error. */
+async function listening(child: ChildProcess): Promise<{ url: string; origin: string; vkey: string }> {
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said = `${said}${chunk}`.slice(-4_000);
+  });
+  if (child.stdout === null) throw new TypeError('the process has no stdout');
+  const lines = createInterface({ input: child.stdout });
+  const signal = AbortSignal.timeout(START_MS);
+  const line = await Promise.race([
+    once(lines, 'line', { signal }).then(([first]) => String(first)),
+    once(child, 'exit', { signal }).then(([code]) => {
+      throw new Error(`serve ended with ${code}: ${said}`);
+    }),
+  ]);
+  const started: { url: string; logs: { name: string; origin: string; vkey: string }[] } = JSON.parse(line);
+  const main = started.logs.find((log) => log.name === 'main');
+  if (main === undefined) throw new Error(`no log main in ${line}`);
+  return { url: `${started.url.replace(/\/$/, '')}/logs/main`, origin: main.origin, vkey: main.vkey };
+}
+
+async function postBatch(url: string, token: string, start: number, length: number): Promise<void> {
+  const lines = Array.from({ length }, (_, offset) => `entry ${start + offset}\n`);
+  const response = await fetch(`${url}/entries`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/x-ndjson' },
+    body: lines.join(''),
+    signal: AbortSignal.timeout(30_000),
+  });
+  const answer = await response.text();
+  if (response.status !== 201) throw new Error(`append at ${start}: ${response.status} ${answer}`);
+}
+
+/** SIGTERM, and SIGKILL for a process that does not end. */
+async function endProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  child.kill('SIGTERM');
+  await exited;
+  clearTimeout(timer);
+}
