@@ -22,6 +22,11 @@ export const STATUS_OF_KIND: Readonly<Record<ErrorKind, number>> = {
   fatal: 500,
 };
 
+/** Whether the answer to this would be 500: a bug of ours, or stored bytes that failed a check. */
+export function isOwnFault(thrown: unknown): boolean {
+  return !(thrown instanceof TlogError) || STATUS_OF_KIND[thrown.kind] === 500;
+}
+
 /** An application/problem+json answer (RFC 9457) with `code`. What is not a TlogError shows nothing of itself. */
 export function problemResponse(thrown: unknown): Response {
   const error =
@@ -33,6 +38,7 @@ export function problemResponse(thrown: unknown): Response {
   if (status === 503) headers.set('Retry-After', '1');
   if (status === 401) headers.set('WWW-Authenticate', 'Bearer');
   const { code, message, details } = error;
+  if (typeof details['allow'] === 'string') headers.set('Allow', details['allow']);
   const shown = status === 500 ? 'the server failed: the outcome is unknown' : message;
   const body = { ...(status === 500 ? {} : details), type: 'about:blank', status, code, detail: shown };
   return new Response(JSON.stringify(body), { status, headers });

@@ -8,7 +8,8 @@ import { MemoryLog } from '../support/memory-log.ts';
 
 const TOKEN = `stele_00000000_${'a'.repeat(43)}`;
 const sha256 = createHash('sha256').update(TOKEN).digest('hex');
-const log = Object.assign(new MemoryLog(300), { name: 'main', kind: 'entries', duplicates: 'key' });
+const fake = { name: 'main', kind: 'entries', duplicates: 'key', onCommit: () => () => undefined };
+const log = Object.assign(new MemoryLog(300), fake);
 const app = createApp({
   logs: {
     names: () => ['main'],

@@ -1,49 +1,17 @@
-import { createHash } from 'node:crypto';
-import type { Hono } from 'hono';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { verifyInclusion } from '../../src/core/merkle/inclusion.ts';
 import { verifyCheckpoint } from '../../src/core/note/checkpoint.ts';
 import { createNoteVerifier } from '../../src/core/note/verifier.ts';
 import { encodeBundle } from '../../src/core/tile/bundle.ts';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
-import { createApp } from '../../src/http/app.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
 import { ed25519Verify } from '../../src/runtime/ed25519.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
-import { type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
-import { newDataDirectory } from '../support/test-log.ts';
+import { newServer } from './new-server.ts';
 
-const TOKEN = `stele_00000000_${'a'.repeat(43)}`;
-const sha256 = createHash('sha256').update(TOKEN).digest('hex');
 const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'base64');
 const utf8 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(text));
 const LINES = 'application/x-ndjson';
 const BUNDLE = 'application/vnd.stele.entry-bundle';
-
-interface Server {
-  readonly app: Hono;
-  readonly log: OpenLog;
-  post(path: string, body: Uint8Array | string, headers?: Record<string, string>): Promise<Response>;
-}
-
-/** A server on a new log of its own, closed when the test is over. */
-async function newServer(kind: 'entries' | 'events' = 'entries'): Promise<Server> {
-  const dir = await newDataDirectory({ kind });
-  const log = await openLog({ dir, clock: systemClock }, 'main');
-  onTestFinished(() => log.close());
-  const app = createApp({
-    logs: { names: () => ['main'], get: async (name) => (name === 'main' ? log : undefined) },
-    tokens: async () => [{ id: '00000000', sha256, scopes: ['append'], logs: '*' }],
-    clock: systemClock,
-    reads: 'public',
-  });
-  const post: Server['post'] = async (path, body, headers) => {
-    const type = { 'content-type': 'application/octet-stream', authorization: `Bearer ${TOKEN}` };
-    const init = { method: 'POST', headers: { ...type, ...headers }, body: Buffer.from(body) };
-    return app.request(`/logs/main/${path}`, init);
-  };
-  return { app, log, post };
-}
 
 test('one entry: 201 with a receipt that a client can verify', async () => {
   const { app, log, post } = await newServer();

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import type { Context } from 'hono';
+import { TlogError } from '../core/error.ts';
+import { ENTRY_BYTES_MAX } from '../core/tile/bundle.ts';
+import type { AppendRequest, Log, SignedHead } from '../sequencer/log.ts';
+import { base64, base64All, jsonAnswer, textAnswer } from './answer.ts';
+import { BATCH_BYTES_MAX, splitBundle, splitLines } from './batch.ts';
+import { readBody } from './body.ts';
+
+const BUNDLE_TYPE = 'application/vnd.stele.entry-bundle';
+
+/** POST entries, and POST add when `isAdd`: answers once the entries are under a signed head. */
+export async function append(c: Context, log: Log, tokenId: string, isAdd: boolean): Promise<Response> {
+  const type = (c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase();
+  const isBatch = !isAdd && (type === 'application/x-ndjson' || type === BUNDLE_TYPE);
+  if (!isAdd && !isBatch && type !== 'application/octet-stream')
+    throw new TlogError(
+      'unsupported_media_type',
+      `send application/octet-stream, x-ndjson or ${BUNDLE_TYPE}`,
+    );
+  const request = c.req.raw;
+  const entries = isBatch ? await batchOf(request, type === BUNDLE_TYPE) : [await entryOf(request)];
+  const result = await log.append({ entries, ...idempotencyOf(c, log, tokenId, entries) });
+  const [index] = result.indexes;
+  const [leafHash] = result.leafHashes;
+  if (index === undefined || leafHash === undefined) throw new RangeError('an append without an index');
+  if (isAdd) return textAnswer(`${index}`);
+  const status = result.isNew.includes(true) ? 201 : 200;
+  const head = suffix(result.head);
+  const hashes = `"indexes":[${result.indexes}],"new":[${result.isNew}]`;
+  if (isBatch) return jsonAnswer(`{${hashes},"treeSize":${result.head.size},${head}}`, status);
+  const { proof } = await log.proveInclusion(index, result.head.size);
+  const leaf = `"index":${index},"leafHash":"${base64(leafHash)}","treeSize":${result.head.size}`;
+  return jsonAnswer(`{${leaf},"inclusionProof":${JSON.stringify(base64All(proof))},${head}}`, status);
+}
+
+async function entryOf(request: Request): Promise<Uint8Array> {
+  return readBody(request, ENTRY_BYTES_MAX, 'entry_too_large');
+}
+
+async function batchOf(request: Request, isBundle: boolean): Promise<Uint8Array[]> {
+  const body = await readBody(request, BATCH_BYTES_MAX, 'batch_too_large');
+  return isBundle ? splitBundle(body) : splitLines(body);
+}
+
+function idempotencyOf(
+  c: Context,
+  log: Log,
+  tokenId: string,
+  entries: readonly Uint8Array[],
+): Pick<AppendRequest, 'idempotency'> {
+  const key = c.req.header('idempotency-key');
+  if (key === undefined || log.duplicates !== 'key') return {};
+  if (!/^[\x21-\x7e]{1,255}$/.test(key))
+    throw new TlogError('invalid_idempotency_key', 'Idempotency-Key is 1 to 255 visible ASCII characters');
+  const content = createHash('sha256');
+  for (const entry of entries) content.update(`${entry.length}:`).update(entry);
+  const digest = createHash('sha256').update(`${tokenId}\0${key}`).digest();
+  return { idempotency: { key: digest, contentHash: content.digest() } };
+}
+
+const suffixes = new WeakMap<SignedHead, string>();
+
+/** rootHash and checkpoint as JSON, made once for all receipts of one head. */
+function suffix(head: SignedHead): string {
+  const known = suffixes.get(head);
+  if (known !== undefined) return known;
+  const made = `"rootHash":"${base64(head.rootHash)}","checkpoint":${JSON.stringify(head.note)}`;
+  suffixes.set(head, made);
+  return made;
+}

@@ -1,0 +1,98 @@
+import type { Context } from 'hono';
+import { TlogError } from '../core/error.ts';
+import { MULTI_PROOF_LEAVES_MAX } from '../core/merkle/multi-proof.ts';
+import { type LeafIndex, parseLeafIndex, parseTreeSize, type TreeSize } from '../core/units.ts';
+import type { Log } from '../sequencer/log.ts';
+import { askedSize, base64, base64All, beyond, requiredQuery } from './answer.ts';
+import { readBody } from './body.ts';
+
+/** GET proofs/inclusion?index|leafHash&treeSize. */
+export async function inclusion(c: Context, log: Log): Promise<Response> {
+  const index = await indexOf(c, log);
+  const asked = c.req.query('treeSize');
+  const { size, checkpoint } = askedSize(log, asked);
+  checkBelow(log, index, size, asked !== undefined);
+  const { leafHash, rootHash, proof } = await log.proveInclusion(index, size);
+  const hashes = { leafHash: base64(leafHash), treeSize: size, rootHash: base64(rootHash) };
+  return c.json({ index, ...hashes, inclusionProof: base64All(proof), checkpoint });
+}
+
+/** GET proofs/consistency?from&to. */
+export async function consistency(c: Context, log: Log): Promise<Response> {
+  const fromSize = parseTreeSize(requiredQuery(c, 'from'));
+  const { size: toSize, checkpoint } = askedSize(log, c.req.query('to'));
+  if (fromSize > toSize) throw new TlogError('invalid_parameter', `from ${fromSize} is above ${toSize}`);
+  const answer = await log.proveConsistency(fromSize, toSize);
+  const roots = { fromRootHash: base64(answer.fromRootHash), toRootHash: base64(answer.toRootHash) };
+  return c.json({ fromSize, toSize, ...roots, consistencyProof: base64All(answer.proof), checkpoint });
+}
+
+/** GET proofs/multi?indexes=1,2,3&treeSize. */
+export async function multiByQuery(c: Context, log: Log): Promise<Response> {
+  return multi(c, log, requiredQuery(c, 'indexes').split(','), c.req.query('treeSize'));
+}
+
+/** POST proofs/multi with {"indexes":[1,2,3],"treeSize":4}. */
+export async function multiByBody(c: Context, log: Log): Promise<Response> {
+  const body = await readBody(c.req.raw, 128 * 1024, 'body_too_large');
+  const { indexes, treeSize, ...others } = parseObject(body);
+  if (!Array.isArray(indexes) || Object.keys(others).length > 0)
+    throw new TlogError('invalid_json', 'send {"indexes":[…],"treeSize":…} and nothing else');
+  return multi(c, log, indexes.map(numberText), treeSize === undefined ? undefined : numberText(treeSize));
+}
+
+async function multi(c: Context, log: Log, texts: readonly string[], asked?: string): Promise<Response> {
+  if (texts.length === 0 || texts.length > MULTI_PROOF_LEAVES_MAX)
+    throw new TlogError('invalid_parameter', `ask for 1 to ${MULTI_PROOF_LEAVES_MAX} indexes`);
+  const indexes = texts.map(parseLeafIndex);
+  const { size, checkpoint } = askedSize(log, asked);
+  for (const [i, index] of indexes.entries()) {
+    if (index <= (indexes[i - 1] ?? -1))
+      throw new TlogError('invalid_parameter', `indexes must ascend, without repeats, at ${index}`);
+    checkBelow(log, index, size, asked !== undefined);
+  }
+  const { leafHashes, rootHash, nodes } = await log.proveMany(indexes, size);
+  const root = { treeSize: size, rootHash: base64(rootHash) };
+  return c.json({ indexes, leafHashes: base64All(leafHashes), ...root, nodes: base64All(nodes), checkpoint });
+}
+
+async function indexOf(c: Context, log: Log): Promise<LeafIndex> {
+  const leafHash = c.req.query('leafHash');
+  const asked = c.req.query('index');
+  if ((asked === undefined) === (leafHash === undefined))
+    throw new TlogError('invalid_parameter', 'give either index or leafHash');
+  if (leafHash === undefined) return parseLeafIndex(asked ?? '');
+  if (!/^[0-9a-f]{64}$/.test(leafHash))
+    throw new TlogError('malformed_hex', 'leafHash is 64 lower-case hex digits');
+  const found = await log.findLeaf(Buffer.from(leafHash, 'hex'));
+  if (found === undefined) throw new TlogError('unknown_leaf_hash', 'the log has no such leaf hash');
+  return found;
+}
+
+function checkBelow(log: Log, index: LeafIndex, size: TreeSize, isAsked: boolean): void {
+  if (index < size) return;
+  if (index >= log.head.size) throw beyond(log);
+  throw new TlogError(
+    isAsked ? 'invalid_parameter' : 'not_yet_published',
+    `index ${index} is not below tree size ${size}`,
+    { details: { treeSize: log.head.size } },
+  );
+}
+
+function parseObject(body: Uint8Array): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
+  } catch (cause) {
+    throw new TlogError('invalid_json', 'the body is not JSON', { cause });
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw new TlogError('invalid_json', 'the body is not a JSON object');
+  return { ...parsed };
+}
+
+/** The number's one spelling, so that the parsers of query and body are the same. */
+function numberText(value: unknown): string {
+  if (typeof value !== 'number') throw new TlogError('invalid_json', 'indexes and treeSize are numbers');
+  return String(value);
+}

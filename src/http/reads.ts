@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import type { Context } from 'hono';
+import { TlogError } from '../core/error.ts';
+import { parseBundlePath, parseTilePath } from '../core/tile/path.ts';
+import { type LeafIndex, leafIndex, parseLeafIndex, parseTreeSize, type TreeSize } from '../core/units.ts';
+import type { Log } from '../sequencer/log.ts';
+import { base64, beyond, octetAnswer, requiredQuery } from './answer.ts';
+
+/** Most entries or checkpoints in one answer. */
+export const PAGE_MAX = 1_000;
+/** Entries in memory at a time while a page is sent: at most 4 MiB. */
+const CHUNK_ENTRIES = 64;
+
+/** GET tile/…: a tile or an entry bundle, immutable. */
+export async function tile(c: Context, log: Log): Promise<Response> {
+  const path = rawPath(c).slice(`/logs/${log.name}/`.length);
+  const isBundle = path.startsWith('tile/entries/');
+  const bytes = await (isBundle ? log.readBundle(parseBundlePath(path)) : log.readTile(parseTilePath(path)));
+  if (bytes === undefined) throw beyond(log);
+  const etag = `"${createHash('sha256').update(bytes).digest('base64url')}"`;
+  const headers = { ETag: etag, 'Cache-Control': 'public, max-age=31536000, immutable' };
+  if (c.req.header('if-none-match') === etag) return new Response(null, { status: 304, headers });
+  return octetAnswer(bytes, headers);
+}
+
+/** GET entries/{index}: the entry's bytes. */
+export async function oneEntry(c: Context, log: Log): Promise<Response> {
+  const index = parseLeafIndex(c.req.param('index') ?? '');
+  if (index >= log.head.size) throw beyond(log);
+  const [entry] = await log.readEntries(index, (index + 1) as TreeSize);
+  if (entry === undefined) throw new RangeError(`no entry ${index}`);
+  return octetAnswer(entry, { 'Content-Disposition': 'attachment' });
+}
+
+/** GET entries?start&end: the entries of [start, end) as lines {"index","entry"}. */
+export async function entryPage(c: Context, log: Log): Promise<Response> {
+  const start = parseLeafIndex(requiredQuery(c, 'start'));
+  const end = parseTreeSize(requiredQuery(c, 'end'));
+  if (start >= end || end - start > PAGE_MAX)
+    throw new TlogError('invalid_parameter', `end must be 1 to ${PAGE_MAX} above start`);
+  if (end > log.head.size) throw beyond(log);
+  // The first lines are read before the status is sent, so that a refusal can still be one.
+  const chunks = lines(log, start, end);
+  const first = await chunks.next();
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(Buffer.from(first.value ?? '')),
+    pull: async (controller) => {
+      const next = await chunks.next();
+      if (next.done === true) controller.close();
+      else controller.enqueue(Buffer.from(next.value));
+    },
+  });
+  return new Response(body, { headers: { 'Content-Type': 'application/x-ndjson' } });
+}
+
+async function* lines(log: Log, start: LeafIndex, end: TreeSize): AsyncGenerator<string, undefined> {
+  for (let from: number = start; from < end; from += CHUNK_ENTRIES) {
+    const to = Math.min(end, from + CHUNK_ENTRIES) as TreeSize;
+    const entries = await log.readEntries(leafIndex(from), to);
+    yield entries.map((entry, i) => `{"index":${from + i},"entry":"${base64(entry)}"}\n`).join('');
+  }
+}
+
+/** GET checkpoints?from: the signed heads that were kept, ascending; `nextCursor` is the next page's `from`. */
+export async function checkpoints(c: Context, log: Log): Promise<Response> {
+  const { size: treeSize } = log.head;
+  const heads = await log.keptHeads(parseTreeSize(c.req.query('from') ?? '0'), PAGE_MAX);
+  const list = heads.map((head) => ({
+    treeSize: head.size,
+    rootHash: base64(head.rootHash),
+    checkpoint: head.note,
+  }));
+  const last = heads.at(-1);
+  const isMore = heads.length === PAGE_MAX && last !== undefined && last.size < treeSize;
+  const next = isMore ? { nextCursor: `${last.size + 1}` } : {};
+  return c.json({ checkpoints: list, ...next, treeSize });
+}
+
+/** The request's path as it came; new URL() would have resolved `%2e%2e`. */
+function rawPath(c: Context): string {
+  const incoming: { url?: string } | undefined = c.env?.incoming;
+  return (incoming?.url ?? new URL(c.req.url).pathname).split('?')[0] ?? '';
+}

@@ -1,0 +1,127 @@
+import { connect } from 'node:net';
+import { expect, test } from 'vitest';
+import { verifyMultiProof } from '../../src/core/merkle/multi-proof.ts';
+import { leafIndex, treeSize } from '../../src/core/units.ts';
+import { startServer } from '../../src/http/server.ts';
+import { nodeHasher } from '../../src/runtime/node-hasher.ts';
+import { newServer, type TestServer } from './new-server.ts';
+
+const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'base64');
+
+/** A server whose log holds `0` to `149`, in one commit. */
+async function filled(): Promise<TestServer> {
+  const server = await newServer();
+  const body = Array.from({ length: 150 }, (_, i) => `${i}`).join('\n');
+  expect((await server.post('entries', body, { 'content-type': 'application/x-ndjson' })).status).toBe(201);
+  return server;
+}
+
+test('a page of entries, also across the chunks it is sent in', async () => {
+  const { app } = await filled();
+  const answer = await app.request('/logs/main/entries?start=5&end=150');
+  expect(answer.headers.get('content-type')).toBe('application/x-ndjson');
+  const rows = (await answer.text()).trimEnd().split('\n');
+  const expected = Array.from({ length: 145 }, (_, i) => ({ index: i + 5, entry: btoa(`${i + 5}`) }));
+  expect(rows.map((row) => JSON.parse(row))).toEqual(expected);
+});
+
+test('kept checkpoints from a size on', async () => {
+  const { app, log } = await filled();
+  const all = await (await app.request('/logs/main/checkpoints')).json();
+  expect(all.treeSize).toBe(150);
+  expect(all.checkpoints.at(-1)).toEqual({
+    treeSize: 150,
+    rootHash: Buffer.from(log.head.rootHash).toString('base64'),
+    checkpoint: log.head.note,
+  });
+  const none = await (await app.request('/logs/main/checkpoints?from=151')).json();
+  expect(none.checkpoints).toEqual([]);
+});
+
+test('a multi-proof by query and by body, which verifies', async () => {
+  const { app, log } = await filled();
+  const byQuery = await (await app.request('/logs/main/proofs/multi?indexes=0,7,149')).json();
+  const init = { method: 'POST', body: '{"indexes":[0,7,149],"treeSize":150}' };
+  expect(await (await app.request('/logs/main/proofs/multi', init)).json()).toEqual(byQuery);
+  expect(byQuery.checkpoint).toBe(log.head.note);
+  verifyMultiProof(nodeHasher, {
+    indexes: [0, 7, 149].map(leafIndex),
+    leafHashes: ['0', '7', '149'].map((text) => nodeHasher.leafHash(Buffer.from(text))),
+    size: treeSize(150),
+    nodes: byQuery.nodes.map(bytesOf),
+    root: log.head.rootHash,
+  });
+});
+
+test.each([
+  ['GET', 'entries', undefined, 400, 'invalid_parameter'],
+  ['GET', 'entries?start=2&end=2', undefined, 400, 'invalid_parameter'],
+  ['GET', 'entries?start=0&end=1001', undefined, 400, 'invalid_parameter'],
+  ['GET', 'entries?start=0&end=151', undefined, 404, 'beyond_log_head'],
+  ['GET', 'checkpoints?from=-1', undefined, 400, 'malformed_number'],
+  ['GET', 'proofs/multi?indexes=', undefined, 400, 'malformed_number'],
+  ['GET', 'proofs/multi?indexes=2,1', undefined, 400, 'invalid_parameter'],
+  ['GET', 'proofs/multi?indexes=1,1', undefined, 400, 'invalid_parameter'],
+  ['GET', 'proofs/multi?indexes=150', undefined, 404, 'beyond_log_head'],
+  ['GET', 'proofs/multi?indexes=5&treeSize=5', undefined, 400, 'invalid_parameter'],
+  ['POST', 'proofs/multi', '{', 400, 'invalid_json'],
+  ['POST', 'proofs/multi', '{"indexes":["1"]}', 400, 'invalid_json'],
+  ['POST', 'proofs/multi', '{"indexes":[1],"size":2}', 400, 'invalid_json'],
+  ['POST', 'proofs/multi', '{"indexes":[1.5]}', 400, 'malformed_number'],
+  ['POST', 'proofs/multi', ' '.repeat(131_073), 413, 'body_too_large'],
+])('refuses %s %s %#', async (method, path, body, status, code) => {
+  const { app, bugs } = await filled();
+  const answer = await app.request(`/logs/main/${path}`, body === undefined ? { method } : { method, body });
+  expect([answer.status, (await answer.json()).code]).toEqual([status, code]);
+  expect(bugs).toEqual([]);
+});
+
+test.each([
+  ['/logs', 'GET, HEAD'],
+  ['/logs/main/entries', 'GET, HEAD, POST'],
+  ['/logs/main/add', 'POST'],
+])('405 on %s says which methods there are', async (path, allow) => {
+  const { app } = await newServer();
+  const answer = await app.request(path, { method: 'DELETE' });
+  expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
+});
+
+test('readiness and metrics', async () => {
+  const { app, log } = await filled();
+  expect((await app.request('/readyz')).status).toBe(200);
+  const metrics = await (await app.request('/metrics')).text();
+  expect(metrics).toContain('stele_log_tree_size{log="main"} 150');
+  expect(metrics).toContain('stele_log_entries_total{log="main"} 150');
+  expect(metrics).toContain('route="entries",method="POST",status="201"} 1');
+  await log.close();
+  const answer = await app.request('/readyz');
+  expect([answer.status, (await answer.json()).code]).toEqual([503, 'log_closing']);
+});
+
+test('our own bug is a 500 that tells nothing, and goes to onBug', async () => {
+  const { app, log, bugs } = await filled();
+  const bug = new RangeError('a slip');
+  Object.defineProperty(log, 'keptHeads', { value: () => Promise.reject(bug) });
+  const answer = await app.request('/logs/main/checkpoints');
+  const problem = await answer.text();
+  expect([answer.status, JSON.parse(problem).code, problem.includes('slip')]).toEqual([
+    500,
+    'internal',
+    false,
+  ]);
+  expect(bugs).toEqual([bug]);
+});
+
+test.each([
+  ['NONSENSE\r\n\r\n', 400, 'invalid_request'],
+  [`GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(20_000)}\r\n\r\n`, 413, 'body_too_large'],
+])('what is no request gets a problem too %#', async (request, status, code) => {
+  const { app } = await newServer();
+  await using server = await startServer(app, { hostname: '127.0.0.1', port: 0 });
+  const socket = connect(server.port, '127.0.0.1');
+  socket.write(request);
+  let answer = '';
+  for await (const chunk of socket) answer += chunk;
+  expect(answer).toContain(`HTTP/1.1 ${status} `);
+  expect(answer).toContain(`"code":"${code}"`);
+});
