@@ -1,0 +1,65 @@
+import { utf8Encode } from '../encoding/utf8.ts';
+import { TlogError } from '../error.ts';
+import { type VerifiedCheckpoint, verifyCheckpoint } from './checkpoint.ts';
+import { createCosignatureVerifier } from './cosignature.ts';
+import { formatKeyId } from './key.ts';
+import { evaluatePolicy, type Policy, type WitnessTime } from './policy.ts';
+import { type ParsedNote, parseNote } from './signed-note.ts';
+import { createNoteVerifier, type Ed25519Verify } from './verifier.ts';
+
+/** A checkpoint that satisfies a policy. `freshnessSec` as in PolicyVerdict. */
+export interface PolicyCheckpoint {
+  readonly checkpoint: VerifiedCheckpoint;
+  readonly cosigned: readonly WitnessTime[];
+  readonly freshnessSec?: number;
+}
+
+/**
+ * The checkpoint of a note that a log of the policy has signed and its quorum has cosigned. A line of a known key
+ * that does not hold refuses the whole note.
+ * @throws TlogError malformed_note, wrong_origin, bad_signature, unverified_note, malformed_checkpoint, policy_not_met
+ */
+export async function verifyCheckpointWithPolicy(
+  note: Uint8Array | string,
+  policy: Policy,
+  ed25519: Ed25519Verify,
+): Promise<PolicyCheckpoint> {
+  const parsed = parseNote(note);
+  const origin = parsed.text.slice(0, parsed.text.indexOf('\n'));
+  const logs = policy.logs.filter(({ key }) => key.name === origin);
+  if (logs.length === 0) {
+    throw new TlogError('wrong_origin', `the policy has no log of origin ${JSON.stringify(origin)}`);
+  }
+  const logVerifiers = logs.map(({ key }) => createNoteVerifier(key, ed25519));
+  const checkpoint = await verifyCheckpoint(note, { origin, logVerifiers });
+  const cosigned = await verifyCosignatures(parsed, policy, ed25519);
+  const { satisfied, freshnessSec } = evaluatePolicy(policy, cosigned);
+  if (!satisfied) {
+    const names = cosigned.map(({ witness }) => witness);
+    throw new TlogError('policy_not_met', `cosigned by ${names.length} known witnesses: not the quorum`, {
+      details: { cosigned: names, quorum: policy.quorum ?? 'none' },
+    });
+  }
+  return { checkpoint, cosigned, ...(freshnessSec === undefined ? {} : { freshnessSec }) };
+}
+
+async function verifyCosignatures(
+  { text, signatures }: ParsedNote,
+  policy: Policy,
+  ed25519: Ed25519Verify,
+): Promise<WitnessTime[]> {
+  const message = utf8Encode(text);
+  const cosigned: WitnessTime[] = [];
+  for (const { name, key } of policy.witnesses) {
+    const verifier = createCosignatureVerifier(key, ed25519);
+    for (const line of signatures) {
+      if (line.name !== key.name || line.keyId !== key.keyId) continue;
+      if (!(await verifier.verify(message, line.signature))) {
+        const id = `${line.name}+${formatKeyId(line.keyId)}`;
+        throw new TlogError('bad_signature', `cosignature of ${id} does not hold`);
+      }
+      cosigned.push({ witness: name, timeSec: verifier.time(line.signature) });
+    }
+  }
+  return cosigned;
+}
