@@ -1,5 +1,6 @@
 import { registerAppend } from './commands/append.ts';
 import { registerExportTiles } from './commands/export-tiles.ts';
+import { registerFsck } from './commands/fsck.ts';
 import { registerGuard } from './commands/guard.ts';
 import { registerInit } from './commands/init.ts';
 import { registerKeygen } from './commands/keygen.ts';
@@ -16,6 +17,7 @@ export const commands: readonly Register[] = [
   registerAppend,
   registerRead,
   registerVerify,
+  registerFsck,
   registerExportTiles,
   registerKeygen,
   registerToken,

@@ -193,7 +193,8 @@ export class RunningLog implements Log, AsyncDisposable {
   }
 }
 
-function keptHeadOf(note: Uint8Array): SignedHead {
+/** A kept head from its stored note. */
+export function keptHeadOf(note: Uint8Array): SignedHead {
   const text = Buffer.from(note).toString('utf8');
   const { size, rootHash } = parseCheckpoint(parseNote(text).text);
   return { size: treeSize(size), rootHash, note: text };

@@ -1,0 +1,64 @@
+import { TILE_WIDTH, type TileId } from '../core/tile/tile.ts';
+import type { TreeSize } from '../core/units.ts';
+import { nodeHasher } from '../runtime/node-hasher.ts';
+import { CheckedStore } from '../store/checked-store.ts';
+import { readFileGuard } from '../store/file-guard.ts';
+import { LevelStore } from '../store/level-store.ts';
+import { bundleKey, keptRange } from '../store/rows.ts';
+import { type DataDirectory, logPaths, readManifest } from './data-directory.ts';
+import type { LogDescription, SignedHead } from './log.ts';
+import { LogReader } from './log-reader.ts';
+import { loadTree } from './recovery.ts';
+import { keptHeadOf } from './running-log.ts';
+import { TileReader } from './tile-reader.ts';
+
+/** A log's files, opened to be looked at: nothing is written, the guard is not taken over. */
+export interface InspectedLog extends Pick<LogDescription, 'name' | 'origin' | 'vkeys'>, AsyncDisposable {
+  /** The head that the guard holds. */
+  readonly head: SignedHead;
+  readTile(tile: TileId): Promise<Uint8Array | undefined>;
+  readBundle(bundle: { readonly index: number; readonly width: number }): Promise<Uint8Array | undefined>;
+  keptHeads(from: TreeSize, limit: number): Promise<readonly SignedHead[]>;
+}
+
+/**
+ * Opens a stopped log for reading, damaged or not: full tiles and bundles are read as they lie there, and only
+ * what belongs to the right edge needs the whole tree to make sense.
+ * @throws TlogError no_data, guard_missing, guard_unreadable, data_locked, data_damaged
+ */
+export async function inspectLog(dir: DataDirectory, name: string): Promise<InspectedLog> {
+  const { origin, vkey } = await readManifest(dir, name);
+  const paths = logPaths(dir, name);
+  const head = await readFileGuard(paths.guard);
+  const store = new CheckedStore(await LevelStore.open(paths.db));
+  const tiles = new TileReader(store, nodeHasher);
+  let loading: Promise<LogReader> | undefined;
+  const edgeReader = (): Promise<LogReader> => {
+    loading ??= loadTree(nodeHasher, store, tiles).then(
+      (state) => new LogReader(store, tiles, nodeHasher, () => state),
+    );
+    return loading;
+  };
+  return {
+    name,
+    origin,
+    vkeys: [vkey],
+    head,
+    readTile: async (tile) => {
+      if (tile.width === TILE_WIDTH) return (await tiles.readTile(tile.level, tile.index)).leaves(TILE_WIDTH);
+      return (await edgeReader()).readTile(tile);
+    },
+    readBundle: async (bundle) => {
+      if (bundle.width === TILE_WIDTH) return store.get(bundleKey(bundle.index));
+      return (await edgeReader()).readBundle(bundle);
+    },
+    keptHeads: async (from, limit) => {
+      const heads: SignedHead[] = [];
+      for await (const [, note] of store.iterate({ ...keptRange(from, head.size), limit }))
+        heads.push(keptHeadOf(note));
+      if (heads.length < limit && head.size >= from) heads.push(head);
+      return heads;
+    },
+    [Symbol.asyncDispose]: () => store.close(),
+  };
+}
