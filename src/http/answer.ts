@@ -57,3 +57,21 @@ export function requiredQuery(c: Context, name: string): string {
   if (value === undefined) throw new TlogError('invalid_parameter', `${name} is missing`);
   return value;
 }
+
+/** Whether the client names this media type in Accept; wildcards do not count, so JSON stays the default. */
+export function accepts(c: Context, type: string): boolean {
+  return listed(c.req.header('accept'), type);
+}
+
+/** Whether the client takes gzip. */
+export function acceptsGzip(c: Context): boolean {
+  return listed(c.req.header('accept-encoding'), 'gzip');
+}
+
+function listed(header: string | undefined, name: string): boolean {
+  for (const item of (header ?? '').toLowerCase().split(',')) {
+    const [value, ...parameters] = item.split(';').map((part) => part.trim());
+    if (value === name) return !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  }
+  return false;
+}

@@ -1,9 +1,10 @@
 import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { MULTI_PROOF_LEAVES_MAX } from '../core/merkle/multi-proof.ts';
+import { formatTlogProof } from '../core/proof/tlog-proof.ts';
 import { type LeafIndex, parseLeafIndex, parseTreeSize, type TreeSize } from '../core/units.ts';
 import type { Log } from '../sequencer/log.ts';
-import { askedSize, base64, base64All, beyond, requiredQuery } from './answer.ts';
+import { accepts, askedSize, base64, base64All, beyond, requiredQuery, textAnswer } from './answer.ts';
 import { readBody } from './body.ts';
 
 /** GET proofs/inclusion?index|leafHash&treeSize. */
@@ -12,9 +13,23 @@ export async function inclusion(c: Context, log: Log): Promise<Response> {
   const asked = c.req.query('treeSize');
   const { size, checkpoint } = askedSize(log, asked);
   checkBelow(log, index, size, asked !== undefined);
+  c.header('Vary', 'Accept');
+  if (accepts(c, 'text/plain')) return tlogProof(log, index, size);
   const { leafHash, rootHash, proof } = await log.proveInclusion(index, size);
   const hashes = { leafHash: base64(leafHash), treeSize: size, rootHash: base64(rootHash) };
   return c.json({ index, ...hashes, inclusionProof: base64All(proof), checkpoint });
+}
+
+/** The proof as the text of a .tlog-proof file (c2sp.org/tlog-proof), which needs a signed note of this size. */
+async function tlogProof(log: Log, index: LeafIndex, size: TreeSize): Promise<Response> {
+  const { publishedHead } = log;
+  const head = size === publishedHead.size ? publishedHead : await log.keptHead(size);
+  if (head === undefined)
+    throw new TlogError('no_checkpoint_for_size', `no signed checkpoint of size ${size} is kept`);
+  const { proof } = await log.proveInclusion(index, size);
+  const answer = textAnswer(formatTlogProof({ index, proof, note: head.note }));
+  answer.headers.set('Vary', 'Accept');
+  return answer;
 }
 
 /** GET proofs/consistency?from&to. */

@@ -1,6 +1,8 @@
 import { connect } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { verifyMultiProof } from '../../src/core/merkle/multi-proof.ts';
+import { parseTlogProof } from '../../src/core/proof/tlog-proof.ts';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
 import { startServer } from '../../src/http/server.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
@@ -124,4 +126,30 @@ test.each([
   for await (const chunk of socket) answer += chunk;
   expect(answer).toContain(`HTTP/1.1 ${status} `);
   expect(answer).toContain(`"code":"${code}"`);
+});
+
+test('an inclusion proof as the text of a .tlog-proof file', async () => {
+  const { app, log } = await filled();
+  const path = '/logs/main/proofs/inclusion?index=3';
+  const json = await (await app.request(path, { headers: { accept: '*/*' } })).json();
+  const headers = { accept: 'text/plain' };
+  const parsed = parseTlogProof(await (await app.request(path, { headers })).text());
+  expect([parsed.index, parsed.note]).toEqual([3, log.head.note]);
+  expect(parsed.proof.map((hash) => Buffer.from(hash).toString('base64'))).toEqual(json.inclusionProof);
+  const unsigned = await app.request(`${path}&treeSize=100`, { headers });
+  expect([unsigned.status, (await unsigned.json()).code]).toEqual([404, 'no_checkpoint_for_size']);
+});
+
+test('a bundle comes as gzip where that is taken, with a tag of its own', async () => {
+  const { app } = await filled();
+  const path = '/logs/main/tile/entries/000.p/150';
+  const plain = await app.request(path, { headers: { 'accept-encoding': 'gzip;q=0' } });
+  const zipped = await app.request(path, { headers: { 'accept-encoding': 'br, gzip' } });
+  expect([plain, zipped].map(({ headers }) => headers.get('content-encoding'))).toEqual([null, 'gzip']);
+  const [bytes, packed] = [await plain.arrayBuffer(), await zipped.arrayBuffer()];
+  expect(gunzipSync(packed)).toEqual(Buffer.from(bytes));
+  const tag = zipped.headers.get('etag') ?? '';
+  expect(plain.headers.get('etag')).not.toBe(tag);
+  const again = { 'accept-encoding': 'gzip', 'if-none-match': tag };
+  expect((await app.request(path, { headers: again })).status).toBe(304);
 });
