@@ -83,7 +83,7 @@ describe('PROOF-2 one spelling', () => {
   });
 });
 
-describe('PROOF-3 signatures, policy, then inclusion', () => {
+describe('NOTE-7 PROOF-3 signatures, policy, then inclusion', () => {
   const { proof, leaf_data: leaf } = vectors.cases[0] as Row;
   const [witnessLine = ''] = /\u2014 witness\.example\/b .*\n/.exec(proof) ?? [];
   const flipped = witnessLine.replace(
