@@ -37,7 +37,7 @@ test.each([
   ['/logs/main/entries/9007199254740992', {}, undefined, 400, 'malformed_number'],
   ['/logs/main/entries/300', {}, undefined, 404, 'beyond_log_head'],
   ['/logs/main/tile/0/001', {}, undefined, 404, 'beyond_log_head'],
-])('refuses %s %j %#: %s', async (path, headers, body, status, code) => {
+])('HTTP-1 refuses %s %j %#: %s', async (path, headers, body, status, code) => {
   const init = body === undefined ? { headers } : { method: 'POST', headers, body };
   const answer = await app.request(path, init);
   expect(answer.headers.get('content-type')).toBe('application/problem+json');
@@ -45,7 +45,7 @@ test.each([
   expect(log.entries.length).toBe(300);
 });
 
-test('a percent-encoded tile path is refused on a socket, a good one is answered', async () => {
+test('HTTP-16 a percent-encoded tile path is refused on a socket, a good one is answered', async () => {
   await using server = await startServer(app, { hostname: '127.0.0.1', port: 0 });
   const status = (path: string): Promise<number | undefined> =>
     new Promise((resolve, reject) => {

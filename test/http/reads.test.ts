@@ -18,7 +18,7 @@ async function filled(): Promise<TestServer> {
   return server;
 }
 
-test('a page of entries, also across the chunks it is sent in', async () => {
+test('HTTP-14 a page of entries, also across the chunks it is sent in', async () => {
   const { app } = await filled();
   const answer = await app.request('/logs/main/entries?start=5&end=150');
   expect(answer.headers.get('content-type')).toBe('application/x-ndjson');
@@ -27,7 +27,7 @@ test('a page of entries, also across the chunks it is sent in', async () => {
   expect(rows.map((row) => JSON.parse(row))).toEqual(expected);
 });
 
-test('kept checkpoints from a size on', async () => {
+test('HTTP-15 kept checkpoints from a size on', async () => {
   const { app, log } = await filled();
   const all = await (await app.request('/logs/main/checkpoints')).json();
   expect(all.treeSize).toBe(150);
@@ -40,7 +40,7 @@ test('kept checkpoints from a size on', async () => {
   expect(none.checkpoints).toEqual([]);
 });
 
-test('a multi-proof by query and by body, which verifies', async () => {
+test('HTTP-13 a multi-proof by query and by body, which verifies', async () => {
   const { app, log } = await filled();
   const byQuery = await (await app.request('/logs/main/proofs/multi?indexes=0,7,149')).json();
   const init = { method: 'POST', body: '{"indexes":[0,7,149],"treeSize":150}' };
@@ -82,13 +82,13 @@ test.each([
   ['/logs', 'GET, HEAD'],
   ['/logs/main/entries', 'GET, HEAD, POST'],
   ['/logs/main/add', 'POST'],
-])('405 on %s says which methods there are', async (path, allow) => {
+])('HTTP-2 405 on %s says which methods there are', async (path, allow) => {
   const { app } = await newServer();
   const answer = await app.request(path, { method: 'DELETE' });
   expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
 });
 
-test('readiness and metrics', async () => {
+test('HTTP-18 readiness and metrics', async () => {
   const { app, log } = await filled();
   expect((await app.request('/readyz')).status).toBe(200);
   const metrics = await (await app.request('/metrics')).text();
@@ -100,7 +100,7 @@ test('readiness and metrics', async () => {
   expect([answer.status, (await answer.json()).code]).toEqual([503, 'log_closing']);
 });
 
-test('our own bug is a 500 that tells nothing, and goes to onBug', async () => {
+test('HTTP-3 our own bug is a 500 that tells nothing, and goes to onBug', async () => {
   const { app, log, bugs } = await filled();
   const bug = new RangeError('a slip');
   Object.defineProperty(log, 'keptHeads', { value: () => Promise.reject(bug) });
@@ -117,7 +117,7 @@ test('our own bug is a 500 that tells nothing, and goes to onBug', async () => {
 test.each([
   ['NONSENSE\r\n\r\n', 400, 'invalid_request'],
   [`GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(20_000)}\r\n\r\n`, 413, 'body_too_large'],
-])('what is no request gets a problem too %#', async (request, status, code) => {
+])('HTTP-1 what is no request gets a problem too %#', async (request, status, code) => {
   const { app } = await newServer();
   await using server = await startServer(app, { hostname: '127.0.0.1', port: 0 });
   const socket = connect(server.port, '127.0.0.1');
@@ -128,7 +128,7 @@ test.each([
   expect(answer).toContain(`"code":"${code}"`);
 });
 
-test('an inclusion proof as the text of a .tlog-proof file', async () => {
+test('HTTP-12 an inclusion proof as the text of a .tlog-proof file', async () => {
   const { app, log } = await filled();
   const path = '/logs/main/proofs/inclusion?index=3';
   const json = await (await app.request(path, { headers: { accept: '*/*' } })).json();
@@ -140,7 +140,7 @@ test('an inclusion proof as the text of a .tlog-proof file', async () => {
   expect([unsigned.status, (await unsigned.json()).code]).toEqual([404, 'no_checkpoint_for_size']);
 });
 
-test('a bundle comes as gzip where that is taken, with a tag of its own', async () => {
+test('HTTP-16 a bundle comes as gzip where that is taken, with a tag of its own', async () => {
   const { app } = await filled();
   const path = '/logs/main/tile/entries/000.p/150';
   const plain = await app.request(path, { headers: { 'accept-encoding': 'gzip;q=0' } });

@@ -13,7 +13,7 @@ const utf8 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.f
 const LINES = 'application/x-ndjson';
 const BUNDLE = 'application/vnd.stele.entry-bundle';
 
-test('one entry: 201 with a receipt that a client can verify', async () => {
+test('HTTP-5 one entry: 201 with a receipt that a client can verify', async () => {
   const { app, log, post } = await newServer();
   for (const i of [0, 1, 2]) {
     const answer = await post('entries', `entry ${i}`);
@@ -40,7 +40,7 @@ test('one entry: 201 with a receipt that a client can verify', async () => {
   expect(await checkpoint.text()).toBe(log.head.note);
 });
 
-test('batches as lines and as a bundle, and /add', async () => {
+test('HTTP-6, HTTP-7 batches as lines and as a bundle, and /add', async () => {
   const { log, post } = await newServer();
   const lines = await post('entries', 'a\nb\r\nc', { 'content-type': LINES });
   expect(lines.status).toBe(201);
@@ -59,7 +59,7 @@ test('batches as lines and as a bundle, and /add', async () => {
   expect(entries.map((entry) => Buffer.from(entry).toString())).toEqual(['a', 'b\r', 'c', 'd', '', 'f']);
 });
 
-test('the same Idempotency-Key answers as before, with other content it is refused', async () => {
+test('HTTP-9 the same Idempotency-Key answers as before, with other content it is refused', async () => {
   const { log, post } = await newServer();
   const key = { 'idempotency-key': 'k-1' };
   expect((await post('entries', 'once', key)).status).toBe(201);
@@ -87,7 +87,7 @@ test.each([
   ['an entry is long', 'x'.repeat(65_536), {}, 413, 'entry_too_large'],
   ['the key has a space', 'x', { 'idempotency-key': 'a b' }, 400, 'invalid_idempotency_key'],
   ['the token is another', 'x', { authorization: 'Bearer x' }, 401, 'unauthorized'],
-])('the tree stays as it is when %s', async (_, body, headers, status, code) => {
+])('HTTP-8 the tree stays as it is when %s', async (_, body, headers, status, code) => {
   const { log, post } = await newServer();
   await post('entries', 'first');
   const before = log.head;
@@ -96,7 +96,7 @@ test.each([
   expect(log.head).toEqual(before);
 });
 
-test('an events log takes no raw bytes', async () => {
+test('HTTP-10 an events log takes no raw bytes', async () => {
   const { log, post } = await newServer('events');
   for (const path of ['entries', 'add']) {
     const answer = await post(path, 'x');
