@@ -3,6 +3,7 @@ import { TlogError } from '../core/error.ts';
 import type { Log } from '../sequencer/log.ts';
 import { textAnswer } from './answer.ts';
 import { append } from './append.ts';
+import { fieldsAnswer } from './fields.ts';
 import { createMetrics } from './metrics.ts';
 import { isOwnFault, problemResponse } from './problem.ts';
 import { consistency, inclusion, multiByBody, multiByQuery } from './proofs.ts';
@@ -89,7 +90,7 @@ const READS: Readonly<Record<string, Answer>> = {
   'proofs/consistency': consistency,
   'proofs/multi': multiByQuery,
   log: async (c, { name, kind, origin, vkeys, duplicates, leafHashIndex, head }) =>
-    c.json({ name, kind, origin, vkeys, duplicates, leafHashIndex, treeSize: head.size }),
+    fieldsAnswer(c, { name, kind, origin, vkeys, duplicates, leafHashIndex, treeSize: head.size }),
 };
 
 function readiness(c: Context, logs: readonly Log[]): Response {

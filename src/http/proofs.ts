@@ -4,8 +4,9 @@ import { MULTI_PROOF_LEAVES_MAX } from '../core/merkle/multi-proof.ts';
 import { formatTlogProof } from '../core/proof/tlog-proof.ts';
 import { type LeafIndex, parseLeafIndex, parseTreeSize, type TreeSize } from '../core/units.ts';
 import type { Log } from '../sequencer/log.ts';
-import { accepts, askedSize, base64, base64All, beyond, requiredQuery, textAnswer } from './answer.ts';
+import { accepts, askedSize, beyond, requiredQuery, textAnswer } from './answer.ts';
 import { readBody } from './body.ts';
+import { fieldsAnswer } from './fields.ts';
 
 /** GET proofs/inclusion?index|leafHash&treeSize. */
 export async function inclusion(c: Context, log: Log): Promise<Response> {
@@ -13,11 +14,9 @@ export async function inclusion(c: Context, log: Log): Promise<Response> {
   const asked = c.req.query('treeSize');
   const { size, checkpoint } = askedSize(log, asked);
   checkBelow(log, index, size, asked !== undefined);
-  c.header('Vary', 'Accept');
   if (accepts(c, 'text/plain')) return tlogProof(log, index, size);
   const { leafHash, rootHash, proof } = await log.proveInclusion(index, size);
-  const hashes = { leafHash: base64(leafHash), treeSize: size, rootHash: base64(rootHash) };
-  return c.json({ index, ...hashes, inclusionProof: base64All(proof), checkpoint });
+  return fieldsAnswer(c, { index, leafHash, treeSize: size, rootHash, inclusionProof: proof, checkpoint });
 }
 
 /** The proof as the text of a .tlog-proof file (c2sp.org/tlog-proof), which needs a signed note of this size. */
@@ -37,9 +36,9 @@ export async function consistency(c: Context, log: Log): Promise<Response> {
   const fromSize = parseTreeSize(requiredQuery(c, 'from'));
   const { size: toSize, checkpoint } = askedSize(log, c.req.query('to'));
   if (fromSize > toSize) throw new TlogError('invalid_parameter', `from ${fromSize} is above ${toSize}`);
-  const answer = await log.proveConsistency(fromSize, toSize);
-  const roots = { fromRootHash: base64(answer.fromRootHash), toRootHash: base64(answer.toRootHash) };
-  return c.json({ fromSize, toSize, ...roots, consistencyProof: base64All(answer.proof), checkpoint });
+  const { fromRootHash, toRootHash, proof } = await log.proveConsistency(fromSize, toSize);
+  const roots = { fromRootHash, toRootHash };
+  return fieldsAnswer(c, { fromSize, toSize, ...roots, consistencyProof: proof, checkpoint });
 }
 
 /** GET proofs/multi?indexes=1,2,3&treeSize. */
@@ -67,8 +66,7 @@ async function multi(c: Context, log: Log, texts: readonly string[], asked?: str
     checkBelow(log, index, size, asked !== undefined);
   }
   const { leafHashes, rootHash, nodes } = await log.proveMany(indexes, size);
-  const root = { treeSize: size, rootHash: base64(rootHash) };
-  return c.json({ indexes, leafHashes: base64All(leafHashes), ...root, nodes: base64All(nodes), checkpoint });
+  return fieldsAnswer(c, { indexes, leafHashes, treeSize: size, rootHash, nodes, checkpoint });
 }
 
 async function indexOf(c: Context, log: Log): Promise<LeafIndex> {

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
+import { decode } from 'cborg';
 import { expect, test } from 'vitest';
 import { verifyMultiProof } from '../../src/core/merkle/multi-proof.ts';
 import { parseTlogProof } from '../../src/core/proof/tlog-proof.ts';
@@ -152,4 +153,21 @@ test('HTTP-16 a bundle comes as gzip where that is taken, with a tag of its own'
   expect(plain.headers.get('etag')).not.toBe(tag);
   const again = { 'accept-encoding': 'gzip', 'if-none-match': tag };
   expect((await app.request(path, { headers: again })).status).toBe(304);
+});
+
+test.each([
+  'proofs/inclusion?index=3',
+  'proofs/consistency?from=7',
+  'proofs/multi?indexes=0,7',
+  'log',
+])('HTTP-19 %s comes as CBOR with the members of its JSON', async (path) => {
+  const { app } = await filled();
+  const json = await (await app.request(`/logs/main/${path}`)).text();
+  const answer = await app.request(`/logs/main/${path}`, { headers: { accept: 'application/cbor' } });
+  expect(answer.headers.get('content-type')).toBe('application/cbor');
+  const decoded: unknown = decode(new Uint8Array(await answer.arrayBuffer()));
+  const text = JSON.stringify(decoded, (_, value) =>
+    value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
+  );
+  expect(JSON.parse(text)).toEqual(JSON.parse(json));
 });
