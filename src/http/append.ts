@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { ENTRY_BYTES_MAX } from '../core/tile/bundle.ts';
-import type { AppendRequest, Log, SignedHead } from '../sequencer/log.ts';
-import { base64, base64All, jsonAnswer, textAnswer } from './answer.ts';
+import type { AppendRequest, AppendResult, Log, SignedHead } from '../sequencer/log.ts';
+import { accepts, base64, base64All, jsonAnswer, textAnswer } from './answer.ts';
 import { BATCH_BYTES_MAX, splitBundle, splitLines } from './batch.ts';
 import { readBody } from './body.ts';
+import { fieldsAnswer } from './fields.ts';
 
 const BUNDLE_TYPE = 'application/vnd.stele.entry-bundle';
 
@@ -26,12 +27,25 @@ export async function append(c: Context, log: Log, tokenId: string, isAdd: boole
   if (index === undefined || leafHash === undefined) throw new RangeError('an append without an index');
   if (isAdd) return textAnswer(`${index}`);
   const status = result.isNew.includes(true) ? 201 : 200;
-  const head = suffix(result.head);
-  const hashes = `"indexes":[${result.indexes}],"new":[${result.isNew}]`;
-  if (isBatch) return jsonAnswer(`{${hashes},"treeSize":${result.head.size},${head}}`, status);
-  const { proof } = await log.proveInclusion(index, result.head.size);
-  const leaf = `"index":${index},"leafHash":"${base64(leafHash)}","treeSize":${result.head.size}`;
-  return jsonAnswer(`{${leaf},"inclusionProof":${JSON.stringify(base64All(proof))},${head}}`, status);
+  const { head } = result;
+  if (isBatch) return batchAnswer(c, result, status);
+  const { proof } = await log.proveInclusion(index, head.size);
+  if (accepts(c, 'application/cbor')) {
+    const leaf = { index, leafHash, treeSize: head.size, rootHash: head.rootHash };
+    return fieldsAnswer(c, { ...leaf, inclusionProof: proof, checkpoint: head.note }, status);
+  }
+  const leaf = `"index":${index},"leafHash":"${base64(leafHash)}","treeSize":${head.size}`;
+  return jsonAnswer(`{${leaf},"inclusionProof":${JSON.stringify(base64All(proof))},${suffix(head)}}`, status);
+}
+
+function batchAnswer(c: Context, { head, indexes, isNew }: AppendResult, status: number): Response {
+  const { size: treeSize, rootHash, note: checkpoint } = head;
+  if (accepts(c, 'application/cbor'))
+    return fieldsAnswer(c, { indexes, new: isNew, treeSize, rootHash, checkpoint }, status);
+  return jsonAnswer(
+    `{"indexes":[${indexes}],"new":[${isNew}],"treeSize":${treeSize},${suffix(head)}}`,
+    status,
+  );
 }
 
 async function entryOf(request: Request): Promise<Uint8Array> {

@@ -1,3 +1,4 @@
+import { decode } from 'cborg';
 import { expect, test } from 'vitest';
 import { verifyInclusion } from '../../src/core/merkle/inclusion.ts';
 import { verifyCheckpoint } from '../../src/core/note/checkpoint.ts';
@@ -103,4 +104,25 @@ test('HTTP-10 an events log takes no raw bytes', async () => {
     expect([answer.status, (await answer.json()).code]).toEqual([409, 'wrong_log_kind']);
   }
   expect(log.head.size).toBe(0);
+});
+
+test('HTTP-19 receipts and batch answers come as CBOR', async () => {
+  const { log, post } = await newServer();
+  const accept = { accept: 'application/cbor' };
+  const single = await post('entries', 'a', accept);
+  expect([single.status, single.headers.get('content-type')]).toEqual([201, 'application/cbor']);
+  const leafHash = Uint8Array.from(nodeHasher.leafHash(utf8('a')));
+  const receipt = { index: 0, leafHash, treeSize: 1, rootHash: leafHash, inclusionProof: [] };
+  expect(decode(new Uint8Array(await single.arrayBuffer()))).toEqual({
+    ...receipt,
+    checkpoint: log.head.note,
+  });
+  const batch = await post('entries', 'b\nc', { ...accept, 'content-type': LINES });
+  expect(decode(new Uint8Array(await batch.arrayBuffer()))).toEqual({
+    indexes: [1, 2],
+    new: [true, true],
+    treeSize: 3,
+    rootHash: Uint8Array.from(log.head.rootHash),
+    checkpoint: log.head.note,
+  });
 });
