@@ -16,13 +16,14 @@ import { CheckedStore } from '../../src/store/checked-store.ts';
 import { FileGuard } from '../../src/store/file-guard.ts';
 import type { Guard, RaiseOutcome } from '../../src/store/guard.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
+import { STATE_KEY } from '../../src/store/rows.ts';
 import type { CommitOutcome, Store, StoreBatch } from '../../src/store/store.ts';
 import { newDataDirectory } from '../support/test-log.ts';
 
 /** What a fault does to the real store and guard beneath the sequencer. */
 interface Fault {
   readonly commit?: (store: Store, batch: StoreBatch) => Promise<CommitOutcome>;
-  readonly read?: (value: Uint8Array) => Uint8Array | undefined;
+  readonly read?: (value: Uint8Array, key: Uint8Array) => Uint8Array | undefined;
   readonly raise?: (guard: Guard, mark: Guard['mark']) => Promise<RaiseOutcome>;
   readonly signature?: (signature: Uint8Array) => Uint8Array;
 }
@@ -34,10 +35,14 @@ async function openFaulty(dir: DataDirectory, fault: () => Fault) {
   const paths = logPaths(dir, 'main');
   const level = await LevelStore.open(paths.db);
   const real = new CheckedStore(level);
-  const readOne = (value: Uint8Array | undefined) => (value && fault().read ? fault().read?.(value) : value);
+  const readOne = (value: Uint8Array | undefined, key: Uint8Array) =>
+    value && fault().read ? fault().read?.(value, key) : value;
   const store: Store = {
-    get: async (key) => readOne(await real.get(key)),
-    getMany: async (keys) => (await real.getMany(keys)).map(readOne),
+    get: async (key) => readOne(await real.get(key), key),
+    getMany: async (keys) => {
+      const values = await real.getMany(keys);
+      return keys.map((key, i) => readOne(values[i], key));
+    },
     commit: (batch) => fault().commit?.(real, batch) ?? real.commit(batch),
     iterate: (range) => real.iterate(range),
     close: () => real.close(),
@@ -89,6 +94,9 @@ const flipLast = (bytes: Uint8Array): Uint8Array => {
   return flipped;
 };
 
+const flipStateOnly = (value: Uint8Array, key: Uint8Array): Uint8Array =>
+  Buffer.compare(key, STATE_KEY) === 0 ? flipLast(value) : value;
+
 const unknown = async (): Promise<'unknown'> => 'unknown';
 const butDone = (store: Store, batch: StoreBatch): Promise<CommitOutcome> =>
   store.commit(batch).then(() => 'unknown');
@@ -100,6 +108,7 @@ const faults: [string, Fault, string, number][] = [
   ['the commit is fenced', { commit: async () => 'fenced' }, 'commit_unknown', 2],
   ['the commit is acked and lost', { commit: async () => 'committed' }, 'self_check_failed', 2],
   ['a byte changes on the way to the disk', { read: flipLast }, 'self_check_failed', 3],
+  ['only the state is read back wrong', { read: flipStateOnly }, 'self_check_failed', 3],
   ['a row is gone when read back', { read: () => undefined }, 'self_check_failed', 3],
   ['the signature comes out wrong', { signature: flipLast }, 'self_check_failed', 3],
   ['the guard fails and is not raised', { raise: unknown }, 'guard_unknown', 3],

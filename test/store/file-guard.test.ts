@@ -111,6 +111,15 @@ describe('GUARD-3 refusals', () => {
     await guard.close();
   });
 
+  test('a raise sees a rival that has only just made its file', async () => {
+    const folder = await newGuard(3);
+    const guard = await FileGuard.takeOver(folder);
+    await writeFile(join(folder, 'owner.2'), '');
+    expect(await guard.raise(mark(4))).toBe('superseded');
+    expect(guard.mark.size).toBe(3);
+    await guard.close();
+  });
+
   test('a guard removed under its owner is not raised', async () => {
     const folder = await newGuard(3);
     const guard = await FileGuard.takeOver(folder);

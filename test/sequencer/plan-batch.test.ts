@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest';
+import { emptyFrontier } from '../../src/core/merkle/frontier.ts';
+import { emptyEdge } from '../../src/core/tile/edge.ts';
+import { leafIndex, treeSize } from '../../src/core/units.ts';
+import { nodeHasher } from '../../src/runtime/node-hasher.ts';
+import { placeEntries } from '../../src/sequencer/place-entries.ts';
+import { type BatchPlan, planBatch } from '../../src/sequencer/plan-batch.ts';
+import type { TreeState } from '../../src/sequencer/tree-state.ts';
+
+const NOTHING_KNOWN = { retries: new Map(), firstIndexes: new Map() };
+
+const EMPTY: TreeState = {
+  size: treeSize(0),
+  rootHash: nodeHasher.emptyRoot,
+  committedAtMs: 0,
+  edge: emptyEdge(nodeHasher),
+  frontier: emptyFrontier,
+  openEntries: [],
+  edgeStarts: [],
+};
+
+function grow(state: TreeState, count: number, nowMs = 1): { plan: BatchPlan; state: TreeState } {
+  const entries = Array.from({ length: count }, (_, i) => Buffer.from(`entry ${state.size + i}`));
+  const leafHashes = entries.map((entry) => nodeHasher.leafHash(entry));
+  const placement = placeEntries(state.size, 'off', [{ request: { entries }, leafHashes }], NOTHING_KNOWN);
+  const head = { size: state.size, rootHash: state.rootHash, note: `note ${state.size}` };
+  const plan = planBatch({ hasher: nodeHasher, state, head, placement, leafHashIndex: true, nowMs });
+  return { plan, state: { ...plan, size: treeSize(plan.nextSize), frontier: emptyFrontier } };
+}
+
+/** The first letters of the keys that are written, each with how often. */
+function rowsOf(plan: BatchPlan): Record<string, number> {
+  const rows: Record<string, number> = {};
+  for (const { key } of plan.batch.puts) {
+    const letter = String.fromCharCode(key[0] ?? 0);
+    rows[letter] = (rows[letter] ?? 0) + 1;
+  }
+  return rows;
+}
+
+describe('STORE-5 what a commit writes', () => {
+  test.each([
+    [0, 1, { e: 1, h: 1, s: 1 }, 0, [0]],
+    [0, 255, { e: 1, h: 255, s: 1 }, 0, [0]],
+    [0, 256, { b: 1, t: 1, h: 256, s: 1 }, 0, []],
+    [0, 257, { b: 1, t: 1, e: 1, h: 257, s: 1 }, 0, [256]],
+    [255, 1, { b: 1, t: 1, h: 1, s: 1 }, 1, []],
+    [255, 2, { b: 1, t: 1, e: 1, h: 2, s: 1 }, 1, [256]],
+    [300, 10, { e: 1, h: 10, s: 1 }, 0, [256, 300]],
+    [300, 1000, { b: 4, t: 4, e: 1, h: 1000, s: 1 }, 1, [1280]],
+  ])('from %i by %i', (from, count, rows, deletes, edgeStarts) => {
+    const before = from === 0 ? EMPTY : grow(EMPTY, from).state;
+    const { plan } = grow(before, count);
+    expect([rowsOf(plan), plan.batch.deletes.length, plan.edgeStarts]).toEqual([rows, deletes, edgeStarts]);
+  });
+
+  test('edge records of one entry each are all covered by the bundle', () => {
+    let state = EMPTY;
+    for (let i = 0; i < 255; i += 1) state = grow(state, 1).state;
+    expect(state.edgeStarts.length).toBe(255);
+    const { plan } = grow(state, 1);
+    expect([plan.batch.deletes.length, plan.edgeStarts, plan.openEntries]).toEqual([255, [], []]);
+  });
+
+  test('planning changes nothing of the state it starts from', () => {
+    const { state } = grow(EMPTY, 300);
+    const again = [grow(state, 5).plan.rootHash, grow(state, 5).plan.rootHash];
+    expect(Buffer.from(again[0] ?? [])).toEqual(Buffer.from(again[1] ?? []));
+    expect([state.size, state.openEntries.length]).toEqual([300, 44]);
+  });
+});
+
+describe('SEQ-9 kept heads', () => {
+  test.each([
+    [0, 59_999, undefined],
+    [59_999, 60_000, 1],
+    [60_000, 119_999, undefined],
+    [10, 600_000, 1],
+    [600_000, 10, undefined],
+  ])('committed at %i ms, the next at %i ms', (first, second, kept) => {
+    const { state } = grow(EMPTY, 1, first);
+    expect(rowsOf(grow({ ...state, committedAtMs: first }, 1, second).plan)['c']).toBe(kept);
+  });
+});
+
+describe('SEQ-6 places inside one batch', () => {
+  test('repeats of content and of keys are found among what the batch placed', () => {
+    const entries = [Buffer.from('a'), Buffer.from('b')];
+    const leafHashes = entries.map((entry) => nodeHasher.leafHash(entry));
+    const request = { request: { entries }, leafHashes };
+    const content = placeEntries(7, 'content', [request, request], NOTHING_KNOWN);
+    expect(content.places).toEqual([
+      { indexes: [7, 8], isNew: [true, true] },
+      { indexes: [7, 8], isNew: [false, false] },
+    ]);
+    const off = placeEntries(7, 'off', [request, request], NOTHING_KNOWN);
+    expect(off.leaves.map((leaf) => [leaf.index, leaf.indexed])).toEqual([
+      [leafIndex(7), true],
+      [leafIndex(8), true],
+      [leafIndex(9), false],
+      [leafIndex(10), false],
+    ]);
+  });
+});
