@@ -4,6 +4,7 @@ import { registerFsck } from './commands/fsck.ts';
 import { registerGuard } from './commands/guard.ts';
 import { registerInit } from './commands/init.ts';
 import { registerKeygen } from './commands/keygen.ts';
+import { registerProve } from './commands/prove.ts';
 import { registerRead } from './commands/read.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerToken } from './commands/token.ts';
@@ -16,6 +17,7 @@ export const commands: readonly Register[] = [
   registerServe,
   registerAppend,
   registerRead,
+  registerProve,
   registerVerify,
   registerFsck,
   registerExportTiles,

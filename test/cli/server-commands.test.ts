@@ -80,6 +80,19 @@ describe('CLI-30 get and checkpoint', () => {
   });
 });
 
+describe('CLI-32 prove', () => {
+  const proof = 'c2sp.org/tlog-proof@v1\nindex 5\n\nnote\n';
+  test.each([
+    ['<html>', '5', 'a page of some proxy'],
+    [proof, '4', 'a proof of another entry'],
+  ])('%j is no answer for entry %s: %s', async (body, index) => {
+    answer = { status: 200, body };
+    const ran = await call(['prove', index, '--out', join(root, 'p')]);
+    expect([ran.exitCode, ran.stderr]).toEqual([1, expect.stringContaining('malformed_answer')]);
+    await expect(readFile(join(root, 'p'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
 describe('CLI-31 append', () => {
   test('a file is one entry, and its receipt is kept byte for byte', async () => {
     answer = { status: 201, body: '{ "index": 4 }' };
