@@ -1,0 +1,44 @@
+import { utf8Decode } from '../core/encoding/utf8.ts';
+import {
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorKind,
+  TlogError,
+  type TlogErrorOptions,
+} from '../core/error.ts';
+import type { Answer } from './bounded-fetch.ts';
+
+/**
+ * Kinds that say something of our own process. A server that names such a code is not believed: only our own checks
+ * may raise an alarm of a fork.
+ */
+const OWN_KINDS: readonly ErrorKind[] = ['verification', 'refused', 'fatal', 'unavailable'];
+
+/** The error that an answer other than 2xx stands for; all of the answer may be chosen by an attacker. */
+export function refusalOf(url: string, { status, body }: Answer): TlogError {
+  const { code, detail, treeSize } = problemOf(body);
+  const said = [code, detail].filter((part) => typeof part === 'string').join(': ');
+  const message = `${url} answered ${status}${said === '' ? '' : ` ${said.slice(0, 500)}`}`;
+  const options = typeof treeSize === 'number' ? { details: { treeSize } } : {};
+  return new TlogError(codeOf(status, code), message, options satisfies TlogErrorOptions);
+}
+
+function codeOf(status: number, code: unknown): ErrorCode {
+  if (isServerCode(code)) return code;
+  if (status >= 500) return 'unreachable';
+  return status === 404 ? 'not_found' : 'invalid_request';
+}
+
+function isServerCode(code: unknown): code is ErrorCode {
+  if (typeof code !== 'string' || !Object.hasOwn(ERROR_CODES, code)) return false;
+  return !OWN_KINDS.includes(ERROR_CODES[code as ErrorCode].kind);
+}
+
+function problemOf(body: Uint8Array): Readonly<Record<string, unknown>> {
+  try {
+    const problem: unknown = JSON.parse(utf8Decode(body) ?? '');
+    return typeof problem === 'object' && problem !== null ? { ...problem } : {};
+  } catch {
+    return {}; // SyntaxError: not problem+json, such as a proxy's page; the status alone has to do
+  }
+}
