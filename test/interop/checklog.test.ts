@@ -28,7 +28,32 @@ describe.skipIf(goMissing() !== undefined)("Go's sumdb/note and sumdb/tlog", () 
       size: ENTRIES,
       inclusion: expect.any(Number),
       consistency: pairs,
+      heads: 1,
     });
+  });
+
+  test('accept every single size of a log while it grows', async () => {
+    await using growing = await startLogProcess();
+    const end = 400;
+    const check = tool.start(['-url', growing.url, '-vkey', growing.vkey, '-follow', `${end}`]);
+    const lines: string[] = [];
+    let size = 0;
+    const grow = async (count: number): Promise<void> => {
+      size += count;
+      await growing.append(count);
+    };
+    await grow(1);
+    for await (const line of check) {
+      lines.push(line);
+      // Two commits a head: the checker finds the log between them, or at work on the second.
+      if (size < end) await grow(1 + ((lines.length * 3) % 7)).then(() => grow(1));
+    }
+    const { heads, consistency, size: checked } = JSON.parse(lines.at(-1) ?? '');
+    expect(checked).toBeGreaterThanOrEqual(end);
+    expect(lines.filter((line) => line.startsWith('head '))).toHaveLength(heads);
+    expect(heads).toBeGreaterThan(50);
+    // From each size to the next, the empty tree left out, and from each head to what is beyond it.
+    expect(consistency).toBeGreaterThanOrEqual(end - 1);
   });
 
   test('refuse the checkpoint of another key', async () => {

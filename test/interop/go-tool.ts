@@ -1,7 +1,8 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 const MODULE = 'test/interop/go';
 const BUILD_MS = 240_000;
@@ -20,6 +21,8 @@ export interface GoTool extends AsyncDisposable {
   /** Where the tool and the files of a test may lie. */
   readonly folder: string;
   run(args: readonly string[]): Promise<ToolRun>;
+  /** Its lines on stdout as they come, until it ends. Throws when it does not end with 0. */
+  start(args: readonly string[]): AsyncIterable<string>;
 }
 
 /** Why the Go suites cannot run here, or undefined. In CI a missing Go is no excuse: they run, and fail. */
@@ -45,7 +48,29 @@ export async function buildGoTool(mainPackage: string): Promise<GoTool> {
     await remove();
     throw new Error(`go build ${mainPackage} failed: ${built.stderr}`);
   }
-  return { folder, run: (args) => execute(binary, args, RUN_MS), [Symbol.asyncDispose]: remove };
+  return {
+    folder,
+    run: (args) => execute(binary, args, RUN_MS),
+    start: (args) => lines(binary, args),
+    [Symbol.asyncDispose]: remove,
+  };
+}
+
+async function* lines(file: string, args: readonly string[]): AsyncGenerator<string> {
+  const child = spawn(file, args, {
+    env: ENVIRONMENT,
+    timeout: RUN_MS,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise<unknown>((resolve) =>
+    child.on('close', (code, signal) => resolve(signal ?? code)),
+  );
+  try {
+    yield* createInterface({ input: child.stdout });
+    if ((await ended) !== 0) throw new Error(`${file} ended with ${await ended}`);
+  } finally {
+    child.kill('SIGKILL');
+  }
 }
 
 function execute(file: string, args: readonly string[], timeout: number, cwd = '.'): Promise<ToolRun> {

@@ -1,5 +1,6 @@
 // Checklog checks a running log with Go's own Merkle tree code, golang.org/x/mod/sumdb/tlog: the signature of
 // the checkpoint, the root over all entries, and the inclusion and consistency proofs of the HTTP interface.
+// With -follow it does so at every size while the log grows.
 package main
 
 import (
@@ -22,19 +23,30 @@ import (
 
 const bundleWidth = 256
 
+// followLimit bounds how long -follow waits for a log to grow.
+const followLimit = 90 * time.Second
+
 // report is what a successful run prints, as one line of JSON.
 type report struct {
 	Size        int64 `json:"size"`
 	Inclusion   int   `json:"inclusion"`
 	Consistency int   `json:"consistency"`
+	Heads       int   `json:"heads"`
 }
 
 func main() {
 	logURL := flag.String("url", "", "the log, such as http://127.0.0.1:8080/logs/main")
 	vkey := flag.String("vkey", "", "the log's verifier key; its name is the expected origin")
 	sizes := flag.String("sizes", "", "tree sizes, comma-separated, at which proofs are checked; the head is added")
+	follow := flag.Int64("follow", 0, "check every single size while the log grows, until it has this many entries")
 	flag.Parse()
-	done, err := check(*logURL, *vkey, *sizes)
+	l := &remoteLog{url: *logURL, client: &http.Client{Timeout: 30 * time.Second}}
+	done, err := func() (*report, error) {
+		if *follow > 0 {
+			return l.follow(*vkey, *follow)
+		}
+		return l.check(*vkey, *sizes)
+	}()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "checklog:", err)
 		os.Exit(1)
@@ -44,27 +56,19 @@ func main() {
 	}
 }
 
-func check(logURL, vkey, sizeList string) (*report, error) {
-	l := &remoteLog{url: logURL, client: &http.Client{Timeout: 30 * time.Second}}
+func (l *remoteLog) check(vkey, sizeList string) (*report, error) {
 	head, err := l.checkpoint(vkey)
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	if err := l.readEntries(head.N); err != nil {
-		return nil, fmt.Errorf("entries: %w", err)
-	}
-	root, err := tlog.TreeHash(head.N, l)
-	if err != nil {
+	if err := l.checkHead(head); err != nil {
 		return nil, err
-	}
-	if root != head.Hash {
-		return nil, fmt.Errorf("the entries have root %v, the checkpoint says %v", root, head.Hash)
 	}
 	sizes, err := parseSizes(sizeList, head.N)
 	if err != nil {
 		return nil, err
 	}
-	done := &report{Size: head.N}
+	done := &report{Size: head.N, Heads: 1}
 	for i, size := range sizes {
 		n, err := l.checkInclusion(size)
 		if err != nil {
@@ -79,6 +83,74 @@ func check(logURL, vkey, sizeList string) (*report, error) {
 		}
 	}
 	return done, nil
+}
+
+// follow checks each head that the log publishes and, between one head and the next, each single size.
+func (l *remoteLog) follow(vkey string, until int64) (*report, error) {
+	done := &report{}
+	for deadline := time.Now().Add(followLimit); done.Size < until; {
+		if time.Now().After(deadline) {
+			return nil, fmt.Errorf("the log has %d entries after %v, not %d", done.Size, followLimit, until)
+		}
+		head, err := l.checkpoint(vkey)
+		if err != nil {
+			return nil, fmt.Errorf("checkpoint: %w", err)
+		}
+		if head.N < done.Size {
+			return nil, fmt.Errorf("the log shrank from %d to %d", done.Size, head.N)
+		}
+		if head.N == done.Size {
+			time.Sleep(time.Millisecond)
+			continue
+		}
+		if err := l.checkHead(head); err != nil {
+			return nil, err
+		}
+		if err := l.checkSizesBetween(done, head.N); err != nil {
+			return nil, err
+		}
+		done.Size = head.N
+		done.Heads++
+		// Whoever feeds the log may wait for this line, so that no head goes by unseen.
+		fmt.Printf("head %d\n", head.N)
+	}
+	return done, nil
+}
+
+// checkSizesBetween checks the step from each size to the next, and the one from the last head to this.
+func (l *remoteLog) checkSizesBetween(done *report, head int64) error {
+	for size := done.Size + 1; size <= head; size++ {
+		n, err := l.checkInclusion(size)
+		if err != nil {
+			return fmt.Errorf("inclusion: %w", err)
+		}
+		done.Inclusion += n
+		for _, from := range slices.Compact([]int64{done.Size, size - 1}) {
+			if from == 0 {
+				continue
+			}
+			if err := l.checkConsistency(from, size); err != nil {
+				return fmt.Errorf("consistency from %d to %d: %w", from, size, err)
+			}
+			done.Consistency++
+		}
+	}
+	return nil
+}
+
+// checkHead reads the entries that are new under a head and compares its root with that of all entries.
+func (l *remoteLog) checkHead(head tlog.Tree) error {
+	if err := l.readEntries(head.N); err != nil {
+		return fmt.Errorf("entries: %w", err)
+	}
+	root, err := tlog.TreeHash(head.N, l)
+	if err != nil {
+		return err
+	}
+	if root != head.Hash {
+		return fmt.Errorf("the entries have root %v, the checkpoint says %v", root, head.Hash)
+	}
+	return nil
 }
 
 func parseSizes(list string, head int64) ([]int64, error) {
@@ -159,24 +231,25 @@ func (l *remoteLog) checkpoint(vkey string) (tlog.Tree, error) {
 	return tlog.Tree{N: size, Hash: root}, err
 }
 
-// readEntries reads every bundle up to size and stores the hashes that sumdb derives from the entries.
+// readEntries reads every bundle that has entries from those known to size, and stores the hashes that sumdb
+// derives from the entries. Known entries that come again must be the same.
 func (l *remoteLog) readEntries(size int64) error {
-	for start := int64(0); start < size; start += bundleWidth {
+	for start := int64(len(l.leaves)) / bundleWidth * bundleWidth; start < size; start += bundleWidth {
 		width := min(bundleWidth, size-start)
 		path := bundlePath(start/bundleWidth, width)
 		bundle, err := l.get(path)
 		if err != nil {
 			return err
 		}
-		if err := l.storeBundle(bundle, width); err != nil {
+		if err := l.storeBundle(bundle, start, width); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return nil
 }
 
-func (l *remoteLog) storeBundle(bundle []byte, width int64) error {
-	for range width {
+func (l *remoteLog) storeBundle(bundle []byte, start, width int64) error {
+	for index := start; index < start+width; index++ {
 		if len(bundle) < 2 {
 			return errors.New("too few entries")
 		}
@@ -184,18 +257,30 @@ func (l *remoteLog) storeBundle(bundle []byte, width int64) error {
 		if end > len(bundle) {
 			return errors.New("an entry is cut off")
 		}
-		leaf := tlog.RecordHash(bundle[2:end])
-		stored, err := tlog.StoredHashesForRecordHash(int64(len(l.leaves)), leaf, l)
-		if err != nil {
+		if err := l.storeLeaf(index, tlog.RecordHash(bundle[2:end])); err != nil {
 			return err
 		}
-		l.leaves = append(l.leaves, leaf)
-		l.hashes = append(l.hashes, stored...)
 		bundle = bundle[end:]
 	}
 	if len(bundle) > 0 {
 		return errors.New("bytes after the last entry")
 	}
+	return nil
+}
+
+func (l *remoteLog) storeLeaf(index int64, leaf tlog.Hash) error {
+	if index < int64(len(l.leaves)) {
+		if l.leaves[index] != leaf {
+			return fmt.Errorf("entry %d is another one than before", index)
+		}
+		return nil
+	}
+	stored, err := tlog.StoredHashesForRecordHash(index, leaf, l)
+	if err != nil {
+		return err
+	}
+	l.leaves = append(l.leaves, leaf)
+	l.hashes = append(l.hashes, stored...)
 	return nil
 }
 
