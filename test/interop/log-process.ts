@@ -11,6 +11,7 @@ const ORIGIN = 'interop.example';
 const BATCH = 1_000;
 const START_MS = 30_000;
 const STOP_MS = 20_000;
+const COMMAND_MS = 120_000;
 
 /** A log served by the real program, in a process and a folder of its own; disposing ends and removes both. */
 export interface LogProcess extends AsyncDisposable {
@@ -18,6 +19,12 @@ export interface LogProcess extends AsyncDisposable {
   readonly url: string;
   readonly origin: string;
   readonly vkey: string;
+  /** May do everything on every log. */
+  readonly token: string;
+  /** Ends the server; what it wrote stays until the disposal. */
+  stop(): Promise<void>;
+  /** Runs a command of the built program on the data of the stopped server; gives back its stdout. */
+  command(...args: readonly string[]): Promise<string>;
   /** Appends `count` entries, `entry <index>`, in batches. */
   append(count: number): Promise<void>;
 }
@@ -45,7 +52,16 @@ export async function startLogProcess(): Promise<LogProcess> {
         size += length;
       }
     };
-    return { url, origin, vkey, append, [Symbol.asyncDispose]: stop };
+    const command = async (...args: readonly string[]): Promise<string> => {
+      const options = { timeout: COMMAND_MS };
+      const ran = await promisify(execFile)(process.execPath, [MAIN, ...args, '--data', data], options);
+      return ran.stdout;
+    };
+    return {
+      ...{ url, origin, vkey, token, append, command },
+      stop: () => endProcess(child),
+      [Symbol.asyncDispose]: stop,
+    };
   } catch (error) {
     await stop();
     throw error;
