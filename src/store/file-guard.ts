@@ -1,5 +1,7 @@
-import { type FileHandle, mkdir, open, readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { constants, statSync, write } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
 import type { Guard, GuardMark, RaiseOutcome } from './guard.ts';
@@ -8,6 +10,10 @@ import { decodeSlot, encodeSlot, SLOT_BYTES } from './guard-slot.ts';
 const OWNER = /^owner\.(0|[1-9][0-9]{0,14})$/;
 /** Tries to take the next number while others take theirs. */
 const TAKE_OVER_TRIES = 16;
+/** A new file whose every write returns after its bytes are on the disk: one call does what write and fdatasync do. */
+const NEW_SYNCED: number = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_DSYNC;
+/** The call by descriptor: a FileHandle's own costs a commit with one client a tenth of its time. */
+const writeAt = promisify(write);
 
 /** Makes the guard of a new log. @throws TlogError data_exists when a guard is there already */
 export async function createFileGuard(folder: string, mark: GuardMark): Promise<void> {
@@ -39,15 +45,15 @@ export async function readFileGuard(folder: string): Promise<GuardMark> {
  * looks for a higher number, so that of two processes at most one goes on.
  */
 export class FileGuard implements Guard {
-  readonly #folder: string;
-  readonly #number: number;
+  readonly #ownPath: string;
+  readonly #rivalPath: string;
   readonly #file: FileHandle;
   #mark: GuardMark;
   #slot: 0 | 1 = 0;
 
   private constructor(folder: string, number: number, file: FileHandle, mark: GuardMark) {
-    this.#folder = folder;
-    this.#number = number;
+    this.#ownPath = join(folder, `owner.${number}`);
+    this.#rivalPath = join(folder, `owner.${number + 1}`);
     this.#file = file;
     this.#mark = mark;
   }
@@ -74,20 +80,14 @@ export class FileGuard implements Guard {
     return this.#mark;
   }
 
-  /** Writes the older slot, syncs it, and only then looks whether a rival came. An error is `unknown`. */
+  /** Writes the older slot durably, and only then looks whether a rival came. An error is `unknown`. */
   async raise(mark: GuardMark): Promise<RaiseOutcome> {
     try {
-      const { bytesWritten } = await this.#file.write(
-        encodeSlot(mark),
-        0,
-        SLOT_BYTES,
-        this.#slot * SLOT_BYTES,
-      );
+      const at = this.#slot * SLOT_BYTES;
+      const { bytesWritten } = await writeAt(this.#file.fd, encodeSlot(mark), 0, SLOT_BYTES, at);
       if (bytesWritten !== SLOT_BYTES) return 'unknown';
-      await this.#file.datasync();
       this.#slot = this.#slot === 0 ? 1 : 0;
-      if (await exists(join(this.#folder, `owner.${this.#number + 1}`))) return 'superseded';
-      if (!(await exists(join(this.#folder, `owner.${this.#number}`)))) return 'superseded';
+      if (exists(this.#rivalPath) || !exists(this.#ownPath)) return 'superseded';
       this.#mark = mark;
       return 'raised';
     } catch {
@@ -105,7 +105,7 @@ async function nextOwner(folder: string): Promise<{ number: number; file: FileHa
   for (let tries = 0; tries < TAKE_OVER_TRIES; tries += 1) {
     const number = Math.max(...(await ownerNumbers(folder))) + 1;
     try {
-      return { number, file: await open(join(folder, `owner.${number}`), 'wx+', 0o600) };
+      return { number, file: await open(join(folder, `owner.${number}`), NEW_SYNCED, 0o600) };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unreadable(folder, error);
     }
@@ -155,14 +155,9 @@ async function readSlots(folder: string, number: number): Promise<GuardMark[]> {
   return slots.map(decodeSlot).filter((mark) => mark !== undefined);
 }
 
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
-  }
+/** Asked at once, not in the thread pool: a name on a local filesystem costs 2 us, a turn of the pool twenty times that. */
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 /** Makes a folder's list of names durable. */
