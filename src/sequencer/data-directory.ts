@@ -1,7 +1,7 @@
 import { open, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TlogError } from '../core/error.ts';
-import { syncFolder } from '../store/file-guard.ts';
+import { syncFolder } from '../store/guard-files.ts';
 import type { DuplicateMode, LogKind } from './log.ts';
 
 /** Version of everything on disk; a directory of another version is refused. */

@@ -1,25 +1,23 @@
-import { constants, statSync, write } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, readFile, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import { equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
 import type { Guard, GuardMark, RaiseOutcome } from './guard.ts';
+import { type GuardFile, type GuardFiles, nodeGuardFiles } from './guard-files.ts';
 import { decodeSlot, encodeSlot, SLOT_BYTES } from './guard-slot.ts';
 
 const OWNER = /^owner\.(0|[1-9][0-9]{0,14})$/;
 /** Tries to take the next number while others take theirs. */
 const TAKE_OVER_TRIES = 16;
-/** A new file whose every write returns after its bytes are on the disk: one call does what write and fdatasync do. */
-const NEW_SYNCED: number = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_DSYNC;
-/** The call by descriptor: a FileHandle's own costs a commit with one client a tenth of its time. */
-const writeAt = promisify(write);
 
 /** Makes the guard of a new log. @throws TlogError data_exists when a guard is there already */
-export async function createFileGuard(folder: string, mark: GuardMark): Promise<void> {
-  await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
+export async function createFileGuard(
+  folder: string,
+  mark: GuardMark,
+  files: GuardFiles = nodeGuardFiles,
+): Promise<void> {
+  await files.mkdir(dirname(folder), { recursive: true, mode: 0o700 });
   try {
-    await mkdir(folder, { mode: 0o700 });
+    await files.mkdir(folder, { mode: 0o700 });
   } catch (cause) {
     throw new TlogError(
       'data_exists',
@@ -27,17 +25,17 @@ export async function createFileGuard(folder: string, mark: GuardMark): Promise<
       { cause },
     );
   }
-  const file = await open(join(folder, 'owner.0'), 'wx', 0o600);
-  await file.write(Buffer.concat([encodeSlot(mark), Buffer.alloc(SLOT_BYTES)]));
+  const file = await files.openNew(join(folder, 'owner.0'));
+  await file.write(Buffer.concat([encodeSlot(mark), Buffer.alloc(SLOT_BYTES)]), 0);
   await file.sync();
   await file.close();
-  await syncFolder(folder);
-  await syncFolder(dirname(folder));
+  await files.syncFolder(folder);
+  await files.syncFolder(dirname(folder));
 }
 
 /** The mark that a guard holds, without taking it over. @throws TlogError guard_missing, guard_unreadable, guard_conflict */
-export async function readFileGuard(folder: string): Promise<GuardMark> {
-  return highest(folder, await ownerNumbers(folder));
+export async function readFileGuard(folder: string, files: GuardFiles = nodeGuardFiles): Promise<GuardMark> {
+  return highest(files, folder, await ownerNumbers(files, folder));
 }
 
 /**
@@ -47,11 +45,14 @@ export async function readFileGuard(folder: string): Promise<GuardMark> {
 export class FileGuard implements Guard {
   readonly #ownPath: string;
   readonly #rivalPath: string;
-  readonly #file: FileHandle;
+  readonly #files: GuardFiles;
+  readonly #file: GuardFile;
   #mark: GuardMark;
   #slot: 0 | 1 = 0;
 
-  private constructor(folder: string, number: number, file: FileHandle, mark: GuardMark) {
+  private constructor(files: GuardFiles, folder: string, own: Owner, mark: GuardMark) {
+    const { number, file } = own;
+    this.#files = files;
     this.#ownPath = join(folder, `owner.${number}`);
     this.#rivalPath = join(folder, `owner.${number + 1}`);
     this.#file = file;
@@ -59,19 +60,19 @@ export class FileGuard implements Guard {
   }
 
   /** Takes the guard over from whoever had it. @throws TlogError guard_missing, guard_unreadable, guard_conflict, guard_superseded */
-  static async takeOver(folder: string): Promise<FileGuard> {
-    const { number, file } = await nextOwner(folder);
+  static async takeOver(folder: string, files: GuardFiles = nodeGuardFiles): Promise<FileGuard> {
+    const own = await nextOwner(files, folder);
     try {
-      await syncFolder(folder);
-      const lower = (await ownerNumbers(folder)).filter((n) => n < number);
-      const guard = new FileGuard(folder, number, file, await highest(folder, lower));
+      await files.syncFolder(folder);
+      const lower = (await ownerNumbers(files, folder)).filter((n) => n < own.number);
+      const guard = new FileGuard(files, folder, own, await highest(files, folder, lower));
       const outcome = await guard.raise(guard.mark);
       if (outcome !== 'raised')
         throw new TlogError('guard_superseded', `another process took the guard at ${folder} over`);
-      for (const n of lower) await unlink(join(folder, `owner.${n}`));
+      for (const n of lower) await files.unlink(join(folder, `owner.${n}`));
       return guard;
     } catch (error) {
-      await file.close();
+      await own.file.close();
       throw error;
     }
   }
@@ -83,11 +84,10 @@ export class FileGuard implements Guard {
   /** Writes the older slot durably, and only then looks whether a rival came. An error is `unknown`. */
   async raise(mark: GuardMark): Promise<RaiseOutcome> {
     try {
-      const at = this.#slot * SLOT_BYTES;
-      const { bytesWritten } = await writeAt(this.#file.fd, encodeSlot(mark), 0, SLOT_BYTES, at);
+      const bytesWritten = await this.#file.write(encodeSlot(mark), this.#slot * SLOT_BYTES);
       if (bytesWritten !== SLOT_BYTES) return 'unknown';
       this.#slot = this.#slot === 0 ? 1 : 0;
-      if (exists(this.#rivalPath) || !exists(this.#ownPath)) return 'superseded';
+      if (this.#files.exists(this.#rivalPath) || !this.#files.exists(this.#ownPath)) return 'superseded';
       this.#mark = mark;
       return 'raised';
     } catch {
@@ -101,11 +101,17 @@ export class FileGuard implements Guard {
   }
 }
 
-async function nextOwner(folder: string): Promise<{ number: number; file: FileHandle }> {
+/** A number in the folder, and its file. */
+interface Owner {
+  readonly number: number;
+  readonly file: GuardFile;
+}
+
+async function nextOwner(files: GuardFiles, folder: string): Promise<Owner> {
   for (let tries = 0; tries < TAKE_OVER_TRIES; tries += 1) {
-    const number = Math.max(...(await ownerNumbers(folder))) + 1;
+    const number = Math.max(...(await ownerNumbers(files, folder))) + 1;
     try {
-      return { number, file: await open(join(folder, `owner.${number}`), NEW_SYNCED, 0o600) };
+      return { number, file: await files.openNew(join(folder, `owner.${number}`)) };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unreadable(folder, error);
     }
@@ -116,8 +122,8 @@ async function nextOwner(folder: string): Promise<{ number: number; file: FileHa
   );
 }
 
-async function ownerNumbers(folder: string): Promise<number[]> {
-  const names = await readdir(folder).catch((cause: unknown) => {
+async function ownerNumbers(files: GuardFiles, folder: string): Promise<number[]> {
+  const names = await files.readdir(folder).catch((cause: unknown) => {
     throw missing(folder, cause);
   });
   const numbers = names
@@ -128,10 +134,10 @@ async function ownerNumbers(folder: string): Promise<number[]> {
   return numbers.sort((a, b) => a - b);
 }
 
-async function highest(folder: string, numbers: readonly number[]): Promise<GuardMark> {
+async function highest(files: GuardFiles, folder: string, numbers: readonly number[]): Promise<GuardMark> {
   let best: GuardMark | undefined;
   for (const number of numbers) {
-    for (const mark of await readSlots(folder, number)) {
+    for (const mark of await readSlots(files, folder, number)) {
       if (best?.size === mark.size && !equalBytes(best.rootHash, mark.rootHash)) {
         throw new TlogError(
           'guard_conflict',
@@ -145,29 +151,14 @@ async function highest(folder: string, numbers: readonly number[]): Promise<Guar
   return best;
 }
 
-async function readSlots(folder: string, number: number): Promise<GuardMark[]> {
-  const bytes = await readFile(join(folder, `owner.${number}`)).catch((cause: unknown) => {
+async function readSlots(files: GuardFiles, folder: string, number: number): Promise<GuardMark[]> {
+  const bytes = await files.readFile(join(folder, `owner.${number}`)).catch((cause: unknown) => {
     // A file removed by a rival's take-over says nothing; the rival is found when we raise.
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
     throw unreadable(folder, cause);
   });
   const slots = [bytes.subarray(0, SLOT_BYTES), bytes.subarray(SLOT_BYTES, 2 * SLOT_BYTES)];
   return slots.map(decodeSlot).filter((mark) => mark !== undefined);
-}
-
-/** Asked at once, not in the thread pool: a name on a local filesystem costs 2 us, a turn of the pool twenty times that. */
-function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-/** Makes a folder's list of names durable. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 function missing(folder: string, cause: unknown): TlogError {

@@ -9,7 +9,38 @@ const ITERATE_ROWS = 256;
 
 const OPTIONS = { keyEncoding: 'view', valueEncoding: 'view' } as const;
 
-type Db = Level<Uint8Array, Uint8Array>;
+type Options = typeof OPTIONS;
+
+/** What the store asks of LevelDB: the seam beneath which a simulation puts an engine that fails as LevelDB does. */
+export interface LevelEngine {
+  open(): Promise<void>;
+  getSync(key: Uint8Array, options: Options): Uint8Array | undefined;
+  getMany(keys: Uint8Array[], options: Options): Promise<(Uint8Array | undefined)[]>;
+  batch(): {
+    put(key: Uint8Array, value: Uint8Array, options: Options): unknown;
+    del(key: Uint8Array, options: Options): unknown;
+    write(options: { readonly sync: true }): Promise<void>;
+  };
+  iterator(range: {
+    readonly gte: Uint8Array;
+    readonly lt: Uint8Array;
+    readonly reverse: boolean;
+    readonly limit: number;
+  }): { nextv(rows: number): Promise<[Uint8Array, Uint8Array][]>; close(): Promise<void> };
+  close(): Promise<void>;
+}
+
+/** Whether opening may make a database, and whether it must not find one. */
+export interface OpenMode {
+  readonly createIfMissing: boolean;
+  readonly errorIfExists: boolean;
+}
+
+/** An engine on a folder, not open yet. */
+export type LevelMaker = (path: string, mode: OpenMode) => LevelEngine;
+
+const makeLevel: LevelMaker = (path, mode) =>
+  new Level<Uint8Array, Uint8Array>(path, { ...OPTIONS, ...mode });
 
 /**
  * The store on LevelDB. It never creates a database on open (an absent CURRENT file would open empty and delete
@@ -17,31 +48,34 @@ type Db = Level<Uint8Array, Uint8Array>;
  * an error is reported as `unknown` and every later commit too.
  */
 export class LevelStore implements Store {
-  readonly #db: Db;
+  readonly #db: LevelEngine;
   #broken = false;
   /** The engine's last write error, for the message of the process's end. */
   lastError: unknown;
 
-  private constructor(db: Db) {
+  private constructor(db: LevelEngine) {
     this.#db = db;
   }
 
   /** Makes a new, empty database. @throws TlogError data_exists */
-  static async create(path: string): Promise<LevelStore> {
-    return LevelStore.#open(path, { createIfMissing: true, errorIfExists: true }, 'data_exists');
+  static async create(path: string, make: LevelMaker = makeLevel): Promise<LevelStore> {
+    return LevelStore.#open(path, make(path, { createIfMissing: true, errorIfExists: true }), 'data_exists');
   }
 
   /** Opens an existing database; never makes one. @throws TlogError data_damaged, data_locked */
-  static async open(path: string): Promise<LevelStore> {
-    return LevelStore.#open(path, { createIfMissing: false, errorIfExists: false }, 'data_damaged');
+  static async open(path: string, make: LevelMaker = makeLevel): Promise<LevelStore> {
+    return LevelStore.#open(
+      path,
+      make(path, { createIfMissing: false, errorIfExists: false }),
+      'data_damaged',
+    );
   }
 
   static async #open(
     path: string,
-    mode: { readonly createIfMissing: boolean; readonly errorIfExists: boolean },
+    db: LevelEngine,
     code: 'data_exists' | 'data_damaged',
   ): Promise<LevelStore> {
-    const db: Db = new Level(path, { ...OPTIONS, ...mode });
     try {
       await db.open();
     } catch (cause) {
