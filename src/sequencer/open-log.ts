@@ -1,36 +1,16 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TlogError } from '../core/error.ts';
-import type { TreeHasher } from '../core/merkle/hasher.ts';
-import { verifyCheckpoint } from '../core/note/checkpoint.ts';
-import { createNoteVerifier, type NoteVerifier } from '../core/note/verifier.ts';
+import type { TlogError } from '../core/error.ts';
 import { readKeyFile } from '../keys/key-file.ts';
 import { createSigner } from '../keys/signer.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { ed25519Verify } from '../runtime/ed25519.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
-import { CheckedStore } from '../store/checked-store.ts';
 import { FileGuard, readFileGuard } from '../store/file-guard.ts';
-import type { Guard, GuardMark } from '../store/guard.ts';
 import { LevelStore } from '../store/level-store.ts';
-import { OPEN_KEY } from '../store/rows.ts';
-import type { Store } from '../store/store.ts';
-import { type DataDirectory, type LogManifest, logPaths, readManifest } from './data-directory.ts';
-import { HeadSigner } from './head-signer.ts';
+import { type DataDirectory, logPaths, readManifest } from './data-directory.ts';
 import type { Log } from './log.ts';
-import { LogReader } from './log-reader.ts';
-import { QUEUE_LIMITS, type QueueLimits } from './pending-queue.ts';
-import { checkAgainstGuard, isCleanStop, loadTree } from './recovery.ts';
-import { RunningLog } from './running-log.ts';
-import { type PublishedTree, Sequencer } from './sequencer.ts';
-import { TileReader } from './tile-reader.ts';
-import { checkTree, type TreeCheckDeps } from './tree-check.ts';
-import type { TreeState } from './tree-state.ts';
-
-/** Entries at the end that every start re-hashes. */
-const TAIL_ENTRIES = 100_000;
-/** After an unclean stop, up to this many entries are re-hashed before the start goes on; more in the background. */
-const CHECK_BEFORE_START_MAX = 1_000_000;
+import type { QueueLimits } from './pending-queue.ts';
+import { startLog } from './start-log.ts';
 
 /** A log that this process owns. */
 export interface OpenLog extends Log, AsyncDisposable {
@@ -45,17 +25,8 @@ export interface OpenLogDeps {
   readonly clock: Clock;
 }
 
-interface Parts extends TreeCheckDeps {
-  readonly hasher: TreeHasher;
-  readonly tiles: TileReader;
-  readonly signer: HeadSigner;
-  readonly verifier: NoteVerifier;
-  readonly manifest: LogManifest;
-  readonly clock: Clock;
-}
-
 /**
- * Opens a log: key, guard, database, start check, take-over, first synced write, and only then a signature.
+ * Opens a log from its files, on LevelDB and the guard folder.
  * @throws TlogError of kind `refused`, with both sizes in `details` where data and guard disagree
  */
 export async function openLog(
@@ -65,117 +36,17 @@ export async function openLog(
 ): Promise<OpenLog> {
   const manifest = await readManifest(deps.dir, name);
   const paths = logPaths(deps.dir, name);
-  const signer = createSigner(await readKeyFile(paths.key));
-  if (signer.vkey !== manifest.vkey)
-    throw new TlogError('key_mismatch', `${paths.key} is not the key of ${manifest.origin}`);
-  await readFileGuard(paths.guard);
-  const level = await LevelStore.open(paths.db);
-  let guard: FileGuard | undefined;
-  try {
-    const verifier = createNoteVerifier(manifest.vkey, ed25519Verify);
-    const store = new CheckedStore(level);
-    const tiles = new TileReader(store, nodeHasher);
-    const head = new HeadSigner(manifest.origin, signer, verifier);
-    const parts: Parts = {
-      hasher: nodeHasher,
-      store,
-      tiles,
-      signer: head,
-      verifier,
-      manifest,
-      clock: deps.clock,
-    };
-    const state = await loadTree(nodeHasher, store, tiles);
-    guard = await FileGuard.takeOver(paths.guard);
-    const { tree, backgroundCheck } = await recover(parts, state, guard);
-    const bytesOnDisk = () => folderBytes(paths.db);
-    return run(parts, guard, tree, { queue: options.queue ?? QUEUE_LIMITS, backgroundCheck, bytesOnDisk });
-  } catch (error) {
-    await guard?.close();
-    await level.close();
-    throw asRefusal(error);
-  }
-}
-
-/** Damage found by a start is a refusal, not a crash of ours. */
-function asRefusal(error: unknown): unknown {
-  if (!(error instanceof TlogError) || error.code !== 'storage_corrupt') return error;
-  return new TlogError('data_damaged', error.message, { cause: error, details: error.details });
-}
-
-interface Recovered {
-  readonly tree: PublishedTree;
-  readonly backgroundCheck: (() => Promise<void>) | undefined;
-}
-
-async function recover(parts: Parts, state: TreeState, guard: Guard): Promise<Recovered> {
-  const { mark } = guard;
-  await checkMark(parts, mark);
-  await checkAgainstGuard(parts.hasher, parts.tiles, state, mark);
-  const clean = isCleanStop(await parts.store.get(OPEN_KEY), state.size);
-  const unsigned = state.size > mark.size;
-  const later = !clean && !unsigned && state.size > CHECK_BEFORE_START_MAX;
-  await checkTree(parts, state, clean || later ? Math.max(0, state.size - TAIL_ENTRIES) : 0);
-  await firstWrite(parts.store);
-  const head = unsigned ? await signFound(parts, state, guard) : mark;
-  const signedAtMs = unsigned ? parts.clock.nowMs() : state.committedAtMs;
-  const backgroundCheck = later ? () => checkTree(parts, state, 0) : undefined;
-  return { tree: { head, state, signedAtMs }, backgroundCheck };
-}
-
-async function checkMark({ verifier, manifest }: Parts, mark: GuardMark): Promise<void> {
-  const checkpoint = await verifyCheckpoint(mark.note, { origin: manifest.origin, logVerifiers: [verifier] });
-  if (checkpoint.size === mark.size) return;
-  throw new TlogError(
-    'guard_unreadable',
-    `the guard of ${manifest.origin} holds a note of another size; restore it`,
-  );
-}
-
-/**
- * Nothing may be signed for a state that no returned sync of this process covers: what an earlier process left
- * in the page cache becomes durable with this write. It also removes the mark of the clean stop.
- */
-async function firstWrite(store: Store): Promise<void> {
-  const outcome = await store.commit({ puts: [{ key: OPEN_KEY, value: new Uint8Array(0) }], deletes: [] });
-  if (outcome === 'committed') return;
-  throw new TlogError('commit_unknown', 'the first write failed; look at the disk, then start again');
-}
-
-/** A crash between the commit and the guard left a state without a head: it is signed now. */
-async function signFound(parts: Parts, state: TreeState, guard: Guard): Promise<GuardMark> {
-  const head = await parts.signer.sign(state.size, state.rootHash);
-  const outcome = await guard.raise(head);
-  if (outcome === 'raised') return head;
-  const code = outcome === 'superseded' ? 'guard_superseded' : 'guard_unknown';
-  throw new TlogError(code, 'the guard could not be raised at start; is another process running on a copy?');
-}
-
-interface RunOptions {
-  readonly queue: QueueLimits;
-  readonly backgroundCheck: (() => Promise<void>) | undefined;
-  readonly bytesOnDisk: () => Promise<number>;
-}
-
-function run(parts: Parts, guard: Guard, tree: PublishedTree, options: RunOptions): RunningLog {
-  const { store, tiles, hasher, manifest } = parts;
-  const reader = new LogReader(store, tiles, hasher, () => sequencer.tree.state);
-  const listeners: RunningLog['listeners'] = new Set();
-  const sequencer: Sequencer = new Sequencer(
-    {
-      ...parts,
-      guard,
-      duplicates: manifest.duplicates,
-      leafHashIndex: manifest.leafHashIndex,
-      limits: options.queue,
-      findLeaf: (leafHash) => reader.findLeaf(leafHash),
-      onCommit: (report) => {
-        for (const listener of listeners) listener(report);
-      },
-    },
-    tree,
-  );
-  return new RunningLog({ ...parts, guard, reader, sequencer, listeners, ...options });
+  const from = {
+    manifest,
+    signer: createSigner(await readKeyFile(paths.key)),
+    clock: deps.clock,
+    hasher: nodeHasher,
+    readGuard: () => readFileGuard(paths.guard),
+    openStore: () => LevelStore.open(paths.db),
+    takeOverGuard: () => FileGuard.takeOver(paths.guard),
+    bytesOnDisk: () => folderBytes(paths.db),
+  };
+  return startLog(from, options);
 }
 
 async function folderBytes(path: string): Promise<number> {

@@ -1,0 +1,177 @@
+import { TlogError } from '../core/error.ts';
+import type { TreeHasher } from '../core/merkle/hasher.ts';
+import { verifyCheckpoint } from '../core/note/checkpoint.ts';
+import { createNoteVerifier, type NoteSigner, type NoteVerifier } from '../core/note/verifier.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { ed25519Verify } from '../runtime/ed25519.ts';
+import { CheckedStore } from '../store/checked-store.ts';
+import type { Guard, GuardMark } from '../store/guard.ts';
+import { OPEN_KEY } from '../store/rows.ts';
+import type { Store } from '../store/store.ts';
+import type { LogManifest } from './data-directory.ts';
+import { HeadSigner } from './head-signer.ts';
+import { LogReader } from './log-reader.ts';
+import { QUEUE_LIMITS, type QueueLimits } from './pending-queue.ts';
+import { checkAgainstGuard, isCleanStop, loadTree } from './recovery.ts';
+import { RunningLog } from './running-log.ts';
+import { type PublishedTree, Sequencer } from './sequencer.ts';
+import { TileReader } from './tile-reader.ts';
+import { checkTree, type TreeCheckDeps } from './tree-check.ts';
+import type { TreeState } from './tree-state.ts';
+
+/** What a log is started from: files and LevelDB in a server (open-log.ts), models in a simulation. */
+export interface StartDeps {
+  readonly manifest: LogManifest;
+  readonly signer: NoteSigner;
+  readonly clock: Clock;
+  readonly hasher: TreeHasher;
+  /** Refuses when there is no guard to take over; asked before the database is touched. */
+  readGuard(): Promise<GuardMark>;
+  openStore(): Promise<Store>;
+  takeOverGuard(): Promise<Guard>;
+  /** Bytes that the database takes on disk. */
+  bytesOnDisk(): Promise<number>;
+}
+
+/** How much a start re-hashes (spec/sequencer.md SEQ-8). */
+export interface CheckLimits {
+  /** Entries at the end that every start re-hashes. */
+  readonly tailEntries: number;
+  /** After an unclean stop, up to this many entries are re-hashed before the start goes on; more in the background. */
+  readonly beforeStartMax: number;
+}
+
+const CHECK_LIMITS: CheckLimits = { tailEntries: 100_000, beforeStartMax: 1_000_000 };
+
+/** What a start may be told. */
+export interface StartOptions {
+  readonly queue?: QueueLimits;
+  readonly check?: CheckLimits;
+}
+
+interface Parts extends TreeCheckDeps {
+  readonly hasher: TreeHasher;
+  readonly tiles: TileReader;
+  readonly signer: HeadSigner;
+  readonly verifier: NoteVerifier;
+  readonly manifest: LogManifest;
+  readonly clock: Clock;
+}
+
+/**
+ * Starts a log: key, guard, database, start check, take-over, first synced write, and only then a signature.
+ * @throws TlogError of kind `refused`, with both sizes in `details` where data and guard disagree
+ */
+export async function startLog(deps: StartDeps, options: StartOptions = {}): Promise<RunningLog> {
+  const { manifest, hasher, clock } = deps;
+  if (deps.signer.vkey !== manifest.vkey)
+    throw new TlogError(
+      'key_mismatch',
+      `the key of log ${manifest.name} is not the one of ${manifest.origin}`,
+    );
+  await deps.readGuard();
+  const engine = await deps.openStore();
+  let guard: Guard | undefined;
+  try {
+    const verifier = createNoteVerifier(manifest.vkey, ed25519Verify);
+    const store = new CheckedStore(engine);
+    const tiles = new TileReader(store, hasher);
+    const signer = new HeadSigner(manifest.origin, deps.signer, verifier);
+    const parts: Parts = { hasher, store, tiles, signer, verifier, manifest, clock };
+    const state = await loadTree(hasher, store, tiles);
+    guard = await deps.takeOverGuard();
+    const { tree, backgroundCheck } = await recover(parts, state, guard, options.check ?? CHECK_LIMITS);
+    const bytesOnDisk = () => deps.bytesOnDisk();
+    return run(parts, guard, tree, { queue: options.queue ?? QUEUE_LIMITS, backgroundCheck, bytesOnDisk });
+  } catch (error) {
+    await guard?.close();
+    await engine.close();
+    throw asRefusal(error);
+  }
+}
+
+/** Damage found by a start is a refusal, not a crash of ours. */
+function asRefusal(error: unknown): unknown {
+  if (!(error instanceof TlogError) || error.code !== 'storage_corrupt') return error;
+  return new TlogError('data_damaged', error.message, { cause: error, details: error.details });
+}
+
+interface Recovered {
+  readonly tree: PublishedTree;
+  readonly backgroundCheck: (() => Promise<void>) | undefined;
+}
+
+async function recover(
+  parts: Parts,
+  state: TreeState,
+  guard: Guard,
+  limits: CheckLimits,
+): Promise<Recovered> {
+  const { mark } = guard;
+  await checkMark(parts, mark);
+  await checkAgainstGuard(parts.hasher, parts.tiles, state, mark);
+  const clean = isCleanStop(await parts.store.get(OPEN_KEY), state.size);
+  const unsigned = state.size > mark.size;
+  const later = !clean && !unsigned && state.size > limits.beforeStartMax;
+  await checkTree(parts, state, clean || later ? Math.max(0, state.size - limits.tailEntries) : 0);
+  await firstWrite(parts.store);
+  const head = unsigned ? await signFound(parts, state, guard) : mark;
+  const signedAtMs = unsigned ? parts.clock.nowMs() : state.committedAtMs;
+  const backgroundCheck = later ? () => checkTree(parts, state, 0) : undefined;
+  return { tree: { head, state, signedAtMs }, backgroundCheck };
+}
+
+async function checkMark({ verifier, manifest }: Parts, mark: GuardMark): Promise<void> {
+  const checkpoint = await verifyCheckpoint(mark.note, { origin: manifest.origin, logVerifiers: [verifier] });
+  if (checkpoint.size === mark.size) return;
+  throw new TlogError(
+    'guard_unreadable',
+    `the guard of ${manifest.origin} holds a note of another size; restore it`,
+  );
+}
+
+/**
+ * Nothing may be signed for a state that no returned sync of this process covers: what an earlier process left
+ * in the page cache becomes durable with this write. It also removes the mark of the clean stop.
+ */
+async function firstWrite(store: Store): Promise<void> {
+  const outcome = await store.commit({ puts: [{ key: OPEN_KEY, value: new Uint8Array(0) }], deletes: [] });
+  if (outcome === 'committed') return;
+  throw new TlogError('commit_unknown', 'the first write failed; look at the disk, then start again');
+}
+
+/** A crash between the commit and the guard left a state without a head: it is signed now. */
+async function signFound(parts: Parts, state: TreeState, guard: Guard): Promise<GuardMark> {
+  const head = await parts.signer.sign(state.size, state.rootHash);
+  const outcome = await guard.raise(head);
+  if (outcome === 'raised') return head;
+  const code = outcome === 'superseded' ? 'guard_superseded' : 'guard_unknown';
+  throw new TlogError(code, 'the guard could not be raised at start; is another process running on a copy?');
+}
+
+interface RunOptions {
+  readonly queue: QueueLimits;
+  readonly backgroundCheck: (() => Promise<void>) | undefined;
+  readonly bytesOnDisk: () => Promise<number>;
+}
+
+function run(parts: Parts, guard: Guard, tree: PublishedTree, options: RunOptions): RunningLog {
+  const { store, tiles, hasher, manifest } = parts;
+  const reader = new LogReader(store, tiles, hasher, () => sequencer.tree.state);
+  const listeners: RunningLog['listeners'] = new Set();
+  const sequencer: Sequencer = new Sequencer(
+    {
+      ...parts,
+      guard,
+      duplicates: manifest.duplicates,
+      leafHashIndex: manifest.leafHashIndex,
+      limits: options.queue,
+      findLeaf: (leafHash) => reader.findLeaf(leafHash),
+      onCommit: (report) => {
+        for (const listener of listeners) listener(report);
+      },
+    },
+    tree,
+  );
+  return new RunningLog({ ...parts, guard, reader, sequencer, listeners, ...options });
+}
