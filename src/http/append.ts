@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { ENTRY_BYTES_MAX } from '../core/tile/bundle.ts';
@@ -7,6 +6,7 @@ import { accepts, base64, base64All, jsonAnswer, textAnswer } from './answer.ts'
 import { BATCH_BYTES_MAX, splitBundle, splitLines } from './batch.ts';
 import { readBody } from './body.ts';
 import { fieldsAnswer } from './fields.ts';
+import { idempotencyOf } from './idempotency.ts';
 
 const BUNDLE_TYPE = 'application/vnd.stele.entry-bundle';
 
@@ -21,7 +21,7 @@ export async function append(c: Context, log: Log, tokenId: string, isAdd: boole
     );
   const request = c.req.raw;
   const entries = isBatch ? await batchOf(request, type === BUNDLE_TYPE) : [await entryOf(request)];
-  const result = await log.append({ entries, ...idempotencyOf(c, log, tokenId, entries) });
+  const result = await log.append({ entries, ...retryOf(c, log, tokenId, entries) });
   const [index] = result.indexes;
   const [leafHash] = result.leafHashes;
   if (index === undefined || leafHash === undefined) throw new RangeError('an append without an index');
@@ -57,7 +57,7 @@ async function batchOf(request: Request, isBundle: boolean): Promise<Uint8Array[
   return isBundle ? splitBundle(body) : splitLines(body);
 }
 
-function idempotencyOf(
+function retryOf(
   c: Context,
   log: Log,
   tokenId: string,
@@ -67,10 +67,7 @@ function idempotencyOf(
   if (key === undefined || log.duplicates !== 'key') return {};
   if (!/^[\x21-\x7e]{1,255}$/.test(key))
     throw new TlogError('invalid_idempotency_key', 'Idempotency-Key is 1 to 255 visible ASCII characters');
-  const content = createHash('sha256');
-  for (const entry of entries) content.update(`${entry.length}:`).update(entry);
-  const digest = createHash('sha256').update(`${tokenId}\0${key}`).digest();
-  return { idempotency: { key: digest, contentHash: content.digest() } };
+  return { idempotency: idempotencyOf(tokenId, key, entries) };
 }
 
 const suffixes = new WeakMap<SignedHead, string>();
