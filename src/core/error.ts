@@ -8,7 +8,6 @@ export type ErrorKind =
   | 'forbidden' // 403: the token is known and not allowed to
   | 'absent' // 404: not there (yet)
   | 'method' // 405
-  | 'unacceptable' // 406
   | 'timeout' // 408
   | 'conflict' // 409
   | 'length' // 411
@@ -63,7 +62,6 @@ export const ERROR_CODES = {
   no_checkpoint_for_size: { kind: 'absent' },
   leaf_hash_index_off: { kind: 'conflict' },
   method_not_allowed: { kind: 'method' },
-  not_acceptable: { kind: 'unacceptable' },
   request_timeout: { kind: 'timeout' },
   wrong_log_kind: { kind: 'conflict' },
   entry_too_large: { kind: 'too_large' },

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { parseTreeSize, type TreeSize } from '../core/units.ts';
-import type { Log } from '../sequencer/log.ts';
+import type { Log, SignedHead } from '../sequencer/log.ts';
 
 /** Standard base64, as all bytes in JSON are. */
 export function base64(bytes: Uint8Array): string {
@@ -13,10 +14,10 @@ export function base64All(list: readonly Uint8Array[]): string[] {
   return list.map(base64);
 }
 
-/** Text that may be another one at the next request, such as a checkpoint. */
-export function textAnswer(body: string): Response {
+/** Text that may be another one at the next request, such as a proof for the present head. */
+export function textAnswer(body: string, status = 200): Response {
   const headers = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-cache' };
-  return new Response(body, { headers });
+  return new Response(body, { status, headers });
 }
 
 /** JSON that has been made already. */
@@ -28,6 +29,49 @@ export function jsonAnswer(body: string, status: number): Response {
 export function octetAnswer(bytes: Uint8Array, headers: Record<string, string>): Response {
   const type = { 'Content-Type': 'application/octet-stream', 'X-Content-Type-Options': 'nosniff' };
   return new Response(new Uint8Array(bytes), { headers: { ...type, ...headers } });
+}
+
+/** GET checkpoint: the published head's note; 304 for who has it already. */
+export async function checkpoint(c: Context, { publishedHead }: Log): Promise<Response> {
+  const etag = noteTag(publishedHead);
+  if (!hasTag(c, etag)) {
+    const answer = textAnswer(publishedHead.note);
+    answer.headers.set('ETag', etag);
+    return answer;
+  }
+  return new Response(null, { status: 304, headers: { ETag: etag, 'Cache-Control': 'no-cache' } });
+}
+
+const noteTags = new WeakMap<SignedHead, string>();
+
+/** The tag of a head's note, made once for all readers of the head. */
+function noteTag(head: SignedHead): string {
+  const known = noteTags.get(head);
+  if (known !== undefined) return known;
+  const made = tagOf(Buffer.from(head.note));
+  noteTags.set(head, made);
+  return made;
+}
+
+/** The entity tag of bytes (RFC 9110 8.8.3); `variant` tells apart what is encoded otherwise. */
+export function tagOf(bytes: Uint8Array, variant = ''): string {
+  return `"${createHash('sha256').update(bytes).digest('base64url')}${variant}"`;
+}
+
+/** Whether If-None-Match names the tag; by weak comparison, as RFC 9110 13.1.2 has it. */
+export function hasTag(c: Context, tag: string): boolean {
+  const header = c.req.header('if-none-match');
+  if (header === undefined) return false;
+  return header.split(',').some((item) => item.trim() === '*' || item.trim().replace(/^W\//, '') === tag);
+}
+
+/** Lets no shared cache keep an answer that only the holder of a token may have. */
+export function keepPrivate(answer: Response): Response {
+  const cached = answer.headers.get('Cache-Control') ?? 'no-cache';
+  const kept = cached.replace(/^public, /, '');
+  if (kept !== 'no-store') answer.headers.set('Cache-Control', `private, ${kept}`);
+  answer.headers.append('Vary', 'Authorization');
+  return answer;
 }
 
 /** What to throw for a size, index or tile that the log does not have yet. */
@@ -49,13 +93,6 @@ export function askedSize(log: Log, asked: string | undefined): AskedSize {
   const size = asked === undefined ? published : parseTreeSize(asked);
   if (size > log.head.size) throw beyond(log);
   return size === published ? { size, checkpoint: note } : { size };
-}
-
-/** A query parameter that has to be there. @throws TlogError invalid_parameter */
-export function requiredQuery(c: Context, name: string): string {
-  const value = c.req.query(name);
-  if (value === undefined) throw new TlogError('invalid_parameter', `${name} is missing`);
-  return value;
 }
 
 /** Whether the client names this media type in Accept; wildcards do not count, so JSON stays the default. */

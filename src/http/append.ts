@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
+import { formatTlogProof } from '../core/proof/tlog-proof.ts';
 import { ENTRY_BYTES_MAX } from '../core/tile/bundle.ts';
 import type { AppendRequest, AppendResult, Log, SignedHead } from '../sequencer/log.ts';
 import { accepts, base64, base64All, jsonAnswer, textAnswer } from './answer.ts';
@@ -10,8 +11,18 @@ import { idempotencyOf } from './idempotency.ts';
 
 const BUNDLE_TYPE = 'application/vnd.stele.entry-bundle';
 
-/** POST entries, and POST add when `isAdd`: answers once the entries are under a signed head. */
-export async function append(c: Context, log: Log, tokenId: string, isAdd: boolean): Promise<Response> {
+/** Who appends, by which route, and who is told what came of it. */
+export interface AppendCall {
+  readonly tokenId: string;
+  /** POST add: one entry of any type, answered with its index. */
+  readonly isAdd: boolean;
+  onAppended(outcome: 'new' | 'repeated'): void;
+}
+
+/** POST entries and POST add: answers once the entries are under a signed head. */
+export async function append(c: Context, log: Log, call: AppendCall): Promise<Response> {
+  const { tokenId, isAdd } = call;
+  checkIdentity(c);
   const type = (c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase();
   const isBatch = !isAdd && (type === 'application/x-ndjson' || type === BUNDLE_TYPE);
   if (!isAdd && !isBatch && type !== 'application/octet-stream')
@@ -25,11 +36,14 @@ export async function append(c: Context, log: Log, tokenId: string, isAdd: boole
   const [index] = result.indexes;
   const [leafHash] = result.leafHashes;
   if (index === undefined || leafHash === undefined) throw new RangeError('an append without an index');
+  const isNew = result.isNew.includes(true);
+  call.onAppended(isNew ? 'new' : 'repeated');
   if (isAdd) return textAnswer(`${index}`);
-  const status = result.isNew.includes(true) ? 201 : 200;
+  const status = isNew ? 201 : 200;
   const { head } = result;
   if (isBatch) return batchAnswer(c, result, status);
   const { proof } = await log.proveInclusion(index, head.size);
+  if (accepts(c, 'text/plain')) return textAnswer(formatTlogProof({ index, proof, note: head.note }), status);
   if (accepts(c, 'application/cbor')) {
     const leaf = { index, leafHash, treeSize: head.size, rootHash: head.rootHash };
     return fieldsAnswer(c, { ...leaf, inclusionProof: proof, checkpoint: head.note }, status);
@@ -46,6 +60,13 @@ function batchAnswer(c: Context, { head, indexes, isNew }: AppendResult, status:
     `{"indexes":[${indexes}],"new":[${isNew}],"treeSize":${treeSize},${suffix(head)}}`,
     status,
   );
+}
+
+/** What is compressed on its way would be stored compressed: nobody could find their bytes again. */
+function checkIdentity(c: Context): void {
+  const coding = c.req.header('content-encoding') ?? 'identity';
+  if (coding.trim().toLowerCase() !== 'identity')
+    throw new TlogError('unsupported_media_type', 'send the bytes as they are, without Content-Encoding');
 }
 
 async function entryOf(request: Request): Promise<Uint8Array> {

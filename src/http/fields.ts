@@ -9,6 +9,7 @@ type Field =
   | boolean
   | Uint8Array
   | undefined
+  | Readonly<Record<string, number>>
   | readonly (string | number | boolean | Uint8Array)[];
 
 const encoder = new Encoder({ useRecords: false, tagUint8Array: false, variableMapSize: true });

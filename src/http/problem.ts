@@ -7,7 +7,6 @@ export const STATUS_OF_KIND: Readonly<Record<ErrorKind, number>> = {
   forbidden: 403,
   absent: 404,
   method: 405,
-  unacceptable: 406,
   timeout: 408,
   conflict: 409,
   length: 411,

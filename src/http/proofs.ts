@@ -4,14 +4,19 @@ import { MULTI_PROOF_LEAVES_MAX } from '../core/merkle/multi-proof.ts';
 import { formatTlogProof } from '../core/proof/tlog-proof.ts';
 import { type LeafIndex, parseLeafIndex, parseTreeSize, type TreeSize } from '../core/units.ts';
 import type { Log } from '../sequencer/log.ts';
-import { accepts, askedSize, beyond, requiredQuery, textAnswer } from './answer.ts';
+import { accepts, askedSize, beyond, textAnswer } from './answer.ts';
 import { readBody } from './body.ts';
 import { fieldsAnswer } from './fields.ts';
+import { queryOf, required } from './query.ts';
+
+/** Most indexes in the query of a multi-proof: an address stays short enough for every proxy. */
+export const QUERY_INDEXES_MAX = 500;
 
 /** GET proofs/inclusion?index|leafHash&treeSize. */
 export async function inclusion(c: Context, log: Log): Promise<Response> {
-  const index = await indexOf(c, log);
-  const asked = c.req.query('treeSize');
+  const query = queryOf(c, ['index', 'leafHash', 'treeSize']);
+  const index = await indexOf(query, log);
+  const asked = query.get('treeSize');
   const { size, checkpoint } = askedSize(log, asked);
   checkBelow(log, index, size, asked !== undefined);
   if (accepts(c, 'text/plain')) return tlogProof(log, index, size);
@@ -33,8 +38,9 @@ async function tlogProof(log: Log, index: LeafIndex, size: TreeSize): Promise<Re
 
 /** GET proofs/consistency?from&to. */
 export async function consistency(c: Context, log: Log): Promise<Response> {
-  const fromSize = parseTreeSize(requiredQuery(c, 'from'));
-  const { size: toSize, checkpoint } = askedSize(log, c.req.query('to'));
+  const query = queryOf(c, ['from', 'to']);
+  const fromSize = parseTreeSize(required(query, 'from'));
+  const { size: toSize, checkpoint } = askedSize(log, query.get('to'));
   if (fromSize > toSize) throw new TlogError('invalid_parameter', `from ${fromSize} is above ${toSize}`);
   const { fromRootHash, toRootHash, proof } = await log.proveConsistency(fromSize, toSize);
   const roots = { fromRootHash, toRootHash };
@@ -43,7 +49,11 @@ export async function consistency(c: Context, log: Log): Promise<Response> {
 
 /** GET proofs/multi?indexes=1,2,3&treeSize. */
 export async function multiByQuery(c: Context, log: Log): Promise<Response> {
-  return multi(c, log, requiredQuery(c, 'indexes').split(','), c.req.query('treeSize'));
+  const query = queryOf(c, ['indexes', 'treeSize']);
+  const texts = required(query, 'indexes').split(',');
+  if (texts.length > QUERY_INDEXES_MAX)
+    throw new TlogError('invalid_parameter', `over ${QUERY_INDEXES_MAX} indexes: ask by POST`);
+  return multi(c, log, texts, query.get('treeSize'));
 }
 
 /** POST proofs/multi with {"indexes":[1,2,3],"treeSize":4}. */
@@ -69,9 +79,9 @@ async function multi(c: Context, log: Log, texts: readonly string[], asked?: str
   return fieldsAnswer(c, { indexes, leafHashes, treeSize: size, rootHash, nodes, checkpoint });
 }
 
-async function indexOf(c: Context, log: Log): Promise<LeafIndex> {
-  const leafHash = c.req.query('leafHash');
-  const asked = c.req.query('index');
+async function indexOf(query: ReadonlyMap<string, string>, log: Log): Promise<LeafIndex> {
+  const leafHash = query.get('leafHash');
+  const asked = query.get('index');
   if ((asked === undefined) === (leafHash === undefined))
     throw new TlogError('invalid_parameter', 'give either index or leafHash');
   if (leafHash === undefined) return parseLeafIndex(asked ?? '');

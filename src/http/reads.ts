@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Context } from 'hono';
@@ -6,7 +5,9 @@ import { TlogError } from '../core/error.ts';
 import { parseBundlePath, parseTilePath } from '../core/tile/path.ts';
 import { type LeafIndex, leafIndex, parseLeafIndex, parseTreeSize, type TreeSize } from '../core/units.ts';
 import type { Log } from '../sequencer/log.ts';
-import { acceptsGzip, base64, beyond, octetAnswer, requiredQuery } from './answer.ts';
+import { acceptsGzip, base64, beyond, hasTag, octetAnswer, tagOf } from './answer.ts';
+import { queryOf, required } from './query.ts';
+import { rawPath } from './raw-path.ts';
 
 /** Most entries or checkpoints in one answer. */
 export const PAGE_MAX = 1_000;
@@ -22,13 +23,13 @@ export async function tile(c: Context, log: Log): Promise<Response> {
   if (bytes === undefined) throw beyond(log);
   const isGzip = isBundle && acceptsGzip(c);
   // Two encodings are two representations: each has a tag of its own (RFC 9110 8.8.3).
-  const etag = `"${createHash('sha256').update(bytes).digest('base64url')}${isGzip ? '.gz' : ''}"`;
+  const etag = tagOf(bytes, isGzip ? '.gz' : '');
   const headers = {
     ETag: etag,
     'Cache-Control': 'public, max-age=31536000, immutable',
     ...(isBundle ? { Vary: 'Accept-Encoding' } : {}),
   };
-  if (c.req.header('if-none-match') === etag) return new Response(null, { status: 304, headers });
+  if (hasTag(c, etag)) return new Response(null, { status: 304, headers });
   if (isGzip) return octetAnswer(await gzipBytes(bytes), { ...headers, 'Content-Encoding': 'gzip' });
   return octetAnswer(bytes, headers);
 }
@@ -44,8 +45,9 @@ export async function oneEntry(c: Context, log: Log): Promise<Response> {
 
 /** GET entries?start&end: the entries of [start, end) as lines {"index","entry"}. */
 export async function entryPage(c: Context, log: Log): Promise<Response> {
-  const start = parseLeafIndex(requiredQuery(c, 'start'));
-  const end = parseTreeSize(requiredQuery(c, 'end'));
+  const query = queryOf(c, ['start', 'end']);
+  const start = parseLeafIndex(required(query, 'start'));
+  const end = parseTreeSize(required(query, 'end'));
   if (start >= end || end - start > PAGE_MAX)
     throw new TlogError('invalid_parameter', `end must be 1 to ${PAGE_MAX} above start`);
   if (end > log.head.size) throw beyond(log);
@@ -74,7 +76,8 @@ async function* lines(log: Log, start: LeafIndex, end: TreeSize): AsyncGenerator
 /** GET checkpoints?from: the signed heads that were kept, ascending; `nextCursor` is the next page's `from`. */
 export async function checkpoints(c: Context, log: Log): Promise<Response> {
   const { size: treeSize } = log.head;
-  const heads = await log.keptHeads(parseTreeSize(c.req.query('from') ?? '0'), PAGE_MAX);
+  const from = parseTreeSize(queryOf(c, ['from']).get('from') ?? '0');
+  const heads = await log.keptHeads(from, PAGE_MAX);
   const list = heads.map((head) => ({
     treeSize: head.size,
     rootHash: base64(head.rootHash),
@@ -84,10 +87,4 @@ export async function checkpoints(c: Context, log: Log): Promise<Response> {
   const isMore = heads.length === PAGE_MAX && last !== undefined && last.size < treeSize;
   const next = isMore ? { nextCursor: `${last.size + 1}` } : {};
   return c.json({ checkpoints: list, ...next, treeSize });
-}
-
-/** The request's path as it came; new URL() would have resolved `%2e%2e`. */
-function rawPath(c: Context): string {
-  const incoming: { url?: string } | undefined = c.env?.incoming;
-  return (incoming?.url ?? new URL(c.req.url).pathname).split('?')[0] ?? '';
 }

@@ -1,7 +1,8 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { getRequestListener } from '@hono/node-server';
+import { promisify } from 'node:util';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type ErrorCode, TlogError } from '../core/error.ts';
 import { problemResponse } from './problem.ts';
@@ -9,32 +10,97 @@ import { problemResponse } from './problem.ts';
 /** A listening server; whoever started it closes it. */
 export interface RunningServer extends AsyncDisposable {
   readonly port: number;
-  /** Takes no more connections and waits for the answers under way. */
+  /** Connections that are open now. */
+  connections(): Promise<number>;
+  /** Takes no more connections, waits for the answers under way up to `drainMs`, then cuts what is left. */
   close(): Promise<void>;
 }
+
+/** Bounds on what clients can hold. Times in milliseconds. */
+export interface ServerLimits {
+  /** From the first byte of a request to the end of its headers. */
+  readonly headersMs: number;
+  /** To the end of its body. */
+  readonly requestMs: number;
+  /** Between two requests on a connection. */
+  readonly keepAliveMs: number;
+  /** Without a byte in either direction: a client that does not read its answer. */
+  readonly idleMs: number;
+  readonly connectionsMax: number;
+  readonly requestsPerConnectionMax: number;
+  /** How long a stop waits for answers that are under way. */
+  readonly drainMs: number;
+}
+
+export const SERVER_LIMITS: ServerLimits = {
+  headersMs: 10_000,
+  requestMs: 30_000,
+  keepAliveMs: 5_000,
+  idleMs: 60_000,
+  connectionsMax: 10_000,
+  requestsPerConnectionMax: 10_000,
+  drainMs: 4_000,
+};
 
 /** Listens with bounds on time and connections; port 0 takes a free one. */
 export async function startServer(
   app: Hono,
   at: { readonly hostname: string; readonly port: number },
+  limits: ServerLimits = SERVER_LIMITS,
 ): Promise<RunningServer> {
-  const limits = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000 };
-  const options = { ...limits, connectionsCheckingInterval: 1_000, insecureHTTPParser: false };
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const server: Server = createServer(options, (incoming, outgoing) => void listener(incoming, outgoing));
+  const listener = getRequestListener(app.fetch, {
+    overrideGlobalObjects: false,
+    errorHandler: refuseRequest,
+  });
+  const server = createServer(nodeOptions(limits), (incoming, outgoing) => void listener(incoming, outgoing));
   server.on('clientError', (error, socket) => void refuseConnection(error, socket));
-  server.maxConnections = 10_000;
-  server.maxRequestsPerSocket = 10_000;
+  server.maxConnections = limits.connectionsMax;
+  server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
+  server.timeout = limits.idleMs;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(at.port, at.hostname, resolve);
   });
-  const close = (): Promise<void> =>
-    new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeIdleConnections();
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= stop(server, limits.drainMs);
+    return closing;
+  };
+  const connections = promisify(server.getConnections.bind(server));
+  const { port } = server.address() as AddressInfo;
+  return { port, connections, close, [Symbol.asyncDispose]: close };
+}
+
+function nodeOptions(limits: ServerLimits): ServerOptions {
+  return {
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.keepAliveMs,
+    connectionsCheckingInterval: Math.min(1_000, limits.headersMs),
+    insecureHTTPParser: false,
+    // Node would answer these with a bare status line; the listener refuses them with a problem.
+    requireHostHeader: false,
+  };
+}
+
+/** A half-sent request must not keep the logs from closing in order, so what is left after a while is cut. */
+function stop(server: Server, drainMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+    server.close(() => {
+      clearTimeout(cut);
+      resolve();
     });
-  return { port: (server.address() as AddressInfo).port, close, [Symbol.asyncDispose]: close };
+    server.closeIdleConnections();
+  });
+}
+
+/** What is HTTP and yet no request of ours, such as one without Host; all else is a bug, and tells nothing. */
+function refuseRequest(error: unknown): Response {
+  if (!(error instanceof RequestError)) return problemResponse(error);
+  return problemResponse(
+    new TlogError('invalid_request', 'the request has no valid address', { cause: error }),
+  );
 }
 
 const CODE_OF_CLIENT_ERROR: Readonly<Record<string, ErrorCode>> = {

@@ -23,7 +23,7 @@ import {
   writeFileDurably,
 } from './data-directory.ts';
 import { HeadSigner } from './head-signer.ts';
-import type { DuplicateMode, LogKind } from './log.ts';
+import type { DuplicateMode, LogKind, ReadAccess } from './log.ts';
 import { encodeCleanStop } from './recovery.ts';
 
 /** What a new log shall be. */
@@ -34,6 +34,8 @@ export interface NewLog {
   readonly origin: string;
   readonly duplicates?: DuplicateMode;
   readonly leafHashIndex?: boolean;
+  /** Default: public. */
+  readonly reads?: ReadAccess;
 }
 
 /** Makes the two folders. @throws TlogError data_exists when either holds anything */
@@ -53,7 +55,7 @@ export async function createLog(
   deps: { readonly dir: DataDirectory; readonly clock: Clock; readonly random: Random },
   log: NewLog,
 ): Promise<LogManifest> {
-  const { duplicates = 'key', leafHashIndex = true } = log;
+  const { duplicates = 'key', leafHashIndex = true, reads = 'public' } = log;
   checkNewLog(log.origin, duplicates, leafHashIndex);
   const paths = logPaths(deps.dir, log.name);
   await mkdir(paths.root, { mode: 0o700 }).catch((cause: unknown) => {
@@ -77,6 +79,7 @@ export async function createLog(
     vkey,
     duplicates,
     leafHashIndex,
+    reads,
     createdAt,
   };
   await writeFileDurably(paths.manifest, `${JSON.stringify(manifest, null, 2)}\n`);

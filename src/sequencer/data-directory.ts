@@ -2,7 +2,7 @@ import { open, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { syncFolder } from '../store/guard-files.ts';
-import type { DuplicateMode, LogKind } from './log.ts';
+import type { DuplicateMode, LogKind, ReadAccess } from './log.ts';
 
 /** Version of everything on disk; a directory of another version is refused. */
 export const SCHEMA = 1;
@@ -23,6 +23,8 @@ export interface LogManifest {
   readonly vkey: string;
   readonly duplicates: DuplicateMode;
   readonly leafHashIndex: boolean;
+  /** Absent in directories made before there was a choice: public. */
+  readonly reads?: ReadAccess;
   readonly createdAt: string;
 }
 
@@ -73,11 +75,15 @@ export async function checkDataDirectory(dir: DataDirectory): Promise<void> {
   if (schema !== SCHEMA) throw unsupported(path, schema);
 }
 
-/** What a log is. @throws TlogError unknown_log, schema_unsupported */
+/** What a log is. @throws TlogError no_data, schema_unsupported, invalid_config */
 export async function readManifest(dir: DataDirectory, name: string): Promise<LogManifest> {
   const path = logPaths(dir, name).manifest;
   const manifest = await readJson(path);
   if (manifest['schema'] !== SCHEMA) throw unsupported(path, manifest['schema']);
+  const { reads = 'public' } = manifest;
+  // A slip of the pen here must not open a log to everybody.
+  if (reads !== 'public' && reads !== 'token')
+    throw new TlogError('invalid_config', `${path}: reads is "public" or "token"`);
   return manifest as unknown as LogManifest;
 }
 

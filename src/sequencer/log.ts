@@ -10,6 +10,9 @@ export type LogKind = 'entries' | 'events';
  */
 export type DuplicateMode = 'key' | 'content' | 'off';
 
+/** Who may read a log: everybody, or holders of a token with scope `read` on it. */
+export type ReadAccess = 'public' | 'token';
+
 /** What a log is; fixed at creation. */
 export interface LogDescription {
   readonly name: string;
@@ -19,6 +22,7 @@ export interface LogDescription {
   readonly vkeys: readonly string[];
   readonly duplicates: DuplicateMode;
   readonly leafHashIndex: boolean;
+  readonly reads: ReadAccess;
 }
 
 /** A signed, guarded tree head. `note` is the whole signed note, byte for byte. */
@@ -50,8 +54,9 @@ export interface AppendResult {
   readonly head: SignedHead;
 }
 
-/** Why a log takes no entries now; absent from LogStatus when it does. */
+/** What a log is doing, for readiness and metrics. */
 export interface LogStatus {
+  /** False exactly when there is a reason. */
   readonly acceptsEntries: boolean;
   /** `log_checking` while entries are re-hashed after an unclean stop, `log_closing` while stopping. */
   readonly reason?: 'log_checking' | 'log_closing';

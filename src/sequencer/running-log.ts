@@ -17,6 +17,7 @@ import type {
   Log,
   LogKind,
   LogStatus,
+  ReadAccess,
   SignedHead,
 } from './log.ts';
 import type { LogReader } from './log-reader.ts';
@@ -46,6 +47,7 @@ export class RunningLog implements Log, AsyncDisposable {
   readonly vkeys: readonly string[];
   readonly duplicates: DuplicateMode;
   readonly leafHashIndex: boolean;
+  readonly reads: ReadAccess;
   readonly failed: Promise<TlogError>;
   readonly listeners: Set<Listener>;
   readonly #parts: RunningLogParts;
@@ -61,6 +63,7 @@ export class RunningLog implements Log, AsyncDisposable {
     this.vkeys = [manifest.vkey];
     this.duplicates = manifest.duplicates;
     this.leafHashIndex = manifest.leafHashIndex;
+    this.reads = manifest.reads ?? 'public';
     this.listeners = parts.listeners;
     this.#checking = parts.backgroundCheck !== undefined;
     this.failed = Promise.race([parts.sequencer.failed, this.#check()]);

@@ -25,6 +25,20 @@ describe('CLI-13 init', () => {
     expect((await run(['init', ...data()])).exitCode).toBe(1);
   });
 
+  test.each([
+    [[], 'public'],
+    [['--reads', 'token'], 'token'],
+  ])('%j: reads are %s', async (flags, reads) => {
+    expect((await run(['init', ...data(), ...flags])).exitCode).toBe(0);
+    const manifest = JSON.parse(await readFile(join(root, 'd', 'logs', 'main', 'log.json'), 'utf8'));
+    expect(manifest.reads).toBe(reads);
+  });
+
+  test('refuses another word for who may read', async () => {
+    expect((await run(['init', ...data(), '--reads', 'private'])).exitCode).toBe(2);
+    await expect(stat(join(root, 'd'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   test.each([['a b'], ['a+b'], [''], ['x'.repeat(251)]])('refuses the origin %j', async (origin) => {
     expect((await run(['init', ...data(), '--origin', origin])).exitCode).toBe(2);
     await expect(stat(join(root, 'd'))).rejects.toMatchObject({ code: 'ENOENT' });

@@ -8,7 +8,13 @@ import { MemoryLog } from '../support/memory-log.ts';
 
 const TOKEN = `stele_00000000_${'a'.repeat(43)}`;
 const sha256 = createHash('sha256').update(TOKEN).digest('hex');
-const fake = { name: 'main', kind: 'entries', duplicates: 'key', onCommit: () => () => undefined };
+const fake = {
+  name: 'main',
+  kind: 'entries',
+  duplicates: 'key',
+  reads: 'public',
+  onCommit: () => () => undefined,
+};
 const log = Object.assign(new MemoryLog(300), fake);
 const app = createApp({
   logs: {
@@ -17,7 +23,6 @@ const app = createApp({
   },
   tokens: async () => [{ id: '00000000', sha256, scopes: ['append'], logs: '*' }],
   clock: { nowMs: () => 0 },
-  reads: 'public',
 });
 const auth = { authorization: `Bearer ${TOKEN}` };
 const octet = { ...auth, 'content-type': 'application/octet-stream' };

@@ -3,31 +3,39 @@ import type { Hono } from 'hono';
 import { onTestFinished } from 'vitest';
 import { createApp } from '../../src/http/app.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import type { NewLog } from '../../src/sequencer/create-log.ts';
 import { type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
 import { newDataDirectory } from '../support/test-log.ts';
 
+/** May append and not read. */
 const TOKEN = `stele_00000000_${'a'.repeat(43)}`;
-const sha256 = createHash('sha256').update(TOKEN).digest('hex');
+/** May read and not append. */
+export const READ_TOKEN: string = `stele_00000001_${'b'.repeat(43)}`;
+const sha256 = (token: string): string => createHash('sha256').update(token).digest('hex');
 
 /** A server without a socket, its log and a way to write to it. */
 export interface TestServer {
   readonly app: Hono;
   readonly log: OpenLog;
   readonly bugs: unknown[];
+  /** The header that allows to append. */
+  readonly authorization: string;
   post(path: string, body: Uint8Array | string, headers?: Record<string, string>): Promise<Response>;
 }
 
 /** A server on a new log of its own, closed when the test is over. */
-export async function newServer(kind: 'entries' | 'events' = 'entries'): Promise<TestServer> {
-  const dir = await newDataDirectory({ kind });
+export async function newServer(newLog: Partial<NewLog> = {}): Promise<TestServer> {
+  const dir = await newDataDirectory(newLog);
   const log = await openLog({ dir, clock: systemClock }, 'main');
   onTestFinished(() => log.close());
   const bugs: unknown[] = [];
   const app = createApp({
     logs: { names: () => ['main'], get: async (name) => (name === 'main' ? log : undefined) },
-    tokens: async () => [{ id: '00000000', sha256, scopes: ['append'], logs: '*' }],
+    tokens: async () => [
+      { id: '00000000', sha256: sha256(TOKEN), scopes: ['append'], logs: '*' },
+      { id: '00000001', sha256: sha256(READ_TOKEN), scopes: ['read'], logs: ['main'] },
+    ],
     clock: systemClock,
-    reads: 'public',
     onBug: (thrown) => bugs.push(thrown),
   });
   const post: TestServer['post'] = async (path, body, headers) => {
@@ -35,5 +43,5 @@ export async function newServer(kind: 'entries' | 'events' = 'entries'): Promise
     const init = { method: 'POST', headers: { ...type, ...headers }, body: Buffer.from(body) };
     return app.request(`/logs/main/${path}`, init);
   };
-  return { app, log, bugs, post };
+  return { app, log, bugs, authorization: `Bearer ${TOKEN}`, post };
 }

@@ -63,6 +63,18 @@ test.each([
   ['GET', 'entries?start=0&end=151', undefined, 404, 'beyond_log_head'],
   ['GET', 'checkpoints?from=-1', undefined, 400, 'malformed_number'],
   ['GET', 'proofs/multi?indexes=', undefined, 400, 'malformed_number'],
+  [
+    'GET',
+    `proofs/multi?indexes=${Array.from({ length: 501 }, (_, i) => i)}`,
+    undefined,
+    400,
+    'invalid_parameter',
+  ],
+  ['GET', 'proofs/inclusion?index=1&index=2', undefined, 400, 'invalid_parameter'],
+  ['GET', 'proofs/inclusion?index=1&leafHash=00', undefined, 400, 'invalid_parameter'],
+  ['GET', 'proofs/inclusion?index=1&treesize=2', undefined, 400, 'invalid_parameter'],
+  ['GET', 'proofs/consistency?from=151', undefined, 400, 'invalid_parameter'],
+  ['GET', 'proofs/consistency?from=1&to=151', undefined, 404, 'beyond_log_head'],
   ['GET', 'proofs/multi?indexes=2,1', undefined, 400, 'invalid_parameter'],
   ['GET', 'proofs/multi?indexes=1,1', undefined, 400, 'invalid_parameter'],
   ['GET', 'proofs/multi?indexes=150', undefined, 404, 'beyond_log_head'],
@@ -93,12 +105,29 @@ test('HTTP-18 readiness and metrics', async () => {
   const { app, log } = await filled();
   expect((await app.request('/readyz')).status).toBe(200);
   const metrics = await (await app.request('/metrics')).text();
-  expect(metrics).toContain('stele_log_tree_size{log="main"} 150');
-  expect(metrics).toContain('stele_log_entries_total{log="main"} 150');
+  for (const line of [
+    'stele_log_tree_size{log="main"} 150',
+    'stele_log_published_tree_size{log="main"} 150',
+    'stele_log_queue_entries{log="main"} 0',
+    'stele_log_queue_bytes{log="main"} 0',
+    'stele_log_queue_age_seconds{log="main"} 0',
+    'stele_log_entries_total{log="main"} 150',
+    'stele_log_batch_entries_sum{log="main"} 150',
+    'stele_log_batch_entries_count{log="main"} 1',
+    'stele_log_appends_total{log="main",outcome="new"} 1',
+    ...['plan', 'sync', 'check', 'sign', 'guard'].map(
+      (step) => `stele_log_commit_seconds_count{log="main",step="${step}"} 1`,
+    ),
+  ])
+    expect(metrics).toContain(`${line}\n`);
+  expect(metrics).toMatch(/^stele_log_head_age_seconds\{log="main"\} [0-9.e-]+$/m);
+  expect(metrics).toMatch(/^stele_log_disk_bytes\{log="main"\} [1-9][0-9]*$/m);
   expect(metrics).toContain('route="entries",method="POST",status="201"} 1');
   await log.close();
   const answer = await app.request('/readyz');
-  expect([answer.status, (await answer.json()).code]).toEqual([503, 'log_closing']);
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+  expect(await answer.json()).toMatchObject({ code: 'log_closing', logs: ['main'] });
+  expect((await app.request('/healthz')).status).toBe(200);
 });
 
 test('HTTP-3 our own bug is a 500 that tells nothing, and goes to onBug', async () => {
@@ -170,4 +199,79 @@ test.each([
     value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
   );
   expect(JSON.parse(text)).toEqual(JSON.parse(json));
+});
+
+test('HTTP-21 /log tells what the log is, its two heads and its limits', async () => {
+  const { app, log } = await filled();
+  expect(await (await app.request('/logs/main/log')).json()).toEqual({
+    name: 'main',
+    kind: 'entries',
+    origin: 'log.example/main',
+    vkeys: log.vkeys,
+    duplicates: 'key',
+    leafHashIndex: true,
+    reads: 'public',
+    treeSize: 150,
+    publishedTreeSize: 150,
+    limits: {
+      entryBytes: 65_535,
+      batchEntries: 4_096,
+      batchBytes: 8_388_608,
+      pageEntries: 1_000,
+      multiProofIndexes: 4_096,
+      multiProofQueryIndexes: 500,
+    },
+  });
+});
+
+test.each([
+  'checkpoint',
+  'checkpoints',
+  'tile/0/000.p/150',
+  'tile/entries/000.p/150',
+  'entries/0',
+  'entries?start=0&end=150',
+  'proofs/inclusion?index=0',
+  'proofs/consistency?from=1',
+  'proofs/multi?indexes=0,1',
+  'log',
+])('HTTP-22 HEAD %s has the status and headers of GET, and no body', async (path) => {
+  const { app } = await filled();
+  const [head, get] = await Promise.all([
+    app.request(`/logs/main/${path}`, { method: 'HEAD' }),
+    app.request(`/logs/main/${path}`),
+  ]);
+  expect([head.status, (await head.arrayBuffer()).byteLength]).toEqual([200, 0]);
+  expect([...head.headers]).toEqual([...get.headers]);
+});
+
+test('HTTP-22 HEAD of what is not there is 404', async () => {
+  const { app } = await filled();
+  expect((await app.request('/logs/main/entries/150', { method: 'HEAD' })).status).toBe(404);
+});
+
+test.each([
+  ['checkpoint', 'no-cache'],
+  ['tile/0/000.p/150', 'public, max-age=31536000, immutable'],
+])('HTTP-16 %s is 304 for whoever has it', async (path, cacheControl) => {
+  const { app, post } = await filled();
+  const ask = (tag: string) => app.request(`/logs/main/${path}`, { headers: { 'if-none-match': tag } });
+  const tag = (await app.request(`/logs/main/${path}`)).headers.get('etag') ?? '';
+  for (const header of [tag, `W/${tag}`, `"other", ${tag}`, '*']) {
+    const answer = await ask(header);
+    expect([answer.status, answer.headers.get('etag'), answer.headers.get('cache-control')]).toEqual([
+      304,
+      tag,
+      cacheControl,
+    ]);
+  }
+  expect((await ask('"other"')).status).toBe(200);
+  await post('entries', 'more');
+  expect((await ask(tag)).status).toBe(path === 'checkpoint' ? 200 : 304);
+});
+
+test('HTTP-16 a tile that is not there yet is not cached', async () => {
+  const { app } = await filled();
+  const answer = await app.request('/logs/main/tile/0/000.p/151');
+  expect([answer.status, answer.headers.get('cache-control')]).toEqual([404, 'no-store']);
 });

@@ -2,7 +2,9 @@ import { decode } from 'cborg';
 import { expect, test } from 'vitest';
 import { verifyInclusion } from '../../src/core/merkle/inclusion.ts';
 import { verifyCheckpoint } from '../../src/core/note/checkpoint.ts';
+import { parsePolicy } from '../../src/core/note/policy.ts';
 import { createNoteVerifier } from '../../src/core/note/verifier.ts';
+import { parseTlogProof, verifyTlogProof } from '../../src/core/proof/tlog-proof.ts';
 import { encodeBundle } from '../../src/core/tile/bundle.ts';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
 import { ed25519Verify } from '../../src/runtime/ed25519.ts';
@@ -81,6 +83,14 @@ test('HTTP-9 the same Idempotency-Key answers as before, with other content it i
 
 test.each([
   ['a line is empty', 'a\n\nb', { 'content-type': LINES }, 400, 'empty_line'],
+  ['the body is compressed', 'x', { 'content-encoding': 'gzip' }, 415, 'unsupported_media_type'],
+  [
+    'the type is that of a form',
+    'x',
+    { 'content-type': 'multipart/form-data' },
+    415,
+    'unsupported_media_type',
+  ],
   ['nothing is sent', '', { 'content-type': LINES }, 400, 'empty_batch'],
   ['a line is long', `a\n${'x'.repeat(65_536)}`, { 'content-type': LINES }, 413, 'entry_too_large'],
   ['there are 4,097 lines', 'x\n'.repeat(4_097), { 'content-type': LINES }, 413, 'batch_too_large'],
@@ -98,7 +108,7 @@ test.each([
 });
 
 test('HTTP-10 an events log takes no raw bytes', async () => {
-  const { log, post } = await newServer('events');
+  const { log, post } = await newServer({ kind: 'events' });
   for (const path of ['entries', 'add']) {
     const answer = await post(path, 'x');
     expect([answer.status, (await answer.json()).code]).toEqual([409, 'wrong_log_kind']);
@@ -125,4 +135,39 @@ test('HTTP-19 receipts and batch answers come as CBOR', async () => {
     rootHash: Uint8Array.from(log.head.rootHash),
     checkpoint: log.head.note,
   });
+});
+
+test('HTTP-12 a receipt comes as .tlog-proof text where that is asked for, also when repeated', async () => {
+  const { log, post } = await newServer();
+  await post('entries', 'before');
+  const headers = { accept: 'text/plain', 'idempotency-key': 'k' };
+  for (const status of [201, 200]) {
+    const answer = await post('entries', 'a', headers);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([
+      status,
+      'text/plain; charset=utf-8',
+    ]);
+    const policy = parsePolicy(`log ${log.vkeys[0]}\nquorum none\n`);
+    const leafHash = nodeHasher.leafHash(utf8('a'));
+    const trust = { leafHash, policy, ed25519: ed25519Verify };
+    const proven = await verifyTlogProof(nodeHasher, parseTlogProof(await answer.text()), trust);
+    expect([proven.index, proven.checkpoint.size]).toEqual([1, log.head.size]);
+    await post('entries', 'between');
+  }
+});
+
+test('HTTP-6 a line that is too long is named', async () => {
+  const { post } = await newServer();
+  const body = `a\n${'x'.repeat(65_536)}\n`;
+  expect(await (await post('entries', body, { 'content-type': LINES })).json()).toMatchObject({ line: 2 });
+});
+
+test('HTTP-18 what came of appends is counted, with codes as outcomes', async () => {
+  const { app, post } = await newServer();
+  const key = { 'idempotency-key': 'k' };
+  for (const body of ['a', 'a', 'b']) await post('entries', body, key);
+  await post('entries', 'x'.repeat(65_536));
+  const text = await (await app.request('/metrics')).text();
+  for (const outcome of ['new', 'repeated', 'idempotency_key_reused', 'entry_too_large'])
+    expect(text).toContain(`stele_log_appends_total{log="main",outcome="${outcome}"} 1\n`);
 });

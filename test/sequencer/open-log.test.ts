@@ -208,6 +208,16 @@ describe('SEQ-7 start refuses', () => {
     expect(await failCode(dir)).toBe('guard_missing');
   });
 
+  test('a slip of the pen in who may read', async () => {
+    const dir = await newDataDirectory({ reads: 'token' });
+    const path = join(dir.dataPath, 'logs/main/log.json');
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replace('"token"', '"Token"'));
+    expect(await failCode(dir)).toBe('invalid_config');
+    await writeFile(path, text.replace('"token"', '"public"'));
+    await grown(dir, 0, 1);
+  });
+
   test('a database that lost its tables', async () => {
     const dir = await newDataDirectory();
     await grown(dir, 0, 5);

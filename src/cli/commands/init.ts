@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { systemClock } from '../../runtime/clock.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import { createDataDirectory, createLog } from '../../sequencer/create-log.ts';
 import type { LogManifest } from '../../sequencer/data-directory.ts';
+import type { ReadAccess } from '../../sequencer/log.ts';
 import { originArgument } from '../arguments.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
 import { say, writeData, writeJson } from '../terminal.ts';
@@ -17,18 +18,23 @@ export function registerInit(program: Command, host: CommandHost): void {
       '--origin <name>',
       'who you are, for ever; main gets NAME/main (default: a made-up one)',
       originArgument,
+    )
+    .addOption(
+      new Option('--reads <who>', 'who may read the log: everybody, or holders of a token with scope read')
+        .choices(['public', 'token'])
+        .default('public'),
     );
   host.bind(init, runInit);
 }
 
 async function runInit(context: CommandContext, command: Command): Promise<void> {
   const dir = { dataPath: context.config.data, guardPath: context.config.guard };
-  const flags: { origin?: string } = command.opts();
+  const flags: { origin?: string; reads: ReadAccess } = command.opts();
   const origin = flags.origin ?? `stele.invalid/${randomBytes(8).toString('hex')}`;
   await createDataDirectory(dir);
   const log = await createLog(
     { dir, clock: systemClock, random: systemRandom },
-    { name: 'main', kind: 'entries', origin: `${origin}/main` },
+    { name: 'main', kind: 'entries', origin: `${origin}/main`, reads: flags.reads },
   );
   const { token } = await createToken(
     { dataPath: dir.dataPath, nowMs: systemClock.nowMs(), random: randomBytes },

@@ -31,7 +31,7 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
   // Asked for first: a signal during a long recovery must not be lost.
   const stop = context.stopSignal();
   const logs = await LogSet.open({ dir, clock: systemClock });
-  const app = createApp({ logs, tokens: tokensOf(data), clock: systemClock, reads: 'public' });
+  const app = createApp({ logs, tokens: tokensOf(data), clock: systemClock });
   const server = await startServer(app, { hostname: listen.host, port: listen.port });
   const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
   await announce(context, `http://${host}:${server.port}`, dir);

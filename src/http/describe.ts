@@ -1,0 +1,25 @@
+import type { Context } from 'hono';
+import { MULTI_PROOF_LEAVES_MAX } from '../core/merkle/multi-proof.ts';
+import { ENTRY_BYTES_MAX } from '../core/tile/bundle.ts';
+import type { Log } from '../sequencer/log.ts';
+import { BATCH_BYTES_MAX, BATCH_ENTRIES_MAX } from './batch.ts';
+import { fieldsAnswer } from './fields.ts';
+import { QUERY_INDEXES_MAX } from './proofs.ts';
+import { PAGE_MAX } from './reads.ts';
+
+const LIMITS = {
+  entryBytes: ENTRY_BYTES_MAX,
+  batchEntries: BATCH_ENTRIES_MAX,
+  batchBytes: BATCH_BYTES_MAX,
+  pageEntries: PAGE_MAX,
+  multiProofIndexes: MULTI_PROOF_LEAVES_MAX,
+  multiProofQueryIndexes: QUERY_INDEXES_MAX,
+} as const;
+
+/** GET log: what the log is, the sizes of its two heads, and how much may be asked of it at once. */
+export async function describeLog(c: Context, log: Log): Promise<Response> {
+  const { name, kind, origin, vkeys, duplicates, leafHashIndex, reads, head, publishedHead } = log;
+  const facts = { name, kind, origin, vkeys, duplicates, leafHashIndex, reads };
+  const sizes = { treeSize: head.size, publishedTreeSize: publishedHead.size };
+  return fieldsAnswer(c, { ...facts, ...sizes, limits: LIMITS });
+}

@@ -1,0 +1,93 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { CommitReport, Log } from '../sequencer/log.ts';
+
+/** Metrics of the logs of one server. */
+export interface LogMetrics {
+  /** Counts a log's commits from now on; a second call changes nothing. */
+  watch(log: Log): void;
+  /** Brings the gauges to the present. */
+  refresh(): Promise<void>;
+}
+
+const GAUGES = {
+  stele_log_tree_size: 'Entries under the log head',
+  stele_log_published_tree_size: 'Entries under the published head',
+  stele_log_head_age_seconds: 'Time since the log head was signed',
+  stele_log_queue_entries: 'Entries that wait for a commit',
+  stele_log_queue_bytes: 'Bytes of the entries that wait',
+  stele_log_queue_age_seconds: 'How long the oldest of them has waited',
+  stele_log_disk_bytes: "Bytes of the log's database on disk",
+} as const;
+type GaugeName = keyof typeof GAUGES;
+
+/** Makes the metrics that have a log as label. */
+export function createLogMetrics(registers: Registry[], clock: { nowMs(): number }): LogMetrics {
+  const gauges = Object.entries(GAUGES).map(
+    ([name, help]) => [name, new Gauge({ name, help, labelNames: ['log'], registers })] as const,
+  );
+  const count = commitCounter(registers);
+  const watched = new Map<string, Log>();
+  const show = async (log: Log): Promise<void> => {
+    const now = await present(log, clock.nowMs());
+    for (const [name, gauge] of gauges) gauge.set({ log: log.name }, now[name as GaugeName]);
+  };
+  return {
+    watch: (log) => {
+      if (watched.get(log.name) === log) return;
+      watched.set(log.name, log);
+      log.onCommit((report) => count(log.name, report));
+    },
+    refresh: async () => {
+      await Promise.all([...watched.values()].map(show));
+    },
+  };
+}
+
+async function present(log: Log, nowMs: number): Promise<Record<GaugeName, number>> {
+  const status = log.status();
+  return {
+    stele_log_tree_size: log.head.size,
+    stele_log_published_tree_size: log.publishedHead.size,
+    stele_log_head_age_seconds: (nowMs - status.headSignedAtMs) / 1000,
+    stele_log_queue_entries: status.queuedEntries,
+    stele_log_queue_bytes: status.queuedBytes,
+    stele_log_queue_age_seconds: status.queueAgeMs / 1000,
+    stele_log_disk_bytes: await log.bytesOnDisk(),
+  };
+}
+
+function commitCounter(registers: Registry[]): (log: string, report: CommitReport) => void {
+  const entries = new Counter({
+    name: 'stele_log_entries_total',
+    help: 'Entries committed',
+    labelNames: ['log'],
+    registers,
+  });
+  const bytes = new Counter({
+    name: 'stele_log_bytes_total',
+    help: 'Bytes of entries committed',
+    labelNames: ['log'],
+    registers,
+  });
+  const batch = new Histogram({
+    name: 'stele_log_batch_entries',
+    help: 'Entries of one commit; its count is the number of commits',
+    labelNames: ['log'],
+    buckets: [1, 4, 16, 64, 256, 1024, 4096, 8192],
+    registers,
+  });
+  const step = new Histogram({
+    name: 'stele_log_commit_seconds',
+    help: 'Time of a commit, by step',
+    labelNames: ['log', 'step'],
+    buckets: [0.0001, 0.0005, 0.002, 0.01, 0.05, 0.2, 1, 5],
+    registers,
+  });
+  return (log, report) => {
+    entries.inc({ log }, report.entries);
+    bytes.inc({ log }, report.bytes);
+    batch.observe({ log }, report.entries);
+    for (const name of ['plan', 'sync', 'check', 'sign', 'guard'] as const)
+      step.observe({ log, step: name }, report[`${name}Ms`] / 1000);
+  };
+}
