@@ -57,12 +57,21 @@ export async function entryPage(c: Context, log: Log): Promise<Response> {
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(Buffer.from(first.value ?? '')),
     pull: async (controller) => {
-      const next = await chunks.next();
+      const next = await chunks.next().catch((error: unknown) => {
+        cutConnection(c);
+        throw error;
+      });
       if (next.done === true) controller.close();
       else controller.enqueue(Buffer.from(next.value));
     },
   });
   return new Response(body, { headers: { 'Content-Type': 'application/x-ndjson' } });
+}
+
+/** The status is sent: only a broken connection can still tell the client that the page is not whole. */
+function cutConnection(c: Context): void {
+  const outgoing: { destroy(): void } | undefined = c.env?.outgoing;
+  outgoing?.destroy();
 }
 
 async function* lines(log: Log, start: LeafIndex, end: TreeSize): AsyncGenerator<string, undefined> {

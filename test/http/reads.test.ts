@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { decode } from 'cborg';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { verifyMultiProof } from '../../src/core/merkle/multi-proof.ts';
 import { parseTlogProof } from '../../src/core/proof/tlog-proof.ts';
-import { leafIndex, treeSize } from '../../src/core/units.ts';
+import { type LeafIndex, leafIndex, type TreeSize, treeSize } from '../../src/core/units.ts';
 import { startServer } from '../../src/http/server.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
 import { newServer, type TestServer } from './new-server.ts';
@@ -26,6 +26,21 @@ test('HTTP-14 a page of entries, also across the chunks it is sent in', async ()
   const rows = (await answer.text()).trimEnd().split('\n');
   const expected = Array.from({ length: 145 }, (_, i) => ({ index: i + 5, entry: btoa(`${i + 5}`) }));
   expect(rows.map((row) => JSON.parse(row))).toEqual(expected);
+});
+
+test('HTTP-14 a page that cannot be finished ends in a broken connection, not in other text', async () => {
+  const { app, log } = await filled();
+  const readEntries = log.readEntries.bind(log);
+  Object.defineProperty(log, 'readEntries', {
+    value: (start: LeafIndex, end: TreeSize) =>
+      start > 100 ? Promise.reject(new Error('a bad disk')) : readEntries(start, end),
+  });
+  await using server = await startServer(app, { hostname: '127.0.0.1', port: 0 });
+  const said = vi.spyOn(console, 'error').mockReturnValue();
+  const asked = fetch(`http://127.0.0.1:${server.port}/logs/main/entries?start=0&end=150`);
+  await expect(asked.then((answer) => answer.text())).rejects.toThrow();
+  expect(said).toHaveBeenCalledTimes(1);
+  said.mockRestore();
 });
 
 test('HTTP-15 kept checkpoints from a size on', async () => {
