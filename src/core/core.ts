@@ -98,7 +98,13 @@ export {
   type NoteSigner,
   type NoteVerifier,
 } from './note/verifier.ts';
-export { parseReceipt, type Receipt, type ReceiptExpectation, verifyReceipt } from './proof/receipt.ts';
+export {
+  formatReceipt,
+  parseReceipt,
+  type Receipt,
+  type ReceiptExpectation,
+  verifyReceipt,
+} from './proof/receipt.ts';
 export {
   formatTlogProof,
   parseTlogProof,

@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   malformed_number: { kind: 'input' },
   malformed_base64: { kind: 'input' },
   malformed_hex: { kind: 'input' },
+  malformed_cbor: { kind: 'input' },
   malformed_key: { kind: 'input' },
   weak_key: { kind: 'input' },
   malformed_note: { kind: 'input' },

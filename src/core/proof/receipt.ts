@@ -1,5 +1,5 @@
 import { equalBytes } from '../bytes.ts';
-import { parseBase64 } from '../encoding/base64.ts';
+import { formatBase64, parseBase64 } from '../encoding/base64.ts';
 import { TlogError } from '../error.ts';
 import type { Hash, TreeHasher } from '../merkle/hasher.ts';
 import { HASH_BYTES } from '../merkle/hasher.ts';
@@ -22,7 +22,7 @@ export interface Receipt {
   readonly checkpoint: string;
 }
 
-/** A receipt from its JSON, with bytes in base64. @throws TlogError malformed_proof */
+/** A receipt from its JSON, with bytes in base64, or from its CBOR, with byte strings. @throws TlogError malformed_proof */
 export function parseReceipt(json: unknown): Receipt {
   try {
     const fields = json as Readonly<Record<string, unknown>>;
@@ -42,6 +42,19 @@ export function parseReceipt(json: unknown): Receipt {
       cause,
     });
   }
+}
+
+/** The JSON of a receipt, on one line with an LF: what parseReceipt reads. */
+export function formatReceipt({
+  index,
+  leafHash,
+  treeSize,
+  rootHash,
+  inclusionProof,
+  checkpoint,
+}: Receipt): string {
+  const leaf = { index, leafHash: formatBase64(leafHash), treeSize, rootHash: formatBase64(rootHash) };
+  return `${JSON.stringify({ ...leaf, inclusionProof: inclusionProof.map(formatBase64), checkpoint })}\n`;
 }
 
 /** What a receipt is checked against. The entry, where given, must hash to the leaf. */
@@ -85,7 +98,7 @@ function stringOf(value: unknown): string {
 }
 
 function hashOf(value: unknown): Hash {
-  const hash = parseBase64(stringOf(value));
+  const hash = value instanceof Uint8Array ? Uint8Array.from(value) : parseBase64(stringOf(value));
   if (hash.length !== HASH_BYTES) throw new TypeError('a hash has 32 bytes');
   return hash;
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { formatBase64 } from '../../../src/core/encoding/base64.ts';
 import { TlogError } from '../../../src/core/error.ts';
 import { createNoteVerifier } from '../../../src/core/note/verifier.ts';
-import { parseReceipt, verifyReceipt } from '../../../src/core/proof/receipt.ts';
+import { formatReceipt, parseReceipt, verifyReceipt } from '../../../src/core/proof/receipt.ts';
 import { leafIndex } from '../../../src/core/units.ts';
 import { systemClock } from '../../../src/runtime/clock.ts';
 import { ed25519Verify } from '../../../src/runtime/ed25519.ts';
@@ -90,4 +90,13 @@ describe('PROOF-1 a receipt', () => {
       'wrong_origin',
     );
   });
+});
+
+test('PROOF-1 a receipt is written as the JSON that is read; CBOR has byte strings instead', async () => {
+  const { json } = await trueReceipt();
+  const receipt = parseReceipt(json);
+  const text = formatReceipt(receipt);
+  expect([text.split('\n').length, JSON.parse(text)]).toEqual([2, json]);
+  expect(parseReceipt({ ...receipt })).toEqual(receipt);
+  expect(() => parseReceipt({ ...receipt, leafHash: new Uint8Array(31) })).toThrow('32 bytes');
 });
