@@ -17,7 +17,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   runtime: ['core'],
   keys: ['core', 'runtime'],
   store: ['core', 'runtime'],
-  client: ['core', 'runtime'],
+  client: ['core'],
   sequencer: ['core', 'keys', 'runtime', 'store'],
   fsck: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client'],
   http: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck'],

@@ -2,6 +2,7 @@ import { parseBase64 } from '../core/encoding/base64.ts';
 import { TlogError } from '../core/error.ts';
 import { HASH_BYTES, type Hash } from '../core/merkle/hasher.ts';
 import { MULTI_PROOF_LEAVES_MAX } from '../core/merkle/multi-proof.ts';
+import { parseReceipt, type Receipt } from '../core/proof/receipt.ts';
 import { type LeafIndex, leafIndex, type TreeSize, treeSize } from '../core/units.ts';
 import type { Mark } from './mark.ts';
 
@@ -24,18 +25,30 @@ export interface BatchAnswer {
   readonly checkpoint: string;
 }
 
+/** An inclusion proof; `checkpoint`, the whole signed note, is there when it is for the published head. */
 export interface InclusionAnswer {
   readonly index: LeafIndex;
   readonly leafHash: Hash;
   readonly inclusionProof: readonly Hash[];
+  readonly checkpoint: string | undefined;
+}
+
+export interface ConsistencyAnswer {
+  readonly fromRootHash: Hash;
+  readonly consistencyProof: readonly Hash[];
 }
 
 export interface MultiAnswer {
   readonly leafHashes: readonly Hash[];
   readonly nodes: readonly Hash[];
+  readonly checkpoint: string | undefined;
 }
 
 /** @throws TlogError malformed_answer, as all of these */
+export function readReceipt(json: unknown): Receipt {
+  return reading('a receipt', json, parseReceipt);
+}
+
 export function readBatch(json: unknown): BatchAnswer {
   return reading('a batch answer', json, (fields) => ({
     indexes: listOf(fields['indexes'], BATCH_ENTRIES_MAX, indexOf),
@@ -49,20 +62,22 @@ export function readInclusion(json: unknown): InclusionAnswer {
     index: indexOf(fields['index']),
     leafHash: hashOf(fields['leafHash']),
     inclusionProof: listOf(fields['inclusionProof'], PROOF_HASHES_MAX, hashOf),
+    checkpoint: optionalText(fields['checkpoint']),
   }));
 }
 
-/** The hashes of a consistency proof. */
-export function readConsistency(json: unknown): readonly Hash[] {
-  return reading('a consistency proof', json, (fields) =>
-    listOf(fields['consistencyProof'], PROOF_HASHES_MAX, hashOf),
-  );
+export function readConsistency(json: unknown): ConsistencyAnswer {
+  return reading('a consistency proof', json, (fields) => ({
+    fromRootHash: hashOf(fields['fromRootHash']),
+    consistencyProof: listOf(fields['consistencyProof'], PROOF_HASHES_MAX, hashOf),
+  }));
 }
 
 export function readMulti(json: unknown): MultiAnswer {
   return reading('a multi-proof', json, (fields) => ({
     leafHashes: listOf(fields['leafHashes'], MULTI_PROOF_LEAVES_MAX, hashOf),
     nodes: listOf(fields['nodes'], MULTI_NODES_MAX, hashOf),
+    checkpoint: optionalText(fields['checkpoint']),
   }));
 }
 
@@ -113,7 +128,8 @@ function listOf<T>(value: unknown, lengthMax: number, read: (item: unknown) => T
 }
 
 function hashOf(value: unknown): Hash {
-  const hash = parseBase64(stringOf(value));
+  // JSON has base64, CBOR has byte strings.
+  const hash = value instanceof Uint8Array ? Uint8Array.from(value) : parseBase64(stringOf(value));
   if (hash.length !== HASH_BYTES) throw new TypeError(`a hash has ${hash.length} bytes`);
   return hash;
 }
@@ -130,6 +146,10 @@ function numberOf(value: unknown): number {
 function booleanOf(value: unknown): boolean {
   if (typeof value !== 'boolean') throw new TypeError('true or false is missing');
   return value;
+}
+
+function optionalText(value: unknown): string | undefined {
+  return value === undefined ? undefined : stringOf(value);
 }
 
 function stringOf(value: unknown): string {

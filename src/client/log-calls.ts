@@ -1,6 +1,7 @@
 import { utf8Decode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
 import { type Answer, boundedFetch, type Fetch } from './bounded-fetch.ts';
+import { parseShallowJson } from './json.ts';
 import { refusalOf } from './problem.ts';
 import { askWithRetries, type RetryDeps } from './retry.ts';
 
@@ -9,6 +10,8 @@ export interface LogAccess {
   /** Address of the log: what `/checkpoint` is put behind. */
   readonly logUrl: string;
   readonly token: string | undefined;
+  /** The form in which answers with members are asked for. */
+  readonly encoding: 'json' | 'cbor';
   readonly fetch: Fetch;
   readonly retry: RetryDeps;
   /** From each try to the last byte of its answer. */
@@ -76,14 +79,35 @@ export class LogCalls {
     }
   }
 
-  /** What the JSON of a 2xx answer says, and its status. @throws as `ask` */
-  async askJson(call: LogCall): Promise<{ readonly status: number; readonly json: unknown }> {
-    const headers = { Accept: 'application/json', ...call.headers };
-    const { status, body } = await this.ask({ ...call, headers });
+  /** The members of a 2xx answer, and the bytes they came in: JSON, or CBOR where asked for. @throws as `ask` */
+  async askFields(call: LogCall): Promise<FieldsAnswer> {
+    const { encoding } = this.#access;
+    const headers = { Accept: `application/${encoding}`, ...call.headers };
+    const { status, body, headers: answered } = await this.ask({ ...call, headers });
+    const isCbor = encoding === 'cbor' && isCborType(answered.get('content-type'));
     try {
-      return { status, json: JSON.parse(utf8Decode(body) ?? '') };
+      const fields: unknown = isCbor ? await fromCbor(body) : parseShallowJson(utf8Decode(body) ?? '');
+      return { status, fields, body };
     } catch (cause) {
-      throw new TlogError('malformed_answer', `${this.urlOf(call.path)} answered without JSON`, { cause });
+      const message = `${this.urlOf(call.path)} answered with something that is no ${isCbor ? 'CBOR' : 'JSON'}`;
+      throw new TlogError('malformed_answer', message, { cause });
     }
   }
+}
+
+/** Nothing of `fields` is checked. */
+export interface FieldsAnswer {
+  readonly status: number;
+  readonly fields: unknown;
+  readonly body: Uint8Array;
+}
+
+function isCborType(type: string | null): boolean {
+  return type?.split(';')[0]?.trim().toLowerCase() === 'application/cbor';
+}
+
+/** Loaded when first needed: a page that asks for JSON does not carry it. */
+async function fromCbor(body: Uint8Array): Promise<unknown> {
+  const { decodeCbor } = await import('../core/encoding/cbor.ts');
+  return decodeCbor(body);
 }

@@ -26,3 +26,23 @@ export function compareWithMark(kept: Mark, fresh: Mark): 'same' | 'grown' {
   const message = `the log signed two root hashes of size ${kept.size}; keep both notes, they are evidence`;
   throw new TlogError('fork', message, { details });
 }
+
+/**
+ * Keeps the last verified checkpoint of each source, as its whole signed note. A source is the address it came from.
+ * What comes back is verified again. A store of one log must not be emptied: without it a rollback cannot be told.
+ */
+export interface MarkStore {
+  read(source: string): Promise<string | undefined> | string | undefined;
+  write(source: string, note: string): Promise<void> | void;
+}
+
+/** Marks that live as long as the object. */
+export function memoryMarks(): MarkStore {
+  const notes = new Map<string, string>();
+  return {
+    read: (source) => notes.get(source),
+    write: (source, note) => {
+      notes.set(source, note);
+    },
+  };
+}

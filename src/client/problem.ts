@@ -7,6 +7,7 @@ import {
   type TlogErrorOptions,
 } from '../core/error.ts';
 import type { Answer } from './bounded-fetch.ts';
+import { parseShallowJson } from './json.ts';
 
 /**
  * Kinds that say something of our own process. A server that names such a code is not believed: only our own checks
@@ -36,7 +37,7 @@ function isServerCode(code: unknown): code is ErrorCode {
 
 function problemOf(body: Uint8Array): Readonly<Record<string, unknown>> {
   try {
-    const problem: unknown = JSON.parse(utf8Decode(body) ?? '');
+    const problem: unknown = parseShallowJson(utf8Decode(body) ?? '');
     return typeof problem === 'object' && problem !== null ? { ...problem } : {};
   } catch {
     return {}; // SyntaxError: not problem+json, such as a proxy's page; the status alone has to do

@@ -5,7 +5,15 @@ import { LogCalls } from '../../src/client/log-calls.ts';
 function calls(fetch: Fetch, triesMax = 1): LogCalls {
   const retry = { random: () => 0, sleep: async () => undefined };
   const logUrl = 'http://log.example/logs/main';
-  return new LogCalls({ logUrl, token: 'stele_t', fetch, retry, timeoutMs: 1_000, triesMax });
+  return new LogCalls({
+    logUrl,
+    token: 'stele_t',
+    encoding: 'json',
+    fetch,
+    retry,
+    timeoutMs: 1_000,
+    triesMax,
+  });
 }
 
 const call = { path: 'checkpoint', bytesMax: 1_000 };
@@ -44,7 +52,7 @@ test('CLIENT-4 every request carries the token; absence is no error; JSON must b
     return new Response('{', { status: url.endsWith('none') ? 404 : 200 });
   };
   expect(await calls(fetch).find({ ...call, path: 'none' })).toBeUndefined();
-  await expect(calls(fetch).askJson(call)).rejects.toMatchObject({ code: 'malformed_answer' });
+  await expect(calls(fetch).askFields(call)).rejects.toMatchObject({ code: 'malformed_answer' });
   expect(seen).toEqual([
     ['http://log.example/logs/main/none', { Authorization: 'Bearer stele_t' }],
     [

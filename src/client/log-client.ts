@@ -1,0 +1,256 @@
+import { equalBytes } from '../core/bytes.ts';
+import { TlogError } from '../core/error.ts';
+import { type Hash, portableHasher, type TreeHasher } from '../core/merkle/hasher.ts';
+import { verifyInclusion } from '../core/merkle/inclusion.ts';
+import { verifyMultiProof } from '../core/merkle/multi-proof.ts';
+import type { VerifiedCheckpoint } from '../core/note/checkpoint.ts';
+import type { PolicyCheckpoint } from '../core/note/policy-checkpoint.ts';
+import { NOTE_BYTES_MAX } from '../core/note/signed-note.ts';
+import type { Ed25519Verify } from '../core/note/verifier.ts';
+import { type Receipt, verifyReceipt } from '../core/proof/receipt.ts';
+import { ENTRY_BYTES_MAX } from '../core/tile/bundle.ts';
+import type { LeafIndex } from '../core/units.ts';
+import { type AccessOptions, logAccess } from './access.ts';
+import { readBatch, readReceipt } from './answers.ts';
+import { leavesOfBatch } from './batch-check.ts';
+import { proveConsistent } from './consistency.ts';
+import { type LogEntry, verifiedEntries } from './entries.ts';
+import { HeadTracker } from './head-tracker.ts';
+import { LogCalls } from './log-calls.ts';
+import { type Mark, type MarkStore, memoryMarks } from './mark.ts';
+import { askInclusion, askMulti, type LeafName } from './proofs.ts';
+import { type AppendOptions, Submissions } from './submissions.ts';
+import { LogTrust, type TrustOptions } from './trust.ts';
+import { webCryptoEd25519 } from './webcrypto.ts';
+
+const AHEAD = 2;
+
+/** How a log is reached and whom the client believes. Only `trust` decides what counts as verified. */
+export interface LogClientOptions extends AccessOptions {
+  readonly trust: TrustOptions;
+  /** Where the last verified checkpoints are kept; in memory unless given. */
+  readonly marks?: MarkStore;
+  /** The platform's WebCrypto unless given. */
+  readonly ed25519?: Ed25519Verify;
+  /** The portable one unless given; in Node the one over node:crypto is faster. */
+  readonly hasher?: TreeHasher;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ProofOptions extends CallOptions {
+  /** The tree to prove it in; the published one unless given. */
+  readonly head?: VerifiedCheckpoint | undefined;
+}
+
+export interface EntriesOptions extends ProofOptions {
+  /** First index; default 0. */
+  readonly start?: number;
+  /** Index behind the last one; default the size of the tree. */
+  readonly end?: number;
+  /** Bundles read before their turn, of at most 16 MiB each; default 2. */
+  readonly ahead?: number;
+}
+
+/** A leaf that is proven to be in the tree of `head`. The receipt can be kept and verified offline. */
+export interface ProvenLeaf {
+  readonly receipt: Receipt;
+  readonly head: VerifiedCheckpoint;
+}
+
+export interface ProvenEntry extends ProvenLeaf {
+  readonly entry: Uint8Array;
+}
+
+/** `isNew` is false where an earlier entry answered for it, a try of this very call included. */
+export interface AppendedEntry extends ProvenLeaf {
+  readonly isNew: boolean;
+}
+
+/** In the order of the entries. */
+export interface AppendedBatch {
+  readonly indexes: readonly LeafIndex[];
+  readonly isNew: readonly boolean[];
+  readonly head: VerifiedCheckpoint;
+}
+
+/** Leaves that are proven to be in the tree of `head`, at ascending indexes. */
+export interface ProvenLeaves {
+  readonly indexes: readonly LeafIndex[];
+  readonly leafHashes: readonly Hash[];
+  readonly nodes: readonly Hash[];
+  readonly head: VerifiedCheckpoint;
+}
+
+/**
+ * A client of one log that verifies all it gives out: signature, origin and quorum of checkpoints, proofs against
+ * their roots, and that no checkpoint contradicts an earlier one. A policy's quorum is asked of published heads; heads
+ * of receipts are signed by the log alone until `upgrade`.
+ *
+ * Every method throws TlogError: `rollback` and `fork` with `keptNote` and `freshNote` in `details`, other codes of
+ * kind verification where a check failed, `unreachable` without an answer, else the code that the server gave.
+ */
+export class LogClient {
+  readonly origin: string;
+  readonly #calls: LogCalls;
+  readonly #hasher: TreeHasher;
+  readonly #trust: LogTrust;
+  readonly #heads: HeadTracker;
+  readonly #submissions: Submissions;
+
+  /** Asks nothing yet. @throws TypeError, TlogError malformed_key or weak_key for options that cannot be */
+  constructor(options: LogClientOptions) {
+    const { trust, marks = memoryMarks(), ed25519 = webCryptoEd25519, hasher = portableHasher } = options;
+    this.#hasher = hasher;
+    this.#trust = new LogTrust(trust, ed25519);
+    this.origin = this.#trust.origin;
+    this.#calls = new LogCalls(logAccess(options));
+    this.#heads = new HeadTracker({ calls: this.#calls, hasher, trust: this.#trust, marks });
+    this.#submissions = new Submissions(this.#calls);
+  }
+
+  /** The published head. Freshness is there when the policy asks for cosignatures. */
+  async checkpoint({ signal }: CallOptions = {}): Promise<PolicyCheckpoint> {
+    const before = await this.#heads.published();
+    const { body } = await this.#calls.ask({ path: 'checkpoint', bytesMax: NOTE_BYTES_MAX, signal });
+    return this.#takePublished(body, before, signal);
+  }
+
+  /** Appends one entry of at most 65,535 bytes; resolves once it is durable, signed for and verified. */
+  append(entry: Uint8Array, options: AppendOptions = {}): Promise<AppendedEntry> {
+    return this.#submissions.entry(entry, options, async ({ status, fields }) => {
+      const receipt = readReceipt(fields);
+      const head = await this.verify(receipt, { entry, signal: options.signal });
+      return { receipt, head, isNew: status === 201 };
+    });
+  }
+
+  /** Appends 1 to 4,096 entries, all or none; verified with one multi-proof. */
+  appendBatch(entries: readonly Uint8Array[], options: AppendOptions = {}): Promise<AppendedBatch> {
+    return this.#submissions.batch(entries, options, async ({ fields }) => {
+      const { indexes, isNew, checkpoint } = readBatch(fields);
+      const head = await this.#takeReceipt(checkpoint, options.signal);
+      const leaves = leavesOfBatch(this.#hasher, entries, indexes);
+      const { nodes } = await askMulti(this.#calls, leaves.indexes, {
+        treeSize: head.size,
+        signal: options.signal,
+      });
+      verifyMultiProof(this.#hasher, { ...leaves, nodes, size: head.size, root: head.rootHash });
+      return { indexes, isNew, head };
+    });
+  }
+
+  /**
+   * Checks a receipt, also one from elsewhere: signature, inclusion, the entry where given, and that its head is on the
+   * tree this client knows.
+   */
+  async verify(
+    receipt: Receipt,
+    { entry, signal }: CallOptions & { readonly entry?: Uint8Array | undefined } = {},
+  ): Promise<VerifiedCheckpoint> {
+    const { origin, logVerifiers } = this.#trust;
+    const given = entry === undefined ? {} : { entry };
+    const head = await verifyReceipt(this.#hasher, receipt, { origin, logVerifiers, ...given });
+    await this.#heads.takeReceipt(head, signal);
+    return head;
+  }
+
+  /** One entry with its proof. */
+  async get(index: LeafIndex, options: ProofOptions = {}): Promise<ProvenEntry> {
+    const call = { path: `entries/${index}`, bytesMax: ENTRY_BYTES_MAX, signal: options.signal };
+    const [{ body: entry }, leaf] = await Promise.all([
+      this.#calls.ask(call),
+      this.inclusion(index, options),
+    ]);
+    if (equalBytes(this.#hasher.leafHash(entry), leaf.receipt.leafHash)) return { entry, ...leaf };
+    throw new TlogError('entry_mismatch', `entry ${index} is not the one that its leaf hash names`);
+  }
+
+  /** The proof of a leaf, by index or by the hash of its entry. */
+  async inclusion(leaf: LeafName, { head: asked, signal }: ProofOptions = {}): Promise<ProvenLeaf> {
+    const before = await this.#heads.published();
+    const answer = await askInclusion(this.#calls, leaf, { treeSize: asked?.size, signal });
+    const head = asked ?? (await this.#takeAnswered(answer.checkpoint, before, signal));
+    const { index, leafHash, inclusionProof } = answer;
+    const { size, rootHash, note: checkpoint } = head;
+    verifyInclusion(this.#hasher, { index, size, leafHash, proof: inclusionProof, root: rootHash });
+    return { receipt: { index, leafHash, treeSize: size, rootHash, inclusionProof, checkpoint }, head };
+  }
+
+  /** One proof of 1 to 4,096 leaves at ascending indexes. */
+  async multi(
+    indexes: readonly LeafIndex[],
+    { head: asked, signal }: ProofOptions = {},
+  ): Promise<ProvenLeaves> {
+    const before = await this.#heads.published();
+    const { leafHashes, nodes, checkpoint } = await askMulti(this.#calls, indexes, {
+      treeSize: asked?.size,
+      signal,
+    });
+    const head = asked ?? (await this.#takeAnswered(checkpoint, before, signal));
+    verifyMultiProof(this.#hasher, { indexes, leafHashes, nodes, size: head.size, root: head.rootHash });
+    return { indexes, leafHashes, nodes, head };
+  }
+
+  /** The hashes that show `older` to be a prefix of `newer`; none for one size and for size 0. */
+  consistency(
+    older: VerifiedCheckpoint,
+    newer: VerifiedCheckpoint,
+    { signal }: CallOptions = {},
+  ): Promise<readonly Hash[]> {
+    const deps = { calls: this.#calls, hasher: this.#hasher };
+    return proveConsistent(deps, { kept: older, fresh: newer, signal });
+  }
+
+  /**
+   * Entries in order, read from tiles and checked before they are given out. Stops reading when the loop is left.
+   * @throws TlogError beyond_log_head when `end` is above the tree
+   */
+  async *entries(options: EntriesOptions = {}): AsyncGenerator<LogEntry, void, undefined> {
+    const { start = 0, ahead = AHEAD, signal } = options;
+    const head = options.head ?? (await this.checkpoint({ signal })).checkpoint;
+    const end = options.end ?? head.size;
+    if (end > head.size) {
+      const details = { treeSize: head.size };
+      throw new TlogError('beyond_log_head', `entries to ${end} of a tree of size ${head.size}`, { details });
+    }
+    const deps = { calls: this.#calls, hasher: this.#hasher };
+    yield* verifiedEntries(deps, { head, start, end, ahead, signal });
+  }
+
+  /** The same leaf under the published head: a later one, or one that witnesses have signed. */
+  async upgrade(receipt: Receipt, options: CallOptions = {}): Promise<Receipt> {
+    await this.verify(receipt, options);
+    const { receipt: upgraded } = await this.inclusion(receipt.index, options);
+    if (equalBytes(upgraded.leafHash, receipt.leafHash)) return upgraded;
+    throw new TlogError('entry_mismatch', `leaf ${receipt.index} was another one when the receipt was given`);
+  }
+
+  async #takePublished(
+    note: Uint8Array | string,
+    before: Mark | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<PolicyCheckpoint> {
+    const published = await this.#trust.published(note);
+    await this.#heads.takePublished(published.checkpoint, before, signal);
+    return published;
+  }
+
+  async #takeAnswered(
+    note: string | undefined,
+    before: Mark | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<VerifiedCheckpoint> {
+    if (note === undefined)
+      throw new TlogError('malformed_answer', 'a proof of the published head has no checkpoint');
+    return (await this.#takePublished(note, before, signal)).checkpoint;
+  }
+
+  async #takeReceipt(note: string, signal: AbortSignal | undefined): Promise<VerifiedCheckpoint> {
+    const head = await this.#trust.signed(note);
+    await this.#heads.takeReceipt(head, signal);
+    return head;
+  }
+}
