@@ -87,7 +87,8 @@ export interface ProvenLeaves {
 /**
  * A client of one log that verifies all it gives out: signature, origin and quorum of checkpoints, proofs against
  * their roots, and that no checkpoint contradicts an earlier one. A policy's quorum is asked of published heads; heads
- * of receipts are signed by the log alone until `upgrade`.
+ * of receipts are signed by the log alone until `upgrade`. Where reading needs a token, it needs scope `read`, also to
+ * append: what was signed before is compared.
  *
  * Every method throws TlogError: `rollback` and `fork` with `keptNote` and `freshNote` in `details`, other codes of
  * kind verification where a check failed, `unreachable` without an answer, else the code that the server gave.

@@ -57,9 +57,8 @@ async function serve(dir: DataDirectory): Promise<ServedLog> {
   onTestFinished(() => log.close());
   const app = createApp({
     logs: { names: () => ['main'], get: async () => log },
-    tokens: async () => [{ id: '00000000', sha256, scopes: ['append'], logs: '*' }],
+    tokens: async () => [{ id: '00000000', sha256, scopes: ['append', 'read'], logs: '*' }],
     clock: systemClock,
-    reads: 'public',
   });
   const fetch: Fetch = async (url, init) => app.request(url, init);
   const vkey = log.vkeys[0] ?? '';
