@@ -24,7 +24,7 @@ rows: ${ROWS.map((row) => row.name).join(' ')}
 const PACES: Readonly<Record<Mode, Pace>> = {
   full: { rounds: 7, seconds: 3, warmUpSeconds: 3, restMs: 300 },
   quick: { rounds: 5, seconds: 0.8, warmUpSeconds: 1.5, restMs: 50 },
-  smoke: { rounds: 1, seconds: 0.3, warmUpSeconds: 0.1, restMs: 0 },
+  smoke: { rounds: 1, seconds: 1, warmUpSeconds: 0.5, restMs: 0 },
 };
 
 interface Arguments {

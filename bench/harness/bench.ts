@@ -1,8 +1,9 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RowResult } from './finding.ts';
 import type { Pace } from './rounds.ts';
-import type { Sample } from './sample.ts';
+import type { Contender, Sample } from './sample.ts';
 
 /** How much is measured: all rows, a sketch of them, or only that they work. */
 export type Mode = 'full' | 'quick' | 'smoke';
@@ -33,14 +34,21 @@ export interface Row {
   readonly name: string;
   readonly title: string;
   run(bench: Bench): Promise<Outcome>;
+  /** Stele at this work alone, for comparing two versions of it; absent where a row is more than one load. */
+  open?(bench: Bench): Promise<Contender>;
 }
 
-/** Makes folders below one place and removes them all at the end. */
+/** Makes folders below one place and removes them all at the end, however the process ends. */
 export async function workFolder(base: string): Promise<{ folder(): Promise<string> } & AsyncDisposable> {
   const root = await mkdtemp(join(base, 'stele-bench-'));
+  const remove = (): void => rmSync(root, { recursive: true, force: true });
+  process.once('exit', remove);
   return {
     folder: () => mkdtemp(join(root, 'w-')),
-    [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: async () => {
+      process.removeListener('exit', remove);
+      await rm(root, { recursive: true, force: true });
+    },
   };
 }
 

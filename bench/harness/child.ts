@@ -13,15 +13,20 @@ export interface Child extends AsyncDisposable {
   readonly pid: number;
 }
 
+const running = new Set<ChildProcess>();
+process.once('exit', killLeftovers);
+
+/** Kills the servers that nobody stopped, such as those of a row that failed half-way. */
+export function killLeftovers(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
 /** Starts a server and waits for its first line. @throws Error with what the process said instead */
 export async function startChild(file: string, args: readonly string[]): Promise<Child> {
   const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const kill = (): void => void child.kill('SIGKILL');
-  process.once('exit', kill);
-  const stop = async (): Promise<void> => {
-    await end(child);
-    process.removeListener('exit', kill);
-  };
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  const stop = (): Promise<void> => end(child);
   try {
     const { url }: { url: string } = JSON.parse(await firstLine(child));
     return { url: url.replace(/\/$/, ''), pid: child.pid ?? 0, [Symbol.asyncDispose]: stop };

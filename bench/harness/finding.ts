@@ -12,7 +12,7 @@ export interface Goal {
 export type Unit = 'req/s' | 'entries/s' | 'ops/s' | 'ms' | 's' | 'B' | 'MiB' | 'x';
 
 /** One line of the table: ours, theirs, and ours over theirs. Without a goal it is shown only. */
-export interface Finding extends Spread {
+export interface Finding extends Partial<Spread> {
   /** What is compared, when the row's title does not say it all. */
   readonly what?: string;
   readonly against: string;
@@ -20,7 +20,7 @@ export interface Finding extends Spread {
   readonly goal?: Goal;
   /** Medians over all pairs. */
   readonly ours: number;
-  readonly theirs: number;
+  readonly theirs?: number;
   readonly pairs: readonly Pair[];
 }
 
@@ -65,7 +65,7 @@ export function judgeLimit(
 
 /** A number of ours that nothing is compared with. */
 export function show(head: { readonly what: string; readonly unit: Unit }, ours: number): Finding {
-  return { ...head, against: '', ours, theirs: Number.NaN, ...ratioSpread([]), pairs: [] };
+  return { ...head, against: '', ours, pairs: [] };
 }
 
 /** The same number of each sample of two contenders, side by side. */
@@ -76,8 +76,8 @@ export function pairsOf(ours: readonly Sample[], theirs: readonly Sample[], metr
   }));
 }
 
-/** Whether the goal is met; undefined without one. */
-export function isMet({ goal, ratio }: Finding): boolean | undefined {
+/** Whether the goal is met; undefined without one. What could not be measured meets none. */
+export function isMet({ goal, ratio = Number.NaN }: Pick<Finding, 'goal' | 'ratio'>): boolean | undefined {
   if (goal === undefined) return undefined;
   const { atLeast = Number.NEGATIVE_INFINITY, atMost = Number.POSITIVE_INFINITY } = goal;
   return ratio >= atLeast && ratio <= atMost;

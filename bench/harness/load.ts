@@ -38,14 +38,15 @@ export async function load(plan: Load, seconds: number): Promise<Sample> {
   const before = { server: cpuSeconds(plan.pid), own: process.cpuUsage(), atMs: performance.now() };
   const fromMs = before.atMs + RAMP_SECONDS * 1_000;
   const untilMs = fromMs + seconds * 1_000;
-  const result = await run(plan, RAMP_SECONDS + seconds, (bytes, timeMs) => {
+  const result = await run(plan, { duration: RAMP_SECONDS + seconds }, (bytes, timeMs) => {
     const nowMs = performance.now();
     if (nowMs < fromMs || nowMs >= untilMs) return;
     timesMs.push(timeMs);
     answerBytes += bytes;
   });
   const wallSeconds = (performance.now() - before.atMs) / 1_000;
-  if (result.non2xx > 0 || result.errors > 0 || timesMs.length === 0) throw unfit(plan, result);
+  checkAnswers(plan, result);
+  if (timesMs.length === 0) throw new Error(`${plan.url}: no answer within ${seconds} s`);
   const { user, system } = process.cpuUsage(before.own);
   return {
     perSec: (timesMs.length * plan.worth) / seconds,
@@ -57,9 +58,15 @@ export async function load(plan: Load, seconds: number): Promise<Sample> {
   };
 }
 
+/** Sends so many requests and resolves once all are answered. @throws Error when any was refused */
+export async function loadAmount(plan: Load, amount: number): Promise<void> {
+  const connections = Math.min(plan.connections, amount);
+  checkAnswers(plan, await run({ ...plan, connections }, { amount }, () => {}));
+}
+
 function run(
   plan: Load,
-  seconds: number,
+  extent: { readonly duration: number } | { readonly amount: number },
   onAnswer: (bytes: number, timeMs: number) => void,
 ): Promise<autocannon.Result> {
   const request: autocannon.Request = {
@@ -68,16 +75,16 @@ function run(
     setupRequest: (made) => ({ ...made, ...plan.ask() }),
   };
   const { url, connections } = plan;
-  const common = { duration: seconds, timeout: TIMEOUT_SECONDS, sampleInt: TICK_MS };
+  const common = { timeout: TIMEOUT_SECONDS, sampleInt: TICK_MS };
   return new Promise((resolve, reject) => {
-    const running = autocannon({ url, connections, ...common, requests: [request] }, (error, result) =>
-      error ? reject(error) : resolve(result),
-    );
+    const options = { url, connections, ...common, ...extent, requests: [request] };
+    const running = autocannon(options, (error, result) => (error ? reject(error) : resolve(result)));
     running.on('response', (_client, _status, bytes, timeMs) => onAnswer(bytes, timeMs));
   });
 }
 
-function unfit({ url }: Load, result: autocannon.Result): Error {
+function checkAnswers({ url }: Load, result: autocannon.Result): void {
+  if (result.non2xx === 0 && result.errors === 0) return;
   const counts = `${result['2xx']} good answers, ${result.non2xx} others, ${result.errors} errors`;
-  return new Error(`${url}: ${counts}: ${JSON.stringify(result.statusCodeStats ?? {})}`);
+  throw new Error(`${url}: ${counts}: ${JSON.stringify(result.statusCodeStats ?? {})}`);
 }

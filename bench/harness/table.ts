@@ -16,21 +16,21 @@ export function formatTable(results: readonly RowResult[]): string {
 export function rowCells(result: RowResult): string[][] {
   const lines = result.findings.map((finding, i) => [
     i === 0 ? result.row : '',
-    ...findingCells(result, finding),
+    [i === 0 ? result.title : '', finding.what ?? ''].filter((part) => part !== '').join(': '),
+    ...findingCells(finding),
   ]);
   return result.error === undefined ? lines : [...lines, [result.row, `failed: ${firstLine(result.error)}`]];
 }
 
-function findingCells({ title }: RowResult, finding: Finding): string[] {
-  const { what, against, unit, goal, ours, theirs, ratio, ratioMin, ratioMax, pairs } = finding;
+function findingCells(finding: Finding): string[] {
+  const { against, unit, goal, ours, theirs, ratio, ratioMin, ratioMax, pairs } = finding;
   const met = isMet(finding);
   return [
-    what === undefined ? title : `${title}: ${what}`,
     formatNumber(ours, unit),
     against,
-    Number.isNaN(theirs) ? '' : formatNumber(theirs, unit),
-    Number.isNaN(ratio) ? '' : ratio.toFixed(2),
-    pairs.length > 1 ? `${ratioMin.toFixed(2)}-${ratioMax.toFixed(2)}` : '',
+    theirs === undefined ? '' : formatNumber(theirs, unit),
+    ratio?.toFixed(2) ?? '',
+    pairs.length > 1 ? `${ratioMin?.toFixed(2)}-${ratioMax?.toFixed(2)}` : '',
     formatGoal(goal),
     met === undefined ? '' : met ? 'yes' : 'NO',
   ];

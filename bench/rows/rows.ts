@@ -1,7 +1,27 @@
 import type { Row } from '../harness/bench.ts';
 import { appendRows } from './append.ts';
+import { batchRow } from './batch.ts';
 import { ceiling } from './ceiling.ts';
+import { growthRow } from './growth.ts';
+import { latencyRow } from './latency.ts';
+import { microRow } from './micro.ts';
+import { mixedRow } from './mixed.ts';
 import { readRows } from './reads.ts';
+import { diskRow, firstLogRow, fsckRow } from './storage.ts';
+import { writtenRow } from './written.ts';
 
 /** All rows, in the order of the table. */
-export const ROWS: readonly Row[] = [ceiling, ...appendRows, ...readRows];
+export const ROWS: readonly Row[] = [
+  ceiling,
+  ...appendRows,
+  batchRow,
+  ...readRows,
+  mixedRow,
+  latencyRow,
+  growthRow,
+  fsckRow,
+  diskRow,
+  writtenRow,
+  firstLogRow,
+  microRow,
+];

@@ -1,9 +1,13 @@
-import { type Bench, type Row, saySample } from '../harness/bench.ts';
+import { type Bench, type Outcome, type Row, saySample } from '../harness/bench.ts';
 import { type Finding, type Goal, judge, pairsOf, type Unit } from '../harness/finding.ts';
-import { type Load, load } from '../harness/load.ts';
+import { type Load, load, loadAmount } from '../harness/load.ts';
 import { measureInTurns } from '../harness/rounds.ts';
 import type { Contender, Metric, Sample } from '../harness/sample.ts';
+import { countSyncs } from '../harness/strace.ts';
 import type { Answer, SteleServer } from '../peers/stele.ts';
+
+/** Requests on each connection while syncs are counted. */
+const SYNC_REQUESTS = 10;
 
 /** Stele at some work, ready to be measured. */
 export interface SteleAtWork {
@@ -20,6 +24,12 @@ export interface Reference {
   open(bench: Bench, stele: SteleAtWork): Promise<Contender | undefined>;
 }
 
+/** What was measured of each contender, in the order of the rounds. */
+export type Samples = Readonly<Record<string, readonly Sample[]>>;
+
+/** Syncs an answered request, by contender; those that could not be counted are absent. */
+export type Syncs = Readonly<Record<string, number>>;
+
 /** Work over HTTP that Stele and others do. */
 export interface Work {
   readonly name: string;
@@ -28,16 +38,17 @@ export interface Work {
   /** Starts Stele, ready for the work. */
   open(bench: Bench): Promise<SteleAtWork>;
   readonly references: readonly Reference[];
-  /** Goals of Stele against its own numbers or against what was measured of several. */
-  readonly more?: (samples: Readonly<Record<string, readonly Sample[]>>, bench: Bench) => Promise<Finding[]>;
-  /** Said beside the numbers. */
-  readonly notes?: (bench: Bench, stele: SteleAtWork) => Promise<string[]>;
+  /** Goals that are about more than Stele and one reference. */
+  readonly more?: (samples: Samples, syncs: Syncs) => Finding[];
+  /** Whether the work writes, so that its syncs are counted and shown. */
+  readonly countsSyncs?: boolean;
 }
 
 /** A server under a load. Disposing ends the server. */
-export function underLoad(name: string, server: AsyncDisposable, plan: Load): Contender {
+export function underLoad(name: string, server: AsyncDisposable, plan: Load): Contender & { plan: Load } {
   return {
     name,
+    plan,
     measure: (seconds) => load(plan, seconds),
     [Symbol.asyncDispose]: () => Promise.resolve(server[Symbol.asyncDispose]()),
   };
@@ -46,12 +57,16 @@ export function underLoad(name: string, server: AsyncDisposable, plan: Load): Co
 /** A row of the bench from some work: all contenders in turns, then the goals. */
 export function rowOf(work: Work): Row {
   const { name, title } = work;
-  return { name, title, run: (bench) => runWork(work, bench) };
+  const open = async (bench: Bench): Promise<Contender> => {
+    const { server, load: plan } = await work.open(bench);
+    return underLoad('stele', server, plan);
+  };
+  return { name, title, open, run: (bench) => runWork(work, bench) };
 }
 
-async function runWork(work: Work, bench: Bench): ReturnType<Row['run']> {
+async function runWork(work: Work, bench: Bench): Promise<Outcome> {
   const stele = await work.open(bench);
-  const contenders: Contender[] = [underLoad('stele', stele.server, stele.load)];
+  const contenders: (Contender & { plan?: Load })[] = [underLoad('stele', stele.server, stele.load)];
   const notes: string[] = [];
   try {
     for (const reference of work.references) {
@@ -59,30 +74,68 @@ async function runWork(work: Work, bench: Bench): ReturnType<Row['run']> {
       if (contender === undefined) notes.push(`${reference.name}: left out, it cannot run here`);
       else contenders.push(contender);
     }
-    const samples = await measureInTurns(contenders, bench.pace, (name, sample) =>
-      saySample(bench, name, sample),
-    );
-    const more = (await work.more?.(samples, bench)) ?? [];
-    notes.push(...((await work.notes?.(bench, stele)) ?? []));
-    return { findings: [...findingsOf(work, samples), ...more], samples, notes };
+    const onSample = (name: string, sample: Sample): void => saySample(bench, name, sample);
+    const samples = await measureInTurns(contenders, bench.pace, onSample);
+    const syncs = work.countsSyncs === true ? await syncsOf(bench, contenders) : {};
+    if (work.countsSyncs === true) notes.push(syncNote(syncs));
+    return {
+      findings: [...findingsOf(work, samples), ...(work.more?.(samples, syncs) ?? [])],
+      samples,
+      notes,
+    };
   } finally {
     for (const contender of contenders) await contender[Symbol.asyncDispose]();
   }
 }
 
-function findingsOf(
-  { references, unit }: Work,
-  samples: Readonly<Record<string, readonly Sample[]>>,
+async function syncsOf(bench: Bench, contenders: readonly (Contender & { plan?: Load })[]): Promise<Syncs> {
+  const counted: Record<string, number> = {};
+  for (const { name, plan } of contenders) {
+    if (plan === undefined || name === 'bare') continue;
+    const requests = plan.connections * SYNC_REQUESTS;
+    const syncs = await countSyncs(bench, plan.pid, () => loadAmount(plan, requests));
+    if (syncs !== undefined) counted[name] = syncs / requests;
+  }
+  return counted;
+}
+
+function syncNote(syncs: Syncs): string {
+  const parts = Object.entries(syncs).map(([name, count]) => `${name} ${count.toPrecision(3)}`);
+  if (parts.length === 0) return 'syncs a request: not counted, strace does not run here';
+  return `syncs a request (by strace, in a run of its own): ${parts.join(', ')}`;
+}
+
+function findingsOf({ references, unit }: Work, samples: Samples): Finding[] {
+  return references.flatMap(({ name, goals }) =>
+    goals.flatMap(({ metric, goal }) =>
+      versus(samples, { unit, theirs: name, metric, ...(goal && { goal }) }),
+    ),
+  );
+}
+
+/** One contender against another by one number; empty when either was left out. */
+export function versus(
+  samples: Samples,
+  of: {
+    readonly ours?: string;
+    readonly theirs: string;
+    readonly metric: Metric;
+    readonly unit: Unit;
+    readonly goal?: Goal;
+    readonly what?: string;
+  },
 ): Finding[] {
-  return references.flatMap(({ name, goals }) => {
-    const theirs = samples[name];
-    if (theirs === undefined) return [];
-    return goals.map(({ metric, goal }) => {
-      const head = metric === 'perSec' ? { unit } : { unit: 'ms' as const, what: metric.slice(0, 3) };
-      return judge(
-        { ...head, against: name, ...(goal && { goal }) },
-        pairsOf(samples['stele'] ?? [], theirs, metric),
-      );
-    });
-  });
+  const { ours: name = 'stele', theirs: against, metric, unit, goal } = of;
+  const ours = samples[name];
+  const theirs = samples[against];
+  if (ours === undefined || theirs === undefined) return [];
+  const isRate = metric === 'perSec';
+  const what = of.what ?? (isRate ? undefined : metric.slice(0, 3));
+  const head = {
+    against,
+    unit: isRate ? unit : ('ms' as const),
+    ...(what && { what }),
+    ...(goal && { goal }),
+  };
+  return [judge(head, pairsOf(ours, theirs, metric))];
 }
