@@ -6,7 +6,7 @@ import type { Log, SignedHead } from '../sequencer/log.ts';
 
 /** Standard base64, as all bytes in JSON are. */
 export function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64');
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
 
 /** Each of the byte strings as base64. */

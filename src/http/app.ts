@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { TlogError } from '../core/error.ts';
+import { andThen, type Now } from '../runtime/now.ts';
 import type { Log } from '../sequencer/log.ts';
 import { checkpoint, keepPrivate } from './answer.ts';
 import { append } from './append.ts';
@@ -8,96 +9,115 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { isOwnFault, problemResponse } from './problem.ts';
 import { consistency, inclusion, multiByBody, multiByQuery } from './proofs.ts';
 import { checkPlainPath, rawPath } from './raw-path.ts';
-import { checkpoints, entryPage, oneEntry, tile } from './reads.ts';
-import { knownPath } from './routes.ts';
-import { authorize, type Scope, type TokenSource } from './tokens.ts';
+import { checkpoints, entryPage, oneEntry } from './reads.ts';
+import { methodsOf } from './routes.ts';
+import { createTileAnswers } from './tile-answers.ts';
+import { authorize, type KnownToken, type Scope, type TokenSource } from './tokens.ts';
 
 /** What the server serves and how it knows who may. */
 export interface AppDeps {
-  readonly logs: { names(): string[]; get(name: string): Promise<Log | undefined> };
+  readonly logs: { names(): string[]; get(name: string): Now<Log | undefined> };
   readonly tokens: TokenSource;
   readonly clock: { nowMs(): number };
   /** Gets what was answered with 500: bugs of ours and stored bytes that failed a check. */
   readonly onBug?: (thrown: unknown) => void;
 }
 
-type Answer = (c: Context, log: Log) => Promise<Response>;
+type Answer = (c: Context, log: Log) => Now<Response>;
+type Handler = (c: Context) => Now<Response>;
 
 /** The HTTP interface of spec/http.md. Every answer that is not 2xx or 304 is problem+json. */
 export function createApp(deps: AppDeps): Hono {
   const app = new Hono();
   const metrics = createMetrics(deps.clock);
-  app.onError((thrown) => {
+  const refused = (thrown: unknown): Response => {
     if (isOwnFault(thrown)) deps.onBug?.(thrown);
     return problemResponse(thrown);
-  });
-  app.notFound(() => problemResponse(new TlogError('not_found', 'there is no such route')));
-  app.use('*', async (c, next) => {
-    const startMs = deps.clock.nowMs();
-    await next();
-    const route = knownPath(c.req.path)?.label ?? 'unknown';
-    metrics.request(route, c.req.method, c.res.status, deps.clock.nowMs() - startMs);
-  });
-  app.use('*', (c, next) => {
-    checkPlainPath(rawPath(c));
-    return next();
-  });
-  const openLog = async (name: string): Promise<Log> => {
-    const log = await deps.logs.get(name);
-    if (log === undefined) throw new TlogError('unknown_log', 'there is no log of this name');
-    metrics.watch(log);
-    return log;
   };
-  serverRoutes(app, { deps, metrics, openLogs: () => Promise.all(deps.logs.names().map(openLog)) });
-  logRoutes(app, { deps, metrics, openLog });
-  app.all('*', (c) => {
-    const allow = knownPath(c.req.path)?.allow;
-    if (allow === undefined) throw new TlogError('not_found', 'there is no such route');
-    const message = `no ${c.req.method} on this path`;
-    throw new TlogError('method_not_allowed', message, { details: { allow } });
-  });
+  // No middleware: a route that is alone on its path is called by Hono at once, and a read may answer at once.
+  const route = (label: string, handler: Handler): Handler => {
+    const answered = (c: Context, startMs: number, answer: Response): Response => {
+      metrics.request(label, c.req.method, answer.status, deps.clock.nowMs() - startMs);
+      return answer;
+    };
+    return (c) => {
+      const startMs = deps.clock.nowMs();
+      try {
+        checkPlainPath(rawPath(c));
+        const answer = handler(c);
+        if (!(answer instanceof Promise)) return answered(c, startMs, answer);
+        return answer.catch(refused).then((late) => answered(c, startMs, late));
+      } catch (thrown) {
+        return answered(c, startMs, refused(thrown));
+      }
+    };
+  };
+  app.onError(refused);
+  app.notFound(route('unknown', noSuchRoute));
+  const openLog = (name: string): Now<Log> =>
+    andThen(deps.logs.get(name), (log) => {
+      if (log === undefined) throw new TlogError('unknown_log', 'there is no log of this name');
+      metrics.watch(log);
+      return log;
+    });
+  const parts = { app, deps, metrics, route, openLog };
+  serverRoutes(parts);
+  logRoutes(parts);
   return app;
 }
 
-interface ServerRoutes {
+/** What the routes are made with. */
+interface Parts {
+  readonly app: Hono;
   readonly deps: AppDeps;
   readonly metrics: Metrics;
-  openLogs(): Promise<Log[]>;
+  route(label: string, handler: Handler): Handler;
+  openLog(name: string): Now<Log>;
 }
 
-function serverRoutes(app: Hono, { deps, metrics, openLogs }: ServerRoutes): void {
-  app.get('/healthz', (c) => c.json({ status: 'ok' }));
-  app.get('/readyz', async (c) => readiness(c, await openLogs()));
-  app.get('/metrics', async () => {
+function noSuchRoute(c: Context): Response {
+  const allow = methodsOf(c.req.path);
+  if (allow === undefined) throw new TlogError('not_found', 'there is no such route');
+  throw new TlogError('method_not_allowed', `no ${c.req.method} on this path`, { details: { allow } });
+}
+
+function serverRoutes({ app, deps, metrics, route, openLog }: Parts): void {
+  const openLogs = async (): Promise<Log[]> => Promise.all(deps.logs.names().map(openLog));
+  const text = async (): Promise<Response> => {
     await openLogs();
     return new Response(await metrics.text(), { headers: { 'Content-Type': metrics.contentType } });
-  });
-  app.get('/logs', (c) => c.json({ logs: deps.logs.names() }));
+  };
+  const ready = async (c: Context): Promise<Response> => readiness(c, await openLogs());
+  app.get(
+    '/healthz',
+    route('healthz', (c) => c.json({ status: 'ok' })),
+  );
+  app.get('/readyz', route('readyz', ready));
+  app.get('/metrics', route('metrics', text));
+  app.get(
+    '/logs',
+    route('logs', (c) => c.json({ logs: deps.logs.names() })),
+  );
 }
 
-interface LogRoutes {
-  readonly deps: AppDeps;
-  readonly metrics: Metrics;
-  openLog(name: string): Promise<Log>;
-}
-
-function logRoutes(app: Hono, { deps, metrics, openLog }: LogRoutes): void {
-  const permit = (c: Context, scope: Scope, log: string) => {
+function logRoutes({ app, deps, metrics, route, openLog }: Parts): void {
+  const permit = (c: Context, scope: Scope, log: string): Now<KnownToken> => {
     const authorization = c.req.header('authorization');
     return authorize(deps.tokens, { authorization, scope, log, nowMs: deps.clock.nowMs() });
   };
-  const read = (answer: Answer) => async (c: Context) => {
-    const log = await openLog(c.req.param('log') ?? '');
-    if (log.reads === 'public') return answer(c, log);
-    await permit(c, 'read', log.name);
-    return keepPrivate(await answer(c, log));
+  const read = (answer: Answer): Handler => {
+    const permitted = (c: Context, log: Log): Now<Response> =>
+      andThen(permit(c, 'read', log.name), () => andThen(answer(c, log), keepPrivate));
+    return (c) =>
+      andThen(openLog(c.req.param('log') ?? ''), (log) =>
+        log.reads === 'public' ? answer(c, log) : permitted(c, log),
+      );
   };
-  for (const [path, answer] of Object.entries(READS)) app.get(`/logs/:log/${path}`, read(answer));
-  app.post('/logs/:log/proofs/multi', read(multiByBody));
   const write = (isAdd: boolean) => async (c: Context) => {
-    const token = await permit(c, 'append', c.req.param('log') ?? '');
-    const log = await openLog(c.req.param('log') ?? '');
-    const count = (outcome: string): void => metrics.append(log.name, outcome);
+    const name = c.req.param('log') ?? '';
+    const token = await permit(c, 'append', name);
+    const log = await openLog(name);
+    const count = (outcome: string): void => metrics.append(name, outcome);
     try {
       if (log.kind === 'events') throw new TlogError('wrong_log_kind', 'this log takes events only');
       return await append(c, log, { tokenId: token.id, isAdd, onAppended: count });
@@ -106,21 +126,27 @@ function logRoutes(app: Hono, { deps, metrics, openLog }: LogRoutes): void {
       throw error;
     }
   };
-  app.post('/logs/:log/entries', write(false));
-  app.post('/logs/:log/add', write(true));
+  for (const [path, { label, answer }] of Object.entries(createReads()))
+    app.get(`/logs/:log/${path}`, route(label, read(answer)));
+  app.post('/logs/:log/proofs/multi', route('proofs/multi', read(multiByBody)));
+  app.post('/logs/:log/entries', route('entries', write(false)));
+  app.post('/logs/:log/add', route('add', write(true)));
 }
 
-const READS: Readonly<Record<string, Answer>> = {
-  checkpoint,
-  checkpoints,
-  'tile/*': tile,
-  entries: entryPage,
-  'entries/:index': oneEntry,
-  'proofs/inclusion': inclusion,
-  'proofs/consistency': consistency,
-  'proofs/multi': multiByQuery,
-  log: describeLog,
-};
+/** The read routes below a log, with the label that metrics give them. */
+function createReads(): Readonly<Record<string, { readonly label: string; readonly answer: Answer }>> {
+  return {
+    checkpoint: { label: 'checkpoint', answer: checkpoint },
+    checkpoints: { label: 'checkpoints', answer: checkpoints },
+    'tile/*': { label: 'tile', answer: createTileAnswers() },
+    entries: { label: 'entries', answer: entryPage },
+    'entries/:index': { label: 'entries', answer: oneEntry },
+    'proofs/inclusion': { label: 'proofs/inclusion', answer: inclusion },
+    'proofs/consistency': { label: 'proofs/consistency', answer: consistency },
+    'proofs/multi': { label: 'proofs/multi', answer: multiByQuery },
+    log: { label: 'log', answer: describeLog },
+  };
+}
 
 /** 200 once every log takes entries; else the reason of the first that does not, and which they are. */
 function readiness(c: Context, logs: readonly Log[]): Response {

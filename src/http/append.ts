@@ -2,14 +2,18 @@ import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { formatTlogProof } from '../core/proof/tlog-proof.ts';
 import { ENTRY_BYTES_MAX } from '../core/tile/bundle.ts';
+import type { LeafIndex } from '../core/units.ts';
 import type { AppendRequest, AppendResult, Log, SignedHead } from '../sequencer/log.ts';
-import { accepts, base64, base64All, jsonAnswer, textAnswer } from './answer.ts';
+import { accepts, base64, jsonAnswer, textAnswer } from './answer.ts';
 import { BATCH_BYTES_MAX, splitBundle, splitLines } from './batch.ts';
-import { readBody } from './body.ts';
+import { type BodyLimit, readBody } from './body.ts';
 import { fieldsAnswer } from './fields.ts';
 import { idempotencyOf } from './idempotency.ts';
+import { pathsOf } from './inclusion-text.ts';
 
 const BUNDLE_TYPE = 'application/vnd.stele.entry-bundle';
+const ENTRY: BodyLimit = { bytesMax: ENTRY_BYTES_MAX, code: 'entry_too_large' };
+const BATCH: BodyLimit = { bytesMax: BATCH_BYTES_MAX, code: 'batch_too_large' };
 
 /** Who appends, by which route, and who is told what came of it. */
 export interface AppendCall {
@@ -30,26 +34,34 @@ export async function append(c: Context, log: Log, call: AppendCall): Promise<Re
       'unsupported_media_type',
       `send application/octet-stream, x-ndjson or ${BUNDLE_TYPE}`,
     );
-  const request = c.req.raw;
-  const entries = isBatch ? await batchOf(request, type === BUNDLE_TYPE) : [await entryOf(request)];
+  const entries = isBatch ? await batchOf(c, type === BUNDLE_TYPE) : [await readBody(c, ENTRY)];
   const result = await log.append({ entries, ...retryOf(c, log, tokenId, entries) });
+  const isNew = result.isNew.includes(true);
+  call.onAppended(isNew ? 'new' : 'repeated');
+  if (isAdd) return textAnswer(`${result.indexes[0]}`);
+  const status = isNew ? 201 : 200;
+  return isBatch ? batchAnswer(c, result, status) : receiptAnswer(c, log, result, status);
+}
+
+/** The receipt of one entry: JSON, or what Accept names. */
+async function receiptAnswer(c: Context, log: Log, result: AppendResult, status: number): Promise<Response> {
+  const { head } = result;
   const [index] = result.indexes;
   const [leafHash] = result.leafHashes;
   if (index === undefined || leafHash === undefined) throw new RangeError('an append without an index');
-  const isNew = result.isNew.includes(true);
-  call.onAppended(isNew ? 'new' : 'repeated');
-  if (isAdd) return textAnswer(`${index}`);
-  const status = isNew ? 201 : 200;
-  const { head } = result;
-  if (isBatch) return batchAnswer(c, result, status);
+  const accept = c.req.header('accept');
+  const isJson = accept === undefined || !(accepts(c, 'text/plain') || accepts(c, 'application/cbor'));
+  const path = isJson ? pathsOf(log, head).of(index) : undefined;
+  if (path !== undefined) return jsonAnswer(receiptText(index, leafHash, path, head), status);
   const { proof } = await log.proveInclusion(index, head.size);
   if (accepts(c, 'text/plain')) return textAnswer(formatTlogProof({ index, proof, note: head.note }), status);
-  if (accepts(c, 'application/cbor')) {
-    const leaf = { index, leafHash, treeSize: head.size, rootHash: head.rootHash };
-    return fieldsAnswer(c, { ...leaf, inclusionProof: proof, checkpoint: head.note }, status);
-  }
+  const leaf = { index, leafHash, treeSize: head.size, rootHash: head.rootHash };
+  return fieldsAnswer(c, { ...leaf, inclusionProof: proof, checkpoint: head.note }, status);
+}
+
+function receiptText(index: LeafIndex, leafHash: Uint8Array, path: string, head: SignedHead): string {
   const leaf = `"index":${index},"leafHash":"${base64(leafHash)}","treeSize":${head.size}`;
-  return jsonAnswer(`{${leaf},"inclusionProof":${JSON.stringify(base64All(proof))},${suffix(head)}}`, status);
+  return `{${leaf},"inclusionProof":[${path}],${suffix(head)}}`;
 }
 
 function batchAnswer(c: Context, { head, indexes, isNew }: AppendResult, status: number): Response {
@@ -69,12 +81,8 @@ function checkIdentity(c: Context): void {
     throw new TlogError('unsupported_media_type', 'send the bytes as they are, without Content-Encoding');
 }
 
-async function entryOf(request: Request): Promise<Uint8Array> {
-  return readBody(request, ENTRY_BYTES_MAX, 'entry_too_large');
-}
-
-async function batchOf(request: Request, isBundle: boolean): Promise<Uint8Array[]> {
-  const body = await readBody(request, BATCH_BYTES_MAX, 'batch_too_large');
+async function batchOf(c: Context, isBundle: boolean): Promise<Uint8Array[]> {
+  const body = await readBody(c, BATCH);
   return isBundle ? splitBundle(body) : splitLines(body);
 }
 

@@ -5,12 +5,13 @@ import { formatTlogProof } from '../core/proof/tlog-proof.ts';
 import { type LeafIndex, parseLeafIndex, parseTreeSize, type TreeSize } from '../core/units.ts';
 import type { Log } from '../sequencer/log.ts';
 import { accepts, askedSize, beyond, textAnswer } from './answer.ts';
-import { readBody } from './body.ts';
+import { type BodyLimit, readBody } from './body.ts';
 import { fieldsAnswer } from './fields.ts';
 import { queryOf, required } from './query.ts';
 
 /** Most indexes in the query of a multi-proof: an address stays short enough for every proxy. */
 export const QUERY_INDEXES_MAX = 500;
+const MULTI_BODY: BodyLimit = { bytesMax: 128 * 1024, code: 'body_too_large' };
 
 /** GET proofs/inclusion?index|leafHash&treeSize. */
 export async function inclusion(c: Context, log: Log): Promise<Response> {
@@ -58,7 +59,7 @@ export async function multiByQuery(c: Context, log: Log): Promise<Response> {
 
 /** POST proofs/multi with {"indexes":[1,2,3],"treeSize":4}. */
 export async function multiByBody(c: Context, log: Log): Promise<Response> {
-  const body = await readBody(c.req.raw, 128 * 1024, 'body_too_large');
+  const body = await readBody(c, MULTI_BODY);
   const { indexes, treeSize, ...others } = parseObject(body);
   if (!Array.isArray(indexes) || Object.keys(others).length > 0)
     throw new TlogError('invalid_json', 'send {"indexes":[…],"treeSize":…} and nothing else');

@@ -1,38 +1,14 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
 import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
-import { parseBundlePath, parseTilePath } from '../core/tile/path.ts';
 import { type LeafIndex, leafIndex, parseLeafIndex, parseTreeSize, type TreeSize } from '../core/units.ts';
 import type { Log } from '../sequencer/log.ts';
-import { acceptsGzip, base64, beyond, hasTag, octetAnswer, tagOf } from './answer.ts';
+import { base64, beyond, octetAnswer } from './answer.ts';
 import { queryOf, required } from './query.ts';
-import { rawPath } from './raw-path.ts';
 
 /** Most entries or checkpoints in one answer. */
 export const PAGE_MAX = 1_000;
 /** Entries in memory at a time while a page is sent: at most 4 MiB. */
 const CHUNK_ENTRIES = 64;
-const gzipBytes: (bytes: Uint8Array) => Promise<Uint8Array> = promisify(gzip);
-
-/** GET tile/…: a tile or an entry bundle, immutable. */
-export async function tile(c: Context, log: Log): Promise<Response> {
-  const path = rawPath(c).slice(`/logs/${log.name}/`.length);
-  const isBundle = path.startsWith('tile/entries/');
-  const bytes = await (isBundle ? log.readBundle(parseBundlePath(path)) : log.readTile(parseTilePath(path)));
-  if (bytes === undefined) throw beyond(log);
-  const isGzip = isBundle && acceptsGzip(c);
-  // Two encodings are two representations: each has a tag of its own (RFC 9110 8.8.3).
-  const etag = tagOf(bytes, isGzip ? '.gz' : '');
-  const headers = {
-    ETag: etag,
-    'Cache-Control': 'public, max-age=31536000, immutable',
-    ...(isBundle ? { Vary: 'Accept-Encoding' } : {}),
-  };
-  if (hasTag(c, etag)) return new Response(null, { status: 304, headers });
-  if (isGzip) return octetAnswer(await gzipBytes(bytes), { ...headers, 'Content-Encoding': 'gzip' });
-  return octetAnswer(bytes, headers);
-}
 
 /** GET entries/{index}: the entry's bytes. */
 export async function oneEntry(c: Context, log: Log): Promise<Response> {

@@ -49,7 +49,6 @@ export async function startServer(
   limits: ServerLimits = SERVER_LIMITS,
 ): Promise<RunningServer> {
   const listener = getRequestListener(app.fetch, {
-    overrideGlobalObjects: false,
     errorHandler: refuseRequest,
   });
   const server = createServer(nodeOptions(limits), (incoming, outgoing) => void listener(incoming, outgoing));

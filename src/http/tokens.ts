@@ -1,5 +1,6 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { TlogError } from '../core/error.ts';
+import { andThen, type Now } from '../runtime/now.ts';
 
 /** What a token may be allowed to do. */
 export type Scope = 'append' | 'read' | 'query' | 'erase' | 'admin';
@@ -15,7 +16,7 @@ export interface KnownToken {
 }
 
 /** Gives the tokens as they are now, so that a revoked one stops working at once. */
-export type TokenSource = () => Promise<readonly KnownToken[]>;
+export type TokenSource = () => Now<readonly KnownToken[]>;
 
 /** What a request wants to do, and with which Authorization header. */
 export interface Access {
@@ -26,17 +27,16 @@ export interface Access {
 }
 
 /** The token that allows the access. @throws TlogError unauthorized, forbidden */
-export async function authorize(source: TokenSource, access: Access): Promise<KnownToken> {
+export function authorize(source: TokenSource, access: Access): Now<KnownToken> {
+  return andThen(source(), (tokens) => allowed(tokens, access));
+}
+
+function allowed(tokens: readonly KnownToken[], access: Access): KnownToken {
   const match = /^Bearer (stele_([0-9a-f]{8})_[A-Za-z0-9_-]{43})$/.exec(access.authorization ?? '');
-  const token = match === null ? undefined : (await source()).find((known) => known.id === match[2]);
+  const token = tokens.find((known) => known.id === match?.[2]);
   // An unknown id is compared too: both refusals take the same steps.
   const expected = Buffer.from(token?.sha256 ?? '0'.repeat(64), 'hex');
-  const same = timingSafeEqual(
-    createHash('sha256')
-      .update(match?.[1] ?? '')
-      .digest(),
-    expected,
-  );
+  const same = timingSafeEqual(hash('sha256', match?.[1] ?? '', 'buffer'), expected);
   const isOver = token?.expiresAt !== undefined && Date.parse(token.expiresAt) <= access.nowMs;
   if (token === undefined || !same || isOver)
     throw new TlogError('unauthorized', 'send a valid token as Authorization: Bearer');

@@ -10,17 +10,12 @@ import { rootFromNodes, rootNodes } from '../core/merkle/root.ts';
 import { decodeBundle, encodeBundle } from '../core/tile/bundle.ts';
 import { isTileInTree, TILE_WIDTH, type TileId } from '../core/tile/tile.ts';
 import type { LeafIndex, TreeSize } from '../core/units.ts';
+import { andThen, type Now } from '../runtime/now.ts';
 import { bundleKey, decodeIndex, leafKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { LeafProof } from './log.ts';
 import type { TileReader } from './tile-reader.ts';
 import type { TreeState } from './tree-state.ts';
-
-type Now<T> = T | Promise<T>;
-
-function then<A, B>(value: Now<A>, next: (value: A) => B): Now<B> {
-  return value instanceof Promise ? value.then(next) : next(value);
-}
 
 /** Answers every question about a tree from its state, its tiles and its bundles. Never writes. */
 export class LogReader {
@@ -46,14 +41,14 @@ export class LogReader {
     if (!isTileInTree(tile, state.size)) return undefined;
     const span = TILE_WIDTH ** (tile.level + 1);
     if (tile.index === Math.floor(state.size / span)) return state.edge.tiles[tile.level]?.leaves(tile.width);
-    return then(this.#tiles.readTile(tile.level, tile.index), (nodes) => nodes.leaves(tile.width));
+    return andThen(this.#tiles.readTile(tile.level, tile.index), (nodes) => nodes.leaves(tile.width));
   }
 
   readBundle(bundle: { readonly index: number; readonly width: number }): Now<Uint8Array | undefined> {
     const { size } = this.#state();
     if (!isTileInTree({ level: 0, ...bundle }, size)) return undefined;
     if (bundle.width < TILE_WIDTH) {
-      return then(this.#bundleEntries(bundle.index), (entries) =>
+      return andThen(this.#bundleEntries(bundle.index), (entries) =>
         encodeBundle(entries.slice(0, bundle.width)),
       );
     }
@@ -64,12 +59,12 @@ export class LogReader {
   #bundleEntries(index: number): Now<readonly Uint8Array[]> {
     const state = this.#state();
     if (index === Math.floor(state.size / TILE_WIDTH)) return state.openEntries;
-    return then(this.#checkedBundle(index), (bundle) => decodeBundle(bundle, { count: TILE_WIDTH }));
+    return andThen(this.#checkedBundle(index), (bundle) => decodeBundle(bundle, { count: TILE_WIDTH }));
   }
 
   /** The row's check is bound to its key; the leaf hashes are checked where single entries are served. */
   #checkedBundle(index: number): Now<Uint8Array> {
-    return then(this.#store.get(bundleKey(index)), (stored) => {
+    return andThen(this.#store.get(bundleKey(index)), (stored) => {
       if (stored !== undefined) return stored;
       throw new TlogError(
         'storage_corrupt',
@@ -107,7 +102,7 @@ export class LogReader {
 
   /** First index of a leaf hash. The index holds 16 bytes of it, so the whole hash is compared with the tree's. */
   findLeaf(leafHash: Hash): Now<LeafIndex | undefined> {
-    return then(this.#store.get(leafKey(leafHash)), (stored) => {
+    return andThen(this.#store.get(leafKey(leafHash)), (stored) => {
       if (stored === undefined) return undefined;
       const index = decodeIndex(stored);
       // The row is written in the commit itself; until the head covers it, it is not there for readers.
@@ -115,19 +110,24 @@ export class LogReader {
       const hash = this.#nodes([{ level: 0, index }]);
       const same = (hashes: readonly Hash[]): LeafIndex | undefined =>
         hashes[0] !== undefined && equalBytes(hashes[0], leafHash) ? index : undefined;
-      return then(hash, same) as LeafIndex | undefined;
+      return andThen(hash, same);
     });
   }
 
+  /** Hash of a complete subtree if it is in the edge or a cached tile. */
+  nodeAtHand(node: NodeId): Hash | undefined {
+    return this.#tiles.nodeAtHand(this.#state().edge, node);
+  }
+
   rootHash(size: TreeSize): Now<Hash> {
-    return then(this.#nodes(rootNodes(size)), (hashes) => rootFromNodes(this.#hasher, size, hashes));
+    return andThen(this.#nodes(rootNodes(size)), (hashes) => rootFromNodes(this.#hasher, size, hashes));
   }
 
   proveInclusion(index: LeafIndex, size: TreeSize): Now<LeafProof> {
     const plan = inclusionPlan(index, size);
     const root = this.#rootPlan(size);
     const nodes = [{ level: 0, index }, ...plan.nodes, ...root.nodes];
-    return then(this.#nodes(nodes), (hashes) => {
+    return andThen(this.#nodes(nodes), (hashes) => {
       const end = 1 + plan.nodes.length;
       const proof = assembleProof(this.#hasher, plan, hashes.slice(1, end));
       return { leafHash: hashes[0] as Hash, rootHash: root.finish(hashes.slice(end)), proof };
@@ -141,7 +141,7 @@ export class LogReader {
     const plan = consistencyPlan(from, to);
     const roots = [this.#rootPlan(from), this.#rootPlan(to)] as const;
     const nodes = [...plan.nodes, ...roots[0].nodes, ...roots[1].nodes];
-    return then(this.#nodes(nodes), (hashes) => {
+    return andThen(this.#nodes(nodes), (hashes) => {
       const fromAt = plan.nodes.length;
       const toAt = fromAt + roots[0].nodes.length;
       return {

@@ -1,4 +1,5 @@
 import { TlogError } from '../core/error.ts';
+import type { Now } from '../runtime/now.ts';
 import { checkDataDirectory, listLogs } from './data-directory.ts';
 import { type OpenLog, type OpenLogDeps, openLog } from './open-log.ts';
 import type { QueueLimits } from './pending-queue.ts';
@@ -49,7 +50,7 @@ export class LogSet implements AsyncDisposable {
   }
 
   /** A log by name; undefined when there is none. @throws TlogError of kind refused when it must not start */
-  async get(name: string): Promise<OpenLog | undefined> {
+  get(name: string): Now<OpenLog | undefined> {
     const open = this.#opened.get(name);
     if (open !== undefined) return open;
     if (!this.#names.has(name)) return undefined;

@@ -1,5 +1,7 @@
 import type { Hash } from '../core/merkle/hasher.ts';
+import type { NodeId } from '../core/merkle/node.ts';
 import type { LeafIndex, TreeSize } from '../core/units.ts';
+import type { Now } from '../runtime/now.ts';
 
 /** What a log holds: opaque bytes, or audit events. Fixed at creation. */
 export type LogKind = 'entries' | 'events';
@@ -86,8 +88,6 @@ export interface LeafProof {
   readonly proof: readonly Hash[];
 }
 
-type Now<T> = T | Promise<T>;
-
 /**
  * One open log: the only way the outer rings reach a tree.
  * Every size given to it must be at most `head.size`, every index below that size: callers check, and a slip is
@@ -119,6 +119,8 @@ export interface Log extends LogDescription {
   /** First index of a leaf hash; undefined when unknown. @throws TlogError leaf_hash_index_off */
   findLeaf(leafHash: Hash): Now<LeafIndex | undefined>;
 
+  /** Hash of a complete subtree if it is in memory. Those that the proof of a new leaf needs are. */
+  nodeAtHand(node: NodeId): Hash | undefined;
   proveInclusion(index: LeafIndex, size: TreeSize): Now<LeafProof>;
   proveConsistency(
     from: TreeSize,

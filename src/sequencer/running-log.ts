@@ -1,5 +1,6 @@
 import { TlogError } from '../core/error.ts';
 import type { Hash } from '../core/merkle/hasher.ts';
+import type { NodeId } from '../core/merkle/node.ts';
 import { parseCheckpoint } from '../core/note/checkpoint.ts';
 import { parseNote } from '../core/note/signed-note.ts';
 import type { TileId } from '../core/tile/tile.ts';
@@ -134,6 +135,10 @@ export class RunningLog implements Log, AsyncDisposable {
   findLeaf(leafHash: Hash): ReturnType<LogReader['findLeaf']> {
     if (this.leafHashIndex) return this.#parts.reader.findLeaf(leafHash);
     throw new TlogError('leaf_hash_index_off', `log ${this.name} keeps no leaf-hash index; ask by index`);
+  }
+
+  nodeAtHand(node: NodeId): Hash | undefined {
+    return this.#parts.reader.nodeAtHand(node);
   }
 
   proveInclusion(index: LeafIndex, size: TreeSize): ReturnType<LogReader['proveInclusion']> {

@@ -34,7 +34,7 @@ export class TileReader {
    * read for the rest. @throws TlogError storage_corrupt when a full tile is missing or fails its check
    */
   readNodes(edge: Edge, nodes: readonly NodeId[]): readonly Hash[] | Promise<readonly Hash[]> {
-    const found = nodes.map((node) => this.#cachedNode(edge, node));
+    const found = nodes.map((node) => this.nodeAtHand(edge, node));
     const missing = nodes.filter((_, i) => found[i] === undefined).map((node) => tileOfNode(node).tile);
     if (missing.length === 0) return found as Hash[];
     const read = this.#readTiles(missing);
@@ -53,7 +53,8 @@ export class TileReader {
     return read instanceof Promise ? read.then(finish) : finish(read);
   }
 
-  #cachedNode(edge: Edge, node: NodeId): Hash | undefined {
+  /** Hash of a complete subtree if it is in the edge or a cached tile. */
+  nodeAtHand(edge: Edge, node: NodeId): Hash | undefined {
     const inEdge = edgeNode(edge, node);
     if (inEdge !== undefined) return inEdge;
     const { tile, height, offset } = tileOfNode(node);

@@ -1,3 +1,5 @@
+import type { Now } from '../runtime/now.ts';
+
 /** What a commit came to. Only `committed` says anything about the bytes; after the others the process must end. */
 export type CommitOutcome = 'committed' | 'fenced' | 'unknown';
 
@@ -14,8 +16,6 @@ export interface KeyRange {
   readonly reverse?: boolean;
   readonly limit?: number;
 }
-
-type Now<T> = T | Promise<T>;
 
 /**
  * An ordered key-value engine with atomic, durable batches: the seam where faults are injected and where other

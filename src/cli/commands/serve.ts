@@ -1,9 +1,10 @@
-import { stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { createApp } from '../../http/app.ts';
 import { startServer } from '../../http/server.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import type { Now } from '../../runtime/now.ts';
 import { type DataDirectory, listLogs } from '../../sequencer/data-directory.ts';
 import { LogSet } from '../../sequencer/log-set.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
@@ -46,15 +47,20 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
 }
 
 /** The tokens of a running server: read again when their file changes, so that no restart is needed. */
-function tokensOf(dataPath: string): () => Promise<readonly TokenRecord[]> {
+function tokensOf(dataPath: string): () => Now<readonly TokenRecord[]> {
+  const path = join(dataPath, 'tokens.json');
   let version: string | undefined;
   let tokens: readonly TokenRecord[] = [];
-  return async () => {
-    const found = await stat(join(dataPath, 'tokens.json')).catch(() => undefined);
+  return () => {
+    // Asked at once: each request asks, and a turn of the thread pool costs twenty times the answer.
+    const found = statSync(path, { throwIfNoEntry: false });
     const now = `${found?.ino}/${found?.mtimeMs}/${found?.size}`;
-    if (now !== version) tokens = await readTokens(dataPath);
-    version = now;
-    return tokens;
+    if (now === version) return tokens;
+    return readTokens(dataPath).then((read) => {
+      tokens = read;
+      version = now;
+      return read;
+    });
   };
 }
 

@@ -9,7 +9,7 @@ export type NodeAtHand = (node: NodeId) => Hash | undefined;
 const REMEMBERED_MAX = 65_536;
 
 /**
- * Inclusion proofs of one tree as text, each hash formatted and followed by a comma. The proof of a node is its
+ * Inclusion proofs of one tree as text, its hashes formatted and joined by commas. The proof of a node is its
  * sibling and then the proof of its parent, so neighbours share most of their text: a proof of one of many
  * neighbouring leaves costs about two hashes to format instead of log2 size.
  * @see RFC 9162 2.1.3
@@ -63,7 +63,8 @@ export class InclusionPaths {
     // The last node of a level without a right sibling moves up unchanged.
     if (parent === undefined || sibling * span >= this.#size) return parent;
     const hash = this.#hash(level, sibling, span);
-    return hash === undefined ? undefined : `${this.#format(hash)},${parent}`;
+    if (hash === undefined) return undefined;
+    return parent === '' ? this.#format(hash) : `${this.#format(hash)},${parent}`;
   }
 
   #hash(level: number, index: number, span: number): Hash | undefined {

@@ -13,7 +13,7 @@ const nodeOf = (node: NodeId) => readRanges([node])[0];
 function planned(index: number, size: number): string {
   const plan = inclusionPlan(leafIndex(index), treeSize(size));
   const proof = assembleProof(rangeHasher, plan, readRanges(plan.nodes));
-  return proof.map((hash) => `${hex(hash)},`).join('');
+  return proof.map(hex).join(',');
 }
 
 describe('TREE-3 inclusion proofs that share their text', () => {
@@ -24,8 +24,8 @@ describe('TREE-3 inclusion proofs that share their text', () => {
       const node = (id: NodeId) => tree.read([id])[0];
       const paths = new InclusionPaths(portableHasher, treeSize(size), node, hex);
       for (let index = 0; index < size; index += 1) {
-        const expected = tree.path(index, 0, size).map((hash) => `${hex(hash)},`);
-        if (paths.of(leafIndex(index)) !== expected.join('')) wrong.push(`${index} of ${size}`);
+        const expected = tree.path(index, 0, size).map(hex);
+        if (paths.of(leafIndex(index)) !== expected.join(',')) wrong.push(`${index} of ${size}`);
       }
     }
     expect(wrong).toEqual([]);

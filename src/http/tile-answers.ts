@@ -1,0 +1,63 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { Context } from 'hono';
+import { LRUCache } from 'lru-cache';
+import { parseBundlePath, parseTilePath } from '../core/tile/path.ts';
+import { TILE_WIDTH } from '../core/tile/tile.ts';
+import type { Now } from '../runtime/now.ts';
+import type { Log } from '../sequencer/log.ts';
+import { acceptsGzip, beyond, hasTag, octetAnswer, tagOf } from './answer.ts';
+import { rawPath } from './raw-path.ts';
+
+/** Memory for answers that are ready to be sent. */
+const READY_BYTES_MAX: number = 32 * 1024 * 1024;
+const IMMUTABLE = 'public, max-age=31536000, immutable';
+const gzipBytes: (bytes: Uint8Array) => Promise<Uint8Array> = promisify(gzip);
+
+/** The bytes and headers of a tile or bundle. It never changes, so neither does its answer. */
+interface Ready {
+  readonly bytes: Uint8Array;
+  readonly etag: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** GET tile/…: a tile or an entry bundle, immutable. Full ones are kept ready, the most recently read first. */
+export function createTileAnswers(): (c: Context, log: Log) => Now<Response> {
+  const ready = new LRUCache<string, Ready>({
+    maxSize: READY_BYTES_MAX,
+    sizeCalculation: ({ bytes }, key) => bytes.length + key.length,
+  });
+  const prepare = async (c: Context, log: Log, key: string, isGzip: boolean): Promise<Response> => {
+    const path = rawPath(c).slice(`/logs/${log.name}/`.length);
+    const bundle = path.startsWith('tile/entries/') ? parseBundlePath(path) : undefined;
+    const tile = bundle ?? parseTilePath(path);
+    const bytes = await (bundle === undefined ? log.readTile(parseTilePath(path)) : log.readBundle(bundle));
+    if (bytes === undefined) throw beyond(log);
+    const made = await makeReady(bytes, bundle !== undefined, isGzip);
+    if (tile.width === TILE_WIDTH) ready.set(key, made);
+    return answer(c, made);
+  };
+  return (c, log) => {
+    const path = rawPath(c);
+    const isGzip = path.includes('/tile/entries/') && acceptsGzip(c);
+    const key = isGzip ? `${path} gzip` : path;
+    const known = ready.get(key);
+    return known === undefined ? prepare(c, log, key, isGzip) : answer(c, known);
+  };
+}
+
+async function makeReady(bytes: Uint8Array, isBundle: boolean, isGzip: boolean): Promise<Ready> {
+  // Two encodings are two representations: each has a tag of its own (RFC 9110 8.8.3).
+  const etag = tagOf(bytes, isGzip ? '.gz' : '');
+  const headers = {
+    ETag: etag,
+    'Cache-Control': IMMUTABLE,
+    ...(isBundle ? { Vary: 'Accept-Encoding' } : {}),
+    ...(isGzip ? { 'Content-Encoding': 'gzip' } : {}),
+  };
+  return { bytes: isGzip ? await gzipBytes(bytes) : bytes, etag, headers };
+}
+
+function answer(c: Context, { bytes, etag, headers }: Ready): Response {
+  return hasTag(c, etag) ? new Response(null, { status: 304, headers }) : octetAnswer(bytes, headers);
+}
