@@ -23,18 +23,25 @@ function readIncoming(incoming: IncomingMessage, limit: BodyLimit): Promise<Uint
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let length = 0;
-    const end = (done: () => void): void => {
-      incoming.removeAllListeners('data');
-      done();
-    };
-    incoming.on('data', (chunk: Uint8Array) => {
+    const onData = (chunk: Uint8Array): void => {
       length += chunk.length;
       chunks.push(chunk);
-      if (length > limit.bytesMax) end(() => reject(tooLarge(limit)));
-    });
-    incoming.once('end', () => resolve(joined(chunks)));
-    incoming.once('error', (cause) => end(() => reject(endedEarly(cause))));
-    incoming.once('close', () => reject(endedEarly()));
+      if (length > limit.bytesMax) refuse(tooLarge(limit));
+    };
+    const onEnd = (): void => {
+      stopListening();
+      resolve(joined(chunks));
+    };
+    const onClose = (): void => refuse(endedEarly());
+    const onError = (cause: Error): void => refuse(endedEarly(cause));
+    const stopListening = (): void => {
+      incoming.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onError);
+    };
+    const refuse = (error: TlogError): void => {
+      stopListening();
+      reject(error);
+    };
+    incoming.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onError);
   });
 }
 

@@ -11,7 +11,9 @@ const PLAIN = /^(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)*\/?$/;
 export function rawPath(c: Context): string {
   const incoming: { url?: string } | undefined = c.env?.incoming;
   const target = incoming?.url ?? new URL(c.req.url).pathname;
-  return (target.replace(/^https?:\/\/[^/?#]*/i, '').split('?')[0] ?? '') || '/';
+  const path = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '');
+  const end = path.indexOf('?');
+  return (end < 0 ? path : path.slice(0, end)) || '/';
 }
 
 /** Refuses every spelling of a path but the plain one. @throws TlogError malformed_tile_path, invalid_request */
