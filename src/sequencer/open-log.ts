@@ -10,7 +10,7 @@ import { LevelStore } from '../store/level-store.ts';
 import { type DataDirectory, logPaths, readManifest } from './data-directory.ts';
 import type { Log } from './log.ts';
 import type { QueueLimits } from './pending-queue.ts';
-import { startLog } from './start-log.ts';
+import { type StartDeps, startLog } from './start-log.ts';
 
 /** A log that this process owns. */
 export interface OpenLog extends Log, AsyncDisposable {
@@ -34,9 +34,14 @@ export async function openLog(
   name: string,
   options: { readonly queue?: QueueLimits } = {},
 ): Promise<OpenLog> {
+  return startLog(await logOnFiles(deps, name), options);
+}
+
+/** What a log on files is started from; a test may put faults around its parts. @throws TlogError no_data, key_file_exposed */
+export async function logOnFiles(deps: OpenLogDeps, name: string): Promise<StartDeps> {
   const manifest = await readManifest(deps.dir, name);
   const paths = logPaths(deps.dir, name);
-  const from = {
+  return {
     manifest,
     signer: createSigner(await readKeyFile(paths.key)),
     clock: deps.clock,
@@ -46,7 +51,6 @@ export async function openLog(
     takeOverGuard: () => FileGuard.takeOver(paths.guard),
     bytesOnDisk: () => folderBytes(paths.db),
   };
-  return startLog(from, options);
 }
 
 async function folderBytes(path: string): Promise<number> {

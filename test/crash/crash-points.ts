@@ -1,0 +1,115 @@
+import type { NoteSigner } from '../../src/core/note/verifier.ts';
+import type { StartDeps } from '../../src/sequencer/start-log.ts';
+import type { Guard } from '../../src/store/guard.ts';
+import type { Store } from '../../src/store/store.ts';
+
+/** Where a process can be told to die, in the order of a start, a commit and a stop. */
+export const CRASH_POINTS = [
+  'before-open',
+  'before-take-over',
+  'after-take-over',
+  'before-commit',
+  'in-commit',
+  'after-commit',
+  'after-read-back',
+  'before-sign',
+  'after-sign',
+  'before-raise',
+  'in-raise',
+  'after-raise',
+  'before-answer',
+  'before-close',
+] as const;
+
+export type CrashPoint = (typeof CRASH_POINTS)[number];
+
+/** Dies at a point when it comes by for the n-th time, counted from 0. */
+export interface CrashPlan {
+  readonly point: CrashPoint;
+  readonly count: number;
+}
+
+/** Called wherever a point is; does not come back from the planned one. */
+export type Pass = (point: CrashPoint) => void;
+
+/** The process is gone before the next statement: nothing is flushed, no handler runs. */
+export function passer(plan: CrashPlan): Pass {
+  let left = plan.count;
+  return (point) => {
+    if (point !== plan.point) return;
+    if (left === 0) process.kill(process.pid, 'SIGKILL');
+    left -= 1;
+  };
+}
+
+/** The same parts, with a point before and after each step that they take. */
+export function withCrashPoints(deps: StartDeps, pass: Pass): StartDeps {
+  return {
+    ...deps,
+    signer: pointsInSigner(deps.signer, pass),
+    openStore: async () => {
+      pass('before-open');
+      return pointsInStore(await deps.openStore(), pass);
+    },
+    takeOverGuard: async () => {
+      pass('before-take-over');
+      const guard = await deps.takeOverGuard();
+      pass('after-take-over');
+      return pointsInGuard(guard, pass);
+    },
+  };
+}
+
+function pointsInSigner(signer: NoteSigner, pass: Pass): NoteSigner {
+  const sign: NoteSigner['sign'] = async (text) => {
+    pass('before-sign');
+    const signature = await signer.sign(text);
+    pass('after-sign');
+    return signature;
+  };
+  return { ...signer, sign };
+}
+
+function pointsInStore(store: Store, pass: Pass): Store {
+  let written = false;
+  return {
+    get: (key) => store.get(key),
+    getMany: async (keys) => {
+      const values = await store.getMany(keys);
+      if (written) pass('after-read-back');
+      written = false;
+      return values;
+    },
+    commit: async (batch) => {
+      pass('before-commit');
+      const committing = store.commit(batch);
+      setImmediate(() => pass('in-commit'));
+      const outcome = await committing;
+      written = true;
+      pass('after-commit');
+      return outcome;
+    },
+    iterate: (range) => store.iterate(range),
+    close: () => {
+      pass('before-close');
+      return store.close();
+    },
+  };
+}
+
+function pointsInGuard(guard: Guard, pass: Pass): Guard {
+  return {
+    get mark() {
+      return guard.mark;
+    },
+    raise: async (mark) => {
+      pass('before-raise');
+      const raising = guard.raise(mark);
+      setImmediate(() => pass('in-raise'));
+      const outcome = await raising;
+      pass('after-raise');
+      return outcome;
+    },
+    close: () => guard.close(),
+  };
+}

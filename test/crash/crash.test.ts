@@ -1,0 +1,76 @@
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Campaign, type CampaignOptions, stopInOrder } from './campaign.ts';
+import { CRASH_POINTS } from './crash-points.ts';
+import { type CompiledPrograms, compilePrograms } from './programs.ts';
+import { wakeZombie } from './zombie.ts';
+
+const SEED = Date.now() % 2 ** 32;
+let programs: CompiledPrograms;
+
+beforeAll(async () => {
+  console.info(`crash seed ${SEED}`);
+  programs = await compilePrograms();
+});
+afterAll(() => programs?.[Symbol.asyncDispose]());
+
+const campaignOf = (options: Partial<CampaignOptions> = {}): Promise<Campaign> =>
+  Campaign.create({ programs, kills: 0, seed: SEED, heavyShare: 0.5, killWithinMs: 800, ...options });
+const clean = { lost: 0, conflicts: [], doubled: 0, surprises: [] };
+
+describe('SEQ-2 a killed server loses nothing that it acked and signs no second root', () => {
+  test('at random moments', async () => {
+    await using campaign = await campaignOf({ kills: 5 });
+    expect(await campaign.run()).toMatchObject({ kills: 5, ...clean });
+  });
+
+  test('at every named point of a start, a commit and a stop', async () => {
+    // The third commit, so that there is something to lose; the next start of all finds what the last one left.
+    const plans = CRASH_POINTS.map((point) => ({ point, count: 3 }));
+    await using campaign = await campaignOf({ plans, kills: plans.length });
+    const result = await campaign.run();
+    expect(result).toMatchObject({ kills: plans.length, ...clean });
+    expect(Object.keys(result.byPoint)).toEqual(CRASH_POINTS);
+  });
+});
+
+describe('GUARD-4 a stopped writer that wakes up after a rival took over', () => {
+  test('publishes nothing and ends with 70', async () => {
+    await using campaign = await campaignOf();
+    const { zombie } = await wakeZombie(campaign, 0, 'data');
+    expect([zombie.code, zombie.said]).toEqual([70, expect.stringContaining('guard_superseded')]);
+    expect(campaign.verdict).toMatchObject({ lost: 0, conflicts: [], doubled: 0 });
+  });
+});
+
+describe('the judge', () => {
+  test('sees what a restore of old data and their old guard has undone', async () => {
+    await using campaign = await campaignOf();
+    const load = async (): Promise<void> => {
+      const server = await campaign.serve();
+      await campaign.compare(server);
+      const stop = new AbortController();
+      const loading = campaign.load(server, 'light', stop.signal);
+      await campaign.moreAcks(500);
+      stop.abort();
+      await loading;
+      await stopInOrder(server);
+    };
+    const paths = ['data', 'data.guard'].map((name) => join(campaign.folder, name));
+    await load();
+    for (const path of paths) await cp(path, `${path}.old`, { recursive: true });
+    await load();
+    for (const path of paths) {
+      await rm(path, { recursive: true });
+      await cp(`${path}.old`, path, { recursive: true });
+    }
+    await load();
+    const server = await campaign.serve();
+    const { lost, conflicts } = await campaign.compare(server, true);
+    await stopInOrder(server);
+    expect(lost).toBeGreaterThan(0);
+    expect(conflicts.join('\n')).toContain('was seen');
+    campaign.forgive();
+  });
+});

@@ -1,0 +1,36 @@
+import { appendFileSync, writeFileSync } from 'node:fs';
+
+/** What a client was told: this leaf hash lies at this index. Hashes are base64. */
+export interface Ack {
+  readonly index: number;
+  readonly leafHash: string;
+}
+
+/** Everything that a log ever told its clients, and what of it cannot be true together. */
+export class Journal {
+  readonly acks: Ack[] = [];
+  /** Root hashes by tree size, of every signed head that anybody saw. */
+  readonly heads: Map<number, string> = new Map();
+  /** Leaf hashes sent under a key, which may lie in the log once at most. */
+  readonly keyed: Set<string> = new Set();
+  readonly conflicts: string[] = [];
+
+  head(size: number, rootHash: string, from: string): void {
+    const known = this.heads.get(size);
+    if (known === undefined) this.heads.set(size, rootHash);
+    else if (known !== rootHash)
+      this.conflicts.push(`size ${size}: root ${known}, and ${rootHash} by ${from}`);
+  }
+
+  ack(index: number, leafHash: string): void {
+    this.acks.push({ index, leafHash });
+  }
+
+  /** Keeps it beside the data that it speaks of. */
+  save(path: string): void {
+    writeFileSync(path, '');
+    for (const { index, leafHash } of this.acks) appendFileSync(path, `ack ${index} ${leafHash}\n`);
+    for (const [size, rootHash] of this.heads) appendFileSync(path, `head ${size} ${rootHash}\n`);
+    for (const conflict of this.conflicts) appendFileSync(path, `conflict ${conflict}\n`);
+  }
+}

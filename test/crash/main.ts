@@ -1,0 +1,36 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { Campaign } from './campaign.ts';
+
+/*
+ * `npm run crash -- [--kills N] [--seed S] [--heavy SHARE] [--within MS]`: kills the server N times under load and
+ * compares after each restart what clients were promised with what is there. Exits with 1 when anything differs.
+ */
+
+const OUT = join(import.meta.dirname, '..', '..');
+
+async function main(): Promise<number> {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({ options: { kills: text, seed: text, heavy: text, within: text } });
+  const seed = Number(values.seed ?? Date.now() % 2 ** 32);
+  process.stderr.write(`seed ${seed}\n`);
+  await using campaign = await Campaign.create({
+    programs: {
+      cli: join(OUT, 'src', 'cli', 'main.js'),
+      pointServer: join(OUT, 'test', 'crash', 'point-server.js'),
+    },
+    kills: Number(values.kills ?? 50),
+    seed,
+    heavyShare: Number(values.heavy ?? 0.5),
+    killWithinMs: Number(values.within ?? 2_000),
+    onKill: (done, how, { size, lost, conflicts }) =>
+      process.stderr.write(`${done} ${how}: size ${size}, lost ${lost}, conflicts ${conflicts.length}\n`),
+  });
+  const startedAt = performance.now();
+  const result = await campaign.run();
+  const seconds = Math.round((performance.now() - startedAt) / 1_000);
+  process.stdout.write(`${JSON.stringify({ seed, seconds, ...result }, null, 2)}\n`);
+  return result.lost + result.conflicts.length + result.doubled + result.surprises.length === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();

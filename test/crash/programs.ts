@@ -1,0 +1,20 @@
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Programs } from './campaign.ts';
+
+/** The programs, compiled from the sources under test; disposing removes them. */
+export interface CompiledPrograms extends Programs, AsyncDisposable {}
+
+/** Compiles into the checkout, so that the modules find their packages. */
+export async function compilePrograms(): Promise<CompiledPrograms> {
+  const out = join(process.cwd(), 'dist', `crash-${process.pid}`);
+  const args = ['node_modules/typescript/bin/tsc', '-p', 'test/crash/tsconfig.json', '--outDir', out];
+  await promisify(execFile)(process.execPath, args);
+  return {
+    cli: join(out, 'src', 'cli', 'main.js'),
+    pointServer: join(out, 'test', 'crash', 'point-server.js'),
+    [Symbol.asyncDispose]: () => rm(out, { recursive: true, force: true }),
+  };
+}
