@@ -9,11 +9,18 @@ const OWNER = /^owner\.(0|[1-9][0-9]{0,14})$/;
 /** Tries to take the next number while others take theirs. */
 const TAKE_OVER_TRIES = 16;
 
-/** Makes the guard of a new log. @throws TlogError data_exists when a guard is there already */
+/** What a guard is made with, beyond its folder and its mark. */
+export interface NewGuard {
+  /** Number of the first owner; default 0. */
+  readonly number?: number;
+  readonly files?: GuardFiles;
+}
+
+/** Makes the guard of a log. @throws TlogError data_exists when a guard is there already */
 export async function createFileGuard(
   folder: string,
   mark: GuardMark,
-  files: GuardFiles = nodeGuardFiles,
+  { number = 0, files = nodeGuardFiles }: NewGuard = {},
 ): Promise<void> {
   await files.mkdir(dirname(folder), { recursive: true, mode: 0o700 });
   try {
@@ -25,7 +32,7 @@ export async function createFileGuard(
       { cause },
     );
   }
-  const file = await files.openNew(join(folder, 'owner.0'));
+  const file = await files.openNew(join(folder, `owner.${number}`));
   await file.write(Buffer.concat([encodeSlot(mark), Buffer.alloc(SLOT_BYTES)]), 0);
   await file.sync();
   await file.close();
