@@ -14,7 +14,7 @@ process.once('uncaughtException', (error) => {
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 
-process.exitCode = await runCli(process.argv.slice(2), commands, {
+const exitCode = await runCli(process.argv.slice(2), commands, {
   env: process.env,
   terminal: {
     stdin: process.stdin,
@@ -27,3 +27,7 @@ process.exitCode = await runCli(process.argv.slice(2), commands, {
     return stop.signal;
   },
 });
+
+process.exitCode = exitCode;
+// After a fault something may still be open that would keep the process, such as a log that did not close in time.
+if (exitCode === EXIT.fault) process.exit();

@@ -7,6 +7,7 @@ import type { LogManifest } from '../../sequencer/data-directory.ts';
 import type { ReadAccess } from '../../sequencer/log.ts';
 import { originArgument } from '../arguments.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
+import { isOneDevice, ONE_DEVICE } from '../one-device.ts';
 import { say, writeData, writeJson } from '../terminal.ts';
 import { createToken, SCOPES } from '../token-file.ts';
 
@@ -40,6 +41,7 @@ async function runInit(context: CommandContext, command: Command): Promise<void>
     { dataPath: dir.dataPath, nowMs: systemClock.nowMs(), random: randomBytes },
     { scopes: SCOPES, logs: '*' },
   );
+  if (await isOneDevice(dir)) say(context.terminal, `Warning: ${ONE_DEVICE}.`);
   if (context.json) return writeJson(context.terminal, { logs: [describeLog(log)], token });
   await writeData(
     context.terminal,

@@ -1,15 +1,22 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { createApp } from '../../http/app.ts';
-import { startServer } from '../../http/server.ts';
+import type { Hono } from 'hono';
+import type { Logger } from 'pino';
+import { TlogError } from '../../core/error.ts';
+import { type AppDeps, createApp } from '../../http/app.ts';
+import { splitOps } from '../../http/ops-port.ts';
+import { type RunningServer, startServer } from '../../http/server.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Now } from '../../runtime/now.ts';
 import { type DataDirectory, listLogs } from '../../sequencer/data-directory.ts';
 import { LogSet } from '../../sequencer/log-set.ts';
+import type { ListenAddress } from '../config.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
-import { describeError, say, writeData, writeJson } from '../terminal.ts';
+import { isOneDevice, ONE_DEVICE } from '../one-device.ts';
+import { createOperatorLog } from '../operator-log.ts';
+import { say, writeData, writeJson } from '../terminal.ts';
 import { readTokens, type TokenRecord } from '../token-file.ts';
 
 /** From the signal to the end of the process. */
@@ -22,28 +29,84 @@ export function registerServe(program: Command, host: CommandHost): void {
     .option(
       '--listen <address>',
       'address and port (STELE_LISTEN; default 127.0.0.1:8080; port 0: any free one)',
-    );
+    )
+    .option('--ops-listen <address>', 'serve /metrics there, and there only');
   host.bind(serve, runServe);
 }
 
 async function runServe(context: CommandContext): Promise<ExitCode> {
-  const { data, guard, listen } = context.config;
+  const { data, guard } = context.config;
   const dir = { dataPath: data, guardPath: guard };
   // Asked for first: a signal during a long recovery must not be lost.
   const stop = context.stopSignal();
+  const lines = createOperatorLog(context.terminal);
   const logs = await LogSet.open({ dir, clock: systemClock });
-  const app = createApp({ logs, tokens: tokensOf(data), clock: systemClock });
-  const server = await startServer(app, { hostname: listen.host, port: listen.port });
-  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host;
-  await announce(context, `http://${host}:${server.port}`, dir);
-  const failure = await Promise.race([logs.failed, stopped(stop)]);
-  if (failure !== undefined) say(context.terminal, describeError(failure, context.json));
-  const closed = await within(
-    STOP_MS,
-    server.close().then(() => logs.close()),
-  );
-  // A log that was not closed marks no clean stop, and the next start checks everything: worth an exit code.
-  return failure === undefined && closed ? EXIT.ok : EXIT.fault;
+  try {
+    const onBug = (err: unknown): void => lines.error({ err }, 'a request failed');
+    await using servers = await listen(context, { logs, tokens: tokensOf(data), clock: systemClock, onBug });
+    if (await isOneDevice(dir)) warnOfOneDevice(context, lines);
+    await announce(context, servers, dir);
+    lines.info({ url: servers.url, opsUrl: servers.opsUrl, logs: logs.names() }, 'serving');
+    const failure = await Promise.race([logs.failed, stopped(stop)]);
+    if (failure === undefined) lines.info({ signal: String(stop.reason) }, 'stopping');
+    else lines.fatal({ err: failure }, 'a log failed: the process ends');
+    const inOrder = await within(
+      STOP_MS,
+      servers.close().then(() => logs.close()),
+    );
+    lines.info({ inOrder }, 'stopped');
+    // A log that was not closed marks no clean stop, and the next start checks everything: worth an exit code.
+    return failure === undefined && inOrder ? EXIT.ok : EXIT.fault;
+  } catch (error) {
+    await logs.close();
+    throw error;
+  }
+}
+
+function warnOfOneDevice({ terminal, config: { data, guard } }: CommandContext, lines: Logger): void {
+  if (terminal.interactive) say(terminal, `Warning: ${ONE_DEVICE}.`);
+  else lines.warn({ data, guard }, ONE_DEVICE);
+}
+
+interface Servers extends AsyncDisposable {
+  readonly url: string;
+  /** Where /metrics is, when it has a port of its own. */
+  readonly opsUrl?: string;
+  close(): Promise<void>;
+}
+
+/** Opens the port of the logs and, where there is one, the port of the operator. */
+async function listen({ config }: CommandContext, deps: AppDeps): Promise<Servers> {
+  const app = createApp(deps);
+  if (config.opsListen === undefined) return serversOf(await bound(app, config.listen));
+  const { ops, rest } = splitOps(app);
+  const logServer = await bound(rest, config.listen);
+  try {
+    return serversOf(logServer, await bound(ops, config.opsListen));
+  } catch (error) {
+    await logServer.close();
+    throw error;
+  }
+}
+
+type Bound = RunningServer & { readonly url: string };
+
+function serversOf(logServer: Bound, opsServer?: Bound): Servers {
+  const close = async (): Promise<void> => {
+    await Promise.all([logServer.close(), opsServer?.close()]);
+  };
+  const opsUrl = opsServer === undefined ? {} : { opsUrl: opsServer.url };
+  return { url: logServer.url, ...opsUrl, close, [Symbol.asyncDispose]: close };
+}
+
+async function bound(app: Hono, { host, port }: ListenAddress): Promise<Bound> {
+  try {
+    const server = await startServer(app, { hostname: host, port });
+    return { ...server, url: `http://${host.includes(':') ? `[${host}]` : host}:${server.port}` };
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new TlogError('invalid_config', `cannot listen on ${host}:${port}: ${why}`, { cause });
+  }
 }
 
 /** The tokens of a running server: read again when their file changes, so that no restart is needed. */
@@ -64,9 +127,14 @@ function tokensOf(dataPath: string): () => Now<readonly TokenRecord[]> {
   };
 }
 
-async function announce(context: CommandContext, url: string, dir: DataDirectory): Promise<void> {
+async function announce(
+  context: CommandContext,
+  { url, opsUrl }: Servers,
+  dir: DataDirectory,
+): Promise<void> {
   const logs = (await listLogs(dir)).map(({ name, kind, origin, vkey }) => ({ name, kind, origin, vkey }));
-  if (context.json) return writeJson(context.terminal, { url, logs });
+  if (context.json)
+    return writeJson(context.terminal, { url, ...(opsUrl === undefined ? {} : { opsUrl }), logs });
   await writeData(context.terminal, `${url}\n`);
   for (const log of logs) say(context.terminal, `${log.name}: ${log.vkey}`);
 }
