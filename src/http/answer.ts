@@ -15,31 +15,27 @@ export function base64All(list: readonly Uint8Array[]): string[] {
 }
 
 /** Text that may be another one at the next request, such as a proof for the present head. */
-export function textAnswer(body: string, status = 200): Response {
-  const headers = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-cache' };
-  return new Response(body, { status, headers });
-}
-
-/** JSON that has been made already. */
-export function jsonAnswer(body: string, status: number): Response {
-  return new Response(body, { status, headers: { 'Content-Type': 'application/json' } });
+export function textAnswer(
+  body: string,
+  { status = 200, vary }: { status?: number; vary?: string } = {},
+): Response {
+  const type = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-cache' };
+  return new Response(body, { status, headers: vary === undefined ? type : { ...type, Vary: vary } });
 }
 
 /** Bytes that no browser is to take for anything else. */
-export function octetAnswer(bytes: Uint8Array, headers: Record<string, string>): Response {
+export function octetAnswer(bytes: Uint8Array<ArrayBuffer>, headers: Record<string, string>): Response {
   const type = { 'Content-Type': 'application/octet-stream', 'X-Content-Type-Options': 'nosniff' };
-  return new Response(new Uint8Array(bytes), { headers: { ...type, ...headers } });
+  return new Response(bytes, { headers: { ...type, ...headers } });
 }
 
 /** GET checkpoint: the published head's note; 304 for who has it already. */
-export async function checkpoint(c: Context, { publishedHead }: Log): Promise<Response> {
+export function checkpoint(c: Context, { publishedHead }: Log): Response {
   const etag = noteTag(publishedHead);
-  if (!hasTag(c, etag)) {
-    const answer = textAnswer(publishedHead.note);
-    answer.headers.set('ETag', etag);
-    return answer;
-  }
-  return new Response(null, { status: 304, headers: { ETag: etag, 'Cache-Control': 'no-cache' } });
+  const headers = { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-cache', ETag: etag };
+  return hasTag(c, etag)
+    ? new Response(null, { status: 304, headers: { ETag: etag, 'Cache-Control': 'no-cache' } })
+    : new Response(publishedHead.note, { headers });
 }
 
 const noteTags = new WeakMap<SignedHead, string>();

@@ -2,14 +2,13 @@ import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { formatTlogProof } from '../core/proof/tlog-proof.ts';
 import { ENTRY_BYTES_MAX } from '../core/tile/bundle.ts';
-import type { LeafIndex } from '../core/units.ts';
-import type { AppendRequest, AppendResult, Log, SignedHead } from '../sequencer/log.ts';
-import { accepts, base64, jsonAnswer, textAnswer } from './answer.ts';
+import type { AppendRequest, AppendResult, Log } from '../sequencer/log.ts';
+import { accepts, textAnswer } from './answer.ts';
 import { BATCH_BYTES_MAX, splitBundle, splitLines } from './batch.ts';
 import { type BodyLimit, readBody } from './body.ts';
-import { fieldsAnswer } from './fields.ts';
+import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
 import { idempotencyOf } from './idempotency.ts';
-import { pathsOf } from './inclusion-text.ts';
+import { headText, inclusionText } from './inclusion-text.ts';
 
 const BUNDLE_TYPE = 'application/vnd.stele.entry-bundle';
 const ENTRY: BodyLimit = { bytesMax: ENTRY_BYTES_MAX, code: 'entry_too_large' };
@@ -49,29 +48,20 @@ async function receiptAnswer(c: Context, log: Log, result: AppendResult, status:
   const [index] = result.indexes;
   const [leafHash] = result.leafHashes;
   if (index === undefined || leafHash === undefined) throw new RangeError('an append without an index');
-  const accept = c.req.header('accept');
-  const isJson = accept === undefined || !(accepts(c, 'text/plain') || accepts(c, 'application/cbor'));
-  const path = isJson ? pathsOf(log, head).of(index) : undefined;
-  if (path !== undefined) return jsonAnswer(receiptText(index, leafHash, path, head), status);
+  const isOther = c.req.header('accept') !== undefined && (accepts(c, 'text/plain') || accepts(c, CBOR));
+  if (!isOther) return varyingJson(await inclusionText(log, head, index), status);
   const { proof } = await log.proveInclusion(index, head.size);
-  if (accepts(c, 'text/plain')) return textAnswer(formatTlogProof({ index, proof, note: head.note }), status);
+  if (accepts(c, 'text/plain'))
+    return textAnswer(formatTlogProof({ index, proof, note: head.note }), { status });
   const leaf = { index, leafHash, treeSize: head.size, rootHash: head.rootHash };
   return fieldsAnswer(c, { ...leaf, inclusionProof: proof, checkpoint: head.note }, status);
 }
 
-function receiptText(index: LeafIndex, leafHash: Uint8Array, path: string, head: SignedHead): string {
-  const leaf = `"index":${index},"leafHash":"${base64(leafHash)}","treeSize":${head.size}`;
-  return `{${leaf},"inclusionProof":[${path}],${suffix(head)}}`;
-}
-
 function batchAnswer(c: Context, { head, indexes, isNew }: AppendResult, status: number): Response {
   const { size: treeSize, rootHash, note: checkpoint } = head;
-  if (accepts(c, 'application/cbor'))
+  if (accepts(c, CBOR))
     return fieldsAnswer(c, { indexes, new: isNew, treeSize, rootHash, checkpoint }, status);
-  return jsonAnswer(
-    `{"indexes":[${indexes}],"new":[${isNew}],"treeSize":${treeSize},${suffix(head)}}`,
-    status,
-  );
+  return varyingJson(`{"indexes":[${indexes}],"new":[${isNew}],${headText(head)}}`, status);
 }
 
 /** What is compressed on its way would be stored compressed: nobody could find their bytes again. */
@@ -97,15 +87,4 @@ function retryOf(
   if (!/^[\x21-\x7e]{1,255}$/.test(key))
     throw new TlogError('invalid_idempotency_key', 'Idempotency-Key is 1 to 255 visible ASCII characters');
   return { idempotency: idempotencyOf(tokenId, key, entries) };
-}
-
-const suffixes = new WeakMap<SignedHead, string>();
-
-/** rootHash and checkpoint as JSON, made once for all receipts of one head. */
-function suffix(head: SignedHead): string {
-  const known = suffixes.get(head);
-  if (known !== undefined) return known;
-  const made = `"rootHash":"${base64(head.rootHash)}","checkpoint":${JSON.stringify(head.note)}`;
-  suffixes.set(head, made);
-  return made;
 }

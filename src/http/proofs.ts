@@ -3,10 +3,12 @@ import { TlogError } from '../core/error.ts';
 import { MULTI_PROOF_LEAVES_MAX } from '../core/merkle/multi-proof.ts';
 import { formatTlogProof } from '../core/proof/tlog-proof.ts';
 import { type LeafIndex, parseLeafIndex, parseTreeSize, type TreeSize } from '../core/units.ts';
+import { andThen, type Now } from '../runtime/now.ts';
 import type { Log } from '../sequencer/log.ts';
 import { accepts, askedSize, beyond, textAnswer } from './answer.ts';
 import { type BodyLimit, readBody } from './body.ts';
-import { fieldsAnswer } from './fields.ts';
+import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
+import { inclusionText } from './inclusion-text.ts';
 import { queryOf, required } from './query.ts';
 
 /** Most indexes in the query of a multi-proof: an address stays short enough for every proxy. */
@@ -14,15 +16,21 @@ export const QUERY_INDEXES_MAX = 500;
 const MULTI_BODY: BodyLimit = { bytesMax: 128 * 1024, code: 'body_too_large' };
 
 /** GET proofs/inclusion?index|leafHash&treeSize. */
-export async function inclusion(c: Context, log: Log): Promise<Response> {
+export function inclusion(c: Context, log: Log): Now<Response> {
   const query = queryOf(c, ['index', 'leafHash', 'treeSize']);
-  const index = await indexOf(query, log);
-  const asked = query.get('treeSize');
+  return andThen(indexOf(query, log), (index) => inclusionOf(c, log, index, query.get('treeSize')));
+}
+
+function inclusionOf(c: Context, log: Log, index: LeafIndex, asked: string | undefined): Now<Response> {
   const { size, checkpoint } = askedSize(log, asked);
   checkBelow(log, index, size, asked !== undefined);
-  if (accepts(c, 'text/plain')) return tlogProof(log, index, size);
-  const { leafHash, rootHash, proof } = await log.proveInclusion(index, size);
-  return fieldsAnswer(c, { index, leafHash, treeSize: size, rootHash, inclusionProof: proof, checkpoint });
+  const isOther = c.req.header('accept') !== undefined;
+  if (isOther && accepts(c, 'text/plain')) return tlogProof(log, index, size);
+  if (checkpoint !== undefined && !(isOther && accepts(c, CBOR)))
+    return andThen(inclusionText(log, log.publishedHead, index), (text) => varyingJson(text));
+  return andThen(log.proveInclusion(index, size), ({ leafHash, rootHash, proof }) =>
+    fieldsAnswer(c, { index, leafHash, treeSize: size, rootHash, inclusionProof: proof, checkpoint }),
+  );
 }
 
 /** The proof as the text of a .tlog-proof file (c2sp.org/tlog-proof), which needs a signed note of this size. */
@@ -32,20 +40,19 @@ async function tlogProof(log: Log, index: LeafIndex, size: TreeSize): Promise<Re
   if (head === undefined)
     throw new TlogError('no_checkpoint_for_size', `no signed checkpoint of size ${size} is kept`);
   const { proof } = await log.proveInclusion(index, size);
-  const answer = textAnswer(formatTlogProof({ index, proof, note: head.note }));
-  answer.headers.set('Vary', 'Accept');
-  return answer;
+  return textAnswer(formatTlogProof({ index, proof, note: head.note }), { vary: 'Accept' });
 }
 
 /** GET proofs/consistency?from&to. */
-export async function consistency(c: Context, log: Log): Promise<Response> {
+export function consistency(c: Context, log: Log): Now<Response> {
   const query = queryOf(c, ['from', 'to']);
   const fromSize = parseTreeSize(required(query, 'from'));
   const { size: toSize, checkpoint } = askedSize(log, query.get('to'));
   if (fromSize > toSize) throw new TlogError('invalid_parameter', `from ${fromSize} is above ${toSize}`);
-  const { fromRootHash, toRootHash, proof } = await log.proveConsistency(fromSize, toSize);
-  const roots = { fromRootHash, toRootHash };
-  return fieldsAnswer(c, { fromSize, toSize, ...roots, consistencyProof: proof, checkpoint });
+  return andThen(log.proveConsistency(fromSize, toSize), ({ fromRootHash, toRootHash, proof }) => {
+    const roots = { fromRootHash, toRootHash };
+    return fieldsAnswer(c, { fromSize, toSize, ...roots, consistencyProof: proof, checkpoint });
+  });
 }
 
 /** GET proofs/multi?indexes=1,2,3&treeSize. */
@@ -80,7 +87,7 @@ async function multi(c: Context, log: Log, texts: readonly string[], asked?: str
   return fieldsAnswer(c, { indexes, leafHashes, treeSize: size, rootHash, nodes, checkpoint });
 }
 
-async function indexOf(query: ReadonlyMap<string, string>, log: Log): Promise<LeafIndex> {
+function indexOf(query: ReadonlyMap<string, string>, log: Log): Now<LeafIndex> {
   const leafHash = query.get('leafHash');
   const asked = query.get('index');
   if ((asked === undefined) === (leafHash === undefined))
@@ -88,9 +95,10 @@ async function indexOf(query: ReadonlyMap<string, string>, log: Log): Promise<Le
   if (leafHash === undefined) return parseLeafIndex(asked ?? '');
   if (!/^[0-9a-f]{64}$/.test(leafHash))
     throw new TlogError('malformed_hex', 'leafHash is 64 lower-case hex digits');
-  const found = await log.findLeaf(Buffer.from(leafHash, 'hex'));
-  if (found === undefined) throw new TlogError('unknown_leaf_hash', 'the log has no such leaf hash');
-  return found;
+  return andThen(log.findLeaf(Buffer.from(leafHash, 'hex')), (found) => {
+    if (found === undefined) throw new TlogError('unknown_leaf_hash', 'the log has no such leaf hash');
+    return found;
+  });
 }
 
 function checkBelow(log: Log, index: LeafIndex, size: TreeSize, isAsked: boolean): void {

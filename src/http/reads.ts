@@ -16,7 +16,7 @@ export async function oneEntry(c: Context, log: Log): Promise<Response> {
   if (index >= log.head.size) throw beyond(log);
   const [entry] = await log.readEntries(index, (index + 1) as TreeSize);
   if (entry === undefined) throw new RangeError(`no entry ${index}`);
-  return octetAnswer(entry, { 'Content-Disposition': 'attachment' });
+  return octetAnswer(new Uint8Array(entry), { 'Content-Disposition': 'attachment' });
 }
 
 /** GET entries?start&end: the entries of [start, end) as lines {"index","entry"}. */

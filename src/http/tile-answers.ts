@@ -16,7 +16,7 @@ const gzipBytes: (bytes: Uint8Array) => Promise<Uint8Array> = promisify(gzip);
 
 /** The bytes and headers of a tile or bundle. It never changes, so neither does its answer. */
 interface Ready {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly etag: string;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -55,7 +55,8 @@ async function makeReady(bytes: Uint8Array, isBundle: boolean, isGzip: boolean):
     ...(isBundle ? { Vary: 'Accept-Encoding' } : {}),
     ...(isGzip ? { 'Content-Encoding': 'gzip' } : {}),
   };
-  return { bytes: isGzip ? await gzipBytes(bytes) : bytes, etag, headers };
+  // A copy: what is kept ready must not keep more memory alive than its own.
+  return { bytes: new Uint8Array(isGzip ? await gzipBytes(bytes) : bytes), etag, headers };
 }
 
 function answer(c: Context, { bytes, etag, headers }: Ready): Response {

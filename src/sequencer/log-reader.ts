@@ -3,6 +3,7 @@ import { TlogError } from '../core/error.ts';
 import { consistencyPlan } from '../core/merkle/consistency.ts';
 import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
 import { inclusionPlan } from '../core/merkle/inclusion.ts';
+import type { NodeAtHand } from '../core/merkle/inclusion-paths.ts';
 import { multiProofPlan } from '../core/merkle/multi-proof.ts';
 import type { NodeId } from '../core/merkle/node.ts';
 import { assembleProof } from '../core/merkle/proof-plan.ts';
@@ -114,9 +115,8 @@ export class LogReader {
     });
   }
 
-  /** Hash of a complete subtree if it is in the edge or a cached tile. */
-  nodeAtHand(node: NodeId): Hash | undefined {
-    return this.#tiles.nodeAtHand(this.#state().edge, node);
+  nodesOnPath(index: LeafIndex): Now<NodeAtHand> {
+    return this.#tiles.nodesOnPath(this.#state().edge, index);
   }
 
   rootHash(size: TreeSize): Now<Hash> {

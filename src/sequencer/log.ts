@@ -1,5 +1,5 @@
 import type { Hash } from '../core/merkle/hasher.ts';
-import type { NodeId } from '../core/merkle/node.ts';
+import type { NodeAtHand } from '../core/merkle/inclusion-paths.ts';
 import type { LeafIndex, TreeSize } from '../core/units.ts';
 import type { Now } from '../runtime/now.ts';
 
@@ -119,8 +119,8 @@ export interface Log extends LogDescription {
   /** First index of a leaf hash; undefined when unknown. @throws TlogError leaf_hash_index_off */
   findLeaf(leafHash: Hash): Now<LeafIndex | undefined>;
 
-  /** Hash of a complete subtree if it is in memory. Those that the proof of a new leaf needs are. */
-  nodeAtHand(node: NodeId): Hash | undefined;
+  /** The nodes of a leaf's inclusion proof in the present tree, for InclusionPaths: at most one batched read. */
+  nodesOnPath(index: LeafIndex): Now<NodeAtHand>;
   proveInclusion(index: LeafIndex, size: TreeSize): Now<LeafProof>;
   proveConsistency(
     from: TreeSize,

@@ -1,6 +1,5 @@
 import { TlogError } from '../core/error.ts';
 import type { Hash } from '../core/merkle/hasher.ts';
-import type { NodeId } from '../core/merkle/node.ts';
 import { parseCheckpoint } from '../core/note/checkpoint.ts';
 import { parseNote } from '../core/note/signed-note.ts';
 import type { TileId } from '../core/tile/tile.ts';
@@ -137,8 +136,8 @@ export class RunningLog implements Log, AsyncDisposable {
     throw new TlogError('leaf_hash_index_off', `log ${this.name} keeps no leaf-hash index; ask by index`);
   }
 
-  nodeAtHand(node: NodeId): Hash | undefined {
-    return this.#parts.reader.nodeAtHand(node);
+  nodesOnPath(index: LeafIndex): ReturnType<LogReader['nodesOnPath']> {
+    return this.#parts.reader.nodesOnPath(index);
   }
 
   proveInclusion(index: LeafIndex, size: TreeSize): ReturnType<LogReader['proveInclusion']> {

@@ -1,23 +1,30 @@
 import { LRUCache } from 'lru-cache';
 import { TlogError } from '../core/error.ts';
-import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
-import { HASH_BYTES } from '../core/merkle/hasher.ts';
+import { HASH_BYTES, type Hash, type TreeHasher } from '../core/merkle/hasher.ts';
+import type { NodeAtHand } from '../core/merkle/inclusion-paths.ts';
 import type { NodeId } from '../core/merkle/node.ts';
 import { type Edge, edgeNode } from '../core/tile/edge.ts';
-import { TILE_WIDTH, tileOfNode } from '../core/tile/tile.ts';
+import { TILE_WIDTH, type TilePlace, tileOfNode } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';
+import type { LeafIndex } from '../core/units.ts';
+import { andThen, type Now } from '../runtime/now.ts';
 import { tileKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 
 const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
-/** Full tiles kept in memory: 17 KiB each, so 34 MiB. */
+/** Full tiles kept in memory: up to 17 KiB each, so 34 MiB. */
 const CACHED_TILES = 2_048;
+/** Levels of tiles that a tree of 2^53 leaves has at most. */
+const LEVELS = 7;
+
+/** Tiles by the number of their place. */
+type Tiles = ReadonlyMap<number, TileNodes>;
 
 /** Full tiles, from a cache and the store. Tiles never change, so the cache needs no care. */
 export class TileReader {
   readonly #store: Store;
   readonly #hasher: TreeHasher;
-  readonly #cache = new LRUCache<string, TileNodes>({ max: CACHED_TILES });
+  readonly #cache = new LRUCache<number, TileNodes>({ max: CACHED_TILES });
 
   constructor(store: Store, hasher: TreeHasher) {
     this.#store = store;
@@ -26,80 +33,111 @@ export class TileReader {
 
   /** Puts a tile that was just sealed where readers find it. */
   remember(level: number, index: number, nodes: TileNodes): void {
-    this.#cache.set(cacheKey(level, index), nodes);
+    this.#cache.set(numberOf({ level, index }), nodes);
   }
 
   /**
    * Hashes of complete subtrees, in the order asked: from the edge, from cached tiles, and at most one batched
    * read for the rest. @throws TlogError storage_corrupt when a full tile is missing or fails its check
    */
-  readNodes(edge: Edge, nodes: readonly NodeId[]): readonly Hash[] | Promise<readonly Hash[]> {
-    const found = nodes.map((node) => this.nodeAtHand(edge, node));
+  readNodes(edge: Edge, nodes: readonly NodeId[]): Now<readonly Hash[]> {
+    const found = nodes.map((node) => edgeNode(edge, node) ?? this.#cachedNode(node));
     const missing = nodes.filter((_, i) => found[i] === undefined).map((node) => tileOfNode(node).tile);
     if (missing.length === 0) return found as Hash[];
-    const read = this.#readTiles(missing);
-    const finish = (tiles: ReadonlyMap<string, TileNodes>): Hash[] =>
-      nodes.map((node, i) => found[i] ?? nodeIn(tiles, node));
-    return read instanceof Promise ? read.then(finish) : finish(read);
+    return andThen(this.#readTiles(missing), (tiles) =>
+      nodes.map((node, i) => found[i] ?? nodeIn(tiles, node)),
+    );
+  }
+
+  /**
+   * Everything that an inclusion proof of a leaf needs in the tree of the edge: the tiles on its way to the root,
+   * cached or by one batched read, and the edge. @throws TlogError storage_corrupt
+   */
+  nodesOnPath(edge: Edge, index: LeafIndex): Now<NodeAtHand> {
+    const way: (TileNodes | undefined)[] = [];
+    const missing: TilePlace[] = [];
+    for (const place of fullTilesAbove(edge, index)) {
+      const tile = this.#cache.get(numberOf(place));
+      way.push(tile);
+      if (tile === undefined) missing.push(place);
+    }
+    const reader = (read: Tiles): NodeAtHand => {
+      const tiles = way.map((tile, level) => tile ?? read.get(numberOf(placeAbove(level, index))));
+      return (node) => nodeOnWay(tiles, index, node) ?? edgeNode(edge, node);
+    };
+    return missing.length === 0 ? reader(NO_TILES) : andThen(this.#readTiles(missing), reader);
   }
 
   /** A full tile. @throws TlogError storage_corrupt */
-  readTile(level: number, index: number): TileNodes | Promise<TileNodes> {
-    const key = cacheKey(level, index);
-    const cached = this.#cache.get(key);
+  readTile(level: number, index: number): Now<TileNodes> {
+    const number = numberOf({ level, index });
+    const cached = this.#cache.get(number);
     if (cached !== undefined) return cached;
-    const read = this.#readTiles([{ level, index }]);
-    const finish = (tiles: ReadonlyMap<string, TileNodes>): TileNodes => tiles.get(key) as TileNodes;
-    return read instanceof Promise ? read.then(finish) : finish(read);
+    return andThen(this.#readTiles([{ level, index }]), (tiles) => tiles.get(number) as TileNodes);
   }
 
-  /** Hash of a complete subtree if it is in the edge or a cached tile. */
-  nodeAtHand(edge: Edge, node: NodeId): Hash | undefined {
-    const inEdge = edgeNode(edge, node);
-    if (inEdge !== undefined) return inEdge;
+  #cachedNode(node: NodeId): Hash | undefined {
     const { tile, height, offset } = tileOfNode(node);
-    return this.#cache.get(cacheKey(tile.level, tile.index))?.node(height, offset);
+    return this.#cache.get(numberOf(tile))?.node(height, offset);
   }
 
-  #readTiles(
-    ids: readonly { readonly level: number; readonly index: number }[],
-  ): ReadonlyMap<string, TileNodes> | Promise<ReadonlyMap<string, TileNodes>> {
-    const wanted = new Map(ids.map((id) => [cacheKey(id.level, id.index), id]));
-    const list = [...wanted.entries()];
-    const stored = this.#store.getMany(list.map(([, id]) => tileKey(id.level, id.index)));
-    const finish = (values: readonly (Uint8Array | undefined)[]): ReadonlyMap<string, TileNodes> =>
-      new Map(list.map(([key, id], i) => [key, this.#decode(key, id, values[i])]));
-    return stored instanceof Promise ? stored.then(finish) : finish(stored);
-  }
-
-  #decode(
-    key: string,
-    id: { readonly level: number; readonly index: number },
-    stored: Uint8Array | undefined,
-  ): TileNodes {
-    if (stored === undefined) {
-      throw new TlogError(
-        'storage_corrupt',
-        `tile ${id.level}/${id.index} is missing; run stele fsck, then restore it`,
-      );
-    }
-    const nodes = TileNodes.fromStored(
-      this.#hasher,
-      stored.subarray(0, TILE_BYTES),
-      stored.subarray(TILE_BYTES),
+  #readTiles(places: readonly TilePlace[]): Now<Tiles> {
+    const wanted = [...new Map(places.map((place) => [numberOf(place), place])).entries()];
+    const stored = this.#store.getMany(wanted.map(([, { level, index }]) => tileKey(level, index)));
+    return andThen(
+      stored,
+      (values) => new Map(wanted.map(([number, place], i) => [number, this.#decode(place, values[i])])),
     );
-    this.#cache.set(key, nodes);
+  }
+
+  #decode(place: TilePlace, stored: Uint8Array | undefined): TileNodes {
+    if (stored === undefined) {
+      const name = `tile ${place.level}/${place.index}`;
+      throw new TlogError('storage_corrupt', `${name} is missing; run stele fsck, then restore it`);
+    }
+    const [leaves, middle] = [stored.subarray(0, TILE_BYTES), stored.subarray(TILE_BYTES)];
+    const nodes = TileNodes.fromStored(this.#hasher, leaves, middle);
+    this.#cache.set(numberOf(place), nodes);
     return nodes;
   }
 }
 
-function cacheKey(level: number, index: number): string {
-  return `${level}/${index}`;
+const NO_TILES: Tiles = new Map();
+
+/** A tile's place as one number: levels are below 7 and indexes below 2^45, so below 2^48. */
+function numberOf({ level, index }: TilePlace): number {
+  return index * LEVELS + level;
 }
 
-function nodeIn(tiles: ReadonlyMap<string, TileNodes>, node: NodeId): Hash {
+function placeAbove(level: number, index: LeafIndex): TilePlace {
+  return { level, index: Math.floor(index / TILE_WIDTH ** (level + 1)) };
+}
+
+/** The full tiles from a leaf up to the edge, level 0 first; above them its way goes through the edge. */
+function fullTilesAbove(edge: Edge, index: LeafIndex): TilePlace[] {
+  const places: TilePlace[] = [];
+  for (let level = 0; ; level += 1) {
+    const place = placeAbove(level, index);
+    if (place.index >= Math.floor(edge.size / TILE_WIDTH ** (level + 1))) return places;
+    places.push(place);
+  }
+}
+
+function nodeOnWay(
+  tiles: readonly (TileNodes | undefined)[],
+  index: LeafIndex,
+  node: NodeId,
+): Hash | undefined {
   const { tile, height, offset } = tileOfNode(node);
-  const nodes = tiles.get(cacheKey(tile.level, tile.index));
+  const nodes = tiles[tile.level];
+  return nodes !== undefined && tile.index === placeAbove(tile.level, index).index
+    ? nodes.node(height, offset)
+    : undefined;
+}
+
+function nodeIn(tiles: Tiles, node: NodeId): Hash {
+  const { tile, height, offset } = tileOfNode(node);
+  const nodes = tiles.get(numberOf(tile));
   if (nodes === undefined) throw new RangeError(`tile of node ${node.level}/${node.index} was not read`);
   return nodes.node(height, offset);
 }

@@ -17,7 +17,6 @@ const REMEMBERED_MAX = 65_536;
 export class InclusionPaths {
   readonly #hasher: TreeHasher;
   readonly #size: TreeSize;
-  readonly #node: NodeAtHand;
   readonly #format: (hash: Hash) => string;
   /** Per level, the paths of its nodes by index. */
   readonly #known: Map<number, string>[] = [];
@@ -25,59 +24,58 @@ export class InclusionPaths {
   readonly #incomplete: (Hash | undefined)[] = [];
   #remembered = 0;
 
-  constructor(hasher: TreeHasher, size: TreeSize, node: NodeAtHand, format: (hash: Hash) => string) {
+  constructor(hasher: TreeHasher, size: TreeSize, format: (hash: Hash) => string) {
     this.#hasher = hasher;
     this.#size = size;
-    this.#node = node;
     this.#format = format;
   }
 
   /** The proof of a leaf, its sibling first; undefined when a hash is not at hand. @throws RangeError if index >= size */
-  of(index: LeafIndex): string | undefined {
+  of(index: LeafIndex, node: NodeAtHand): string | undefined {
     if (index >= this.#size) throw new RangeError(`leaf ${index} is not in a tree of size ${this.#size}`);
-    return this.#path(0, index, 1);
+    return this.#path(node, { level: 0, index }, 1);
   }
 
-  /** `span` is 2^level. */
-  #path(level: number, index: number, span: number): string | undefined {
+  /** `span` is the number of leaves below `at`: 2^level. */
+  #path(node: NodeAtHand, at: NodeId, span: number): string | undefined {
     if (span >= this.#size) return '';
-    if (level === 0) return this.#siblingThenParent(level, index, span);
-    const known = this.#known[level]?.get(index);
+    if (at.level === 0) return this.#siblingThenParent(node, at, span);
+    const known = this.#known[at.level]?.get(at.index);
     if (known !== undefined) return known;
-    const made = this.#siblingThenParent(level, index, span);
-    if (made !== undefined) this.#remember(level, index, made);
+    const made = this.#siblingThenParent(node, at, span);
+    if (made !== undefined) this.#remember(at, made);
     return made;
   }
 
-  #remember(level: number, index: number, path: string): void {
+  #remember({ level, index }: NodeId, path: string): void {
     if (this.#remembered >= REMEMBERED_MAX) return;
     this.#remembered += 1;
     this.#known[level] ??= new Map();
     this.#known[level].set(index, path);
   }
 
-  #siblingThenParent(level: number, index: number, span: number): string | undefined {
+  #siblingThenParent(node: NodeAtHand, { level, index }: NodeId, span: number): string | undefined {
     const isLeft = index % 2 === 0;
     const sibling = isLeft ? index + 1 : index - 1;
-    const parent = this.#path(level + 1, isLeft ? index / 2 : sibling / 2, span * 2);
+    const parent = this.#path(node, { level: level + 1, index: isLeft ? index / 2 : sibling / 2 }, span * 2);
     // The last node of a level without a right sibling moves up unchanged.
     if (parent === undefined || sibling * span >= this.#size) return parent;
-    const hash = this.#hash(level, sibling, span);
+    const hash = this.#hash(node, { level, index: sibling }, span);
     if (hash === undefined) return undefined;
     return parent === '' ? this.#format(hash) : `${this.#format(hash)},${parent}`;
   }
 
-  #hash(level: number, index: number, span: number): Hash | undefined {
-    if ((index + 1) * span <= this.#size) return this.#node({ level, index });
-    const hash = this.#incomplete[level] ?? this.#incompleteHash(level, index, span);
-    this.#incomplete[level] = hash;
+  #hash(node: NodeAtHand, at: NodeId, span: number): Hash | undefined {
+    if ((at.index + 1) * span <= this.#size) return node(at);
+    const hash = this.#incomplete[at.level] ?? this.#incompleteHash(node, at, span / 2);
+    this.#incomplete[at.level] = hash;
     return hash;
   }
 
-  #incompleteHash(level: number, index: number, span: number): Hash | undefined {
-    const left = this.#hash(level - 1, 2 * index, span / 2);
-    if ((2 * index + 1) * (span / 2) >= this.#size) return left;
-    const right = this.#hash(level - 1, 2 * index + 1, span / 2);
+  #incompleteHash(node: NodeAtHand, { level, index }: NodeId, half: number): Hash | undefined {
+    const left = this.#hash(node, { level: level - 1, index: 2 * index }, half);
+    if ((2 * index + 1) * half >= this.#size) return left;
+    const right = this.#hash(node, { level: level - 1, index: 2 * index + 1 }, half);
     return left === undefined || right === undefined ? undefined : this.#hasher.nodeHash(left, right);
   }
 }

@@ -1,44 +1,48 @@
+import { concatBytes } from '../bytes.ts';
 import { HASH_BYTES, type Hash, type TreeHasher } from '../merkle/hasher.ts';
 import { TILE_HEIGHT, TILE_WIDTH } from './tile.ts';
 
-const NODES = 2 * TILE_WIDTH - 1;
+/** Inner nodes of a full tile: 128 of height 1, then 64 of height 2, and so on up to the root. */
+const INNER_NODES = TILE_WIDTH - 1;
 /** Height whose hashes are stored beside the leaves: any node is then at most 15 hashes away. */
 const MIDDLE_HEIGHT = 4;
 const MIDDLE_COUNT = 16;
 
 /**
- * The 511 nodes of one tile. Lower ones are given, upper ones hashed on demand and remembered. What it gives are
- * views of its memory (16 KiB): nobody may write to them. To its callers it is immutable.
+ * The 511 nodes of one tile. Leaves are given, inner nodes hashed on demand and remembered. What it gives are views
+ * of its memory (up to 16 KiB): nobody may write to them. To its callers it is immutable.
  */
 export class TileNodes {
   /** Number of leaves, 0 to 256. */
   readonly width: number;
   readonly #hasher: TreeHasher;
-  /** All leaves, then the nodes of height 1, and so on up to the root. */
-  readonly #bytes: Uint8Array;
-  /** 1 for each node whose hash is in place. */
-  readonly #known: Uint8Array;
+  readonly #leaves: Uint8Array;
+  /** Made when the first inner node is asked for: many a tile is only served. */
+  #inner: InnerNodes | undefined;
 
-  private constructor(hasher: TreeHasher, width: number, bytes: Uint8Array, known: Uint8Array) {
-    this.width = width;
+  private constructor(hasher: TreeHasher, leaves: Uint8Array, inner?: InnerNodes) {
+    this.width = leaves.length / HASH_BYTES;
     this.#hasher = hasher;
-    this.#bytes = bytes;
-    this.#known = known;
+    this.#leaves = leaves;
+    this.#inner = inner;
   }
 
   /** A tile of width 0. */
   static empty(hasher: TreeHasher): TileNodes {
-    return new TileNodes(hasher, 0, new Uint8Array(NODES * HASH_BYTES), new Uint8Array(NODES));
+    return new TileNodes(hasher, new Uint8Array(0));
   }
 
-  /** A tile of these leaves, width·32 bytes, copied. @throws RangeError unless 0 to 256 whole hashes */
+  /** A tile of these leaves, width·32 bytes, which it keeps: nobody may write to them any more. @throws RangeError unless 0 to 256 whole hashes */
   static fromLeaves(hasher: TreeHasher, hashes: Uint8Array): TileNodes {
-    return TileNodes.empty(hasher).extended(hashes, 0, hashes.length / HASH_BYTES);
+    const width = hashes.length / HASH_BYTES;
+    if (!Number.isInteger(width) || width > TILE_WIDTH)
+      throw new RangeError(`a tile of ${hashes.length} bytes`);
+    return new TileNodes(hasher, hashes);
   }
 
   /**
-   * A tile as it is stored, copied: its leaves and, for a full one, its 16 hashes of height 4, which are believed.
-   * @throws RangeError for other lengths
+   * A tile as it is stored, kept as `fromLeaves` does: its leaves and, for a full one, its 16 hashes of height 4,
+   * which are believed. @throws RangeError for other lengths
    */
   static fromStored(hasher: TreeHasher, hashes: Uint8Array, middle?: Uint8Array): TileNodes {
     const tile = TileNodes.fromLeaves(hasher, hashes);
@@ -46,9 +50,10 @@ export class TileNodes {
     if (tile.width !== TILE_WIDTH || middle.length !== MIDDLE_COUNT * HASH_BYTES) {
       throw new RangeError(`${middle.length} bytes of middle hashes for a tile of width ${tile.width}`);
     }
+    tile.#inner = newInner();
     const start = position(MIDDLE_HEIGHT, 0);
-    tile.#bytes.set(middle, start * HASH_BYTES);
-    tile.#known.fill(1, start, start + MIDDLE_COUNT);
+    tile.#inner.bytes.set(middle, start * HASH_BYTES);
+    tile.#inner.known.fill(1, start, start + MIDDLE_COUNT);
     return tile;
   }
 
@@ -59,7 +64,9 @@ export class TileNodes {
     if (!isHeight || !isOffset || (offset + 1) * 2 ** height > this.width) {
       throw new RangeError(`node ${offset} of height ${height} is not in a tile of width ${this.width}`);
     }
-    return this.#node(height, offset);
+    if (height === 0) return hashAt(this.#leaves, offset);
+    this.#inner ??= newInner();
+    return this.#node(this.#inner, height, offset);
   }
 
   /** The first `width` leaf hashes, one after the other: the partial tile of that width. @throws RangeError above its own width */
@@ -67,14 +74,13 @@ export class TileNodes {
     if (!Number.isInteger(width) || width < 0 || width > this.width) {
       throw new RangeError(`width ${width} of a tile of width ${this.width}`);
     }
-    return this.#bytes.subarray(0, width * HASH_BYTES);
+    return this.#leaves.subarray(0, width * HASH_BYTES);
   }
 
   /** The 16 hashes of height 4, one after the other. @throws RangeError unless the tile is full */
   middle(): Uint8Array {
-    for (let offset = 0; offset < MIDDLE_COUNT; offset += 1) this.node(MIDDLE_HEIGHT, offset);
-    const start = position(MIDDLE_HEIGHT, 0) * HASH_BYTES;
-    return this.#bytes.subarray(start, start + MIDDLE_COUNT * HASH_BYTES);
+    const hashes = Array.from({ length: MIDDLE_COUNT }, (_, offset) => this.node(MIDDLE_HEIGHT, offset));
+    return concatBytes(...hashes);
   }
 
   /**
@@ -90,24 +96,40 @@ export class TileNodes {
         `${count} more leaves from ${from} of ${hashes.length} bytes, on a tile of width ${this.width}`,
       );
     }
-    const bytes = this.#bytes.slice();
-    bytes.set(hashes.subarray(from * HASH_BYTES, (from + count) * HASH_BYTES), this.width * HASH_BYTES);
-    return new TileNodes(this.#hasher, width, bytes, this.#known.slice().fill(1, this.width, width));
+    const leaves = new Uint8Array(width * HASH_BYTES);
+    leaves.set(this.#leaves);
+    leaves.set(hashes.subarray(from * HASH_BYTES, (from + count) * HASH_BYTES), this.width * HASH_BYTES);
+    const inner = this.#inner && { bytes: this.#inner.bytes.slice(), known: this.#inner.known.slice() };
+    return new TileNodes(this.#hasher, leaves, inner);
   }
 
-  #node(height: number, offset: number): Hash {
+  #node(inner: InnerNodes, height: number, offset: number): Hash {
+    if (height === 0) return hashAt(this.#leaves, offset);
     const at = position(height, offset);
-    const view = this.#bytes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES);
-    if (this.#known[at] === 1) return view;
-    view.set(
-      this.#hasher.nodeHash(this.#node(height - 1, 2 * offset), this.#node(height - 1, 2 * offset + 1)),
-    );
-    this.#known[at] = 1;
+    const view = hashAt(inner.bytes, at);
+    if (inner.known[at] === 1) return view;
+    const left = this.#node(inner, height - 1, 2 * offset);
+    view.set(this.#hasher.nodeHash(left, this.#node(inner, height - 1, 2 * offset + 1)));
+    inner.known[at] = 1;
     return view;
   }
 }
 
-/** Place of a node among the 511: heights below hold 256 + 128 + … nodes. */
+interface InnerNodes {
+  readonly bytes: Uint8Array;
+  /** 1 for each node whose hash is in place. */
+  readonly known: Uint8Array;
+}
+
+function newInner(): InnerNodes {
+  return { bytes: new Uint8Array(INNER_NODES * HASH_BYTES), known: new Uint8Array(INNER_NODES) };
+}
+
+function hashAt(bytes: Uint8Array, at: number): Hash {
+  return bytes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES);
+}
+
+/** Place of an inner node: the heights below hold 128 + 64 + … nodes. */
 function position(height: number, offset: number): number {
-  return 2 * TILE_WIDTH - (2 * TILE_WIDTH) / 2 ** height + offset;
+  return TILE_WIDTH - TILE_WIDTH / 2 ** (height - 1) + offset;
 }
