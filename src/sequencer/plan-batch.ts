@@ -112,7 +112,7 @@ function planEntries(state: TreeState, added: readonly Uint8Array[]): EntryPlan 
 }
 
 function tilePut(tile: SealedTile): Put {
-  const value = concatBytes(tile.nodes.leaves(TILE_WIDTH), tile.nodes.middle());
+  const value = concatBytes(tile.nodes.leaves(TILE_WIDTH), tile.nodes.kept());
   return { key: tileKey(tile.level, tile.index), value };
 }
 

@@ -95,8 +95,8 @@ export class TileReader {
       const name = `tile ${place.level}/${place.index}`;
       throw new TlogError('storage_corrupt', `${name} is missing; run stele fsck, then restore it`);
     }
-    const [leaves, middle] = [stored.subarray(0, TILE_BYTES), stored.subarray(TILE_BYTES)];
-    const nodes = TileNodes.fromStored(this.#hasher, leaves, middle);
+    const [leaves, kept] = [stored.subarray(0, TILE_BYTES), stored.subarray(TILE_BYTES)];
+    const nodes = TileNodes.fromStored(this.#hasher, leaves, kept);
     this.#cache.set(numberOf(place), nodes);
     return nodes;
   }

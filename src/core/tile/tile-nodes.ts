@@ -4,9 +4,10 @@ import { TILE_HEIGHT, TILE_WIDTH } from './tile.ts';
 
 /** Inner nodes of a full tile: 128 of height 1, then 64 of height 2, and so on up to the root. */
 const INNER_NODES = TILE_WIDTH - 1;
-/** Height whose hashes are stored beside the leaves: any node is then at most 15 hashes away. */
-const MIDDLE_HEIGHT = 4;
-const MIDDLE_COUNT = 16;
+/** Heights whose hashes are stored beside the leaves: any node is then at most 7 hashes away. */
+const KEPT_HEIGHTS: readonly number[] = [3, 6];
+/** What the first rows had instead; they are read as they are. */
+const KEPT_HEIGHTS_BEFORE: readonly number[] = [4];
 
 /**
  * The 511 nodes of one tile. Leaves are given, inner nodes hashed on demand and remembered. What it gives are views
@@ -41,19 +42,15 @@ export class TileNodes {
   }
 
   /**
-   * A tile as it is stored, kept as `fromLeaves` does: its leaves and, for a full one, its 16 hashes of height 4,
-   * which are believed. @throws RangeError for other lengths
+   * A full tile as it is stored, kept as `fromLeaves` does: its leaves, and what `kept` gave, which is believed.
+   * @throws RangeError for other lengths
    */
-  static fromStored(hasher: TreeHasher, hashes: Uint8Array, middle?: Uint8Array): TileNodes {
+  static fromStored(hasher: TreeHasher, hashes: Uint8Array, kept: Uint8Array): TileNodes {
     const tile = TileNodes.fromLeaves(hasher, hashes);
-    if (middle === undefined) return tile;
-    if (tile.width !== TILE_WIDTH || middle.length !== MIDDLE_COUNT * HASH_BYTES) {
-      throw new RangeError(`${middle.length} bytes of middle hashes for a tile of width ${tile.width}`);
-    }
-    tile.#inner = newInner();
-    const start = position(MIDDLE_HEIGHT, 0);
-    tile.#inner.bytes.set(middle, start * HASH_BYTES);
-    tile.#inner.known.fill(1, start, start + MIDDLE_COUNT);
+    const heights = [KEPT_HEIGHTS, KEPT_HEIGHTS_BEFORE].find((each) => keptBytes(each) === kept.length);
+    if (tile.width !== TILE_WIDTH || heights === undefined)
+      throw new RangeError(`${kept.length} bytes of inner hashes for a tile of width ${tile.width}`);
+    tile.#inner = innerOf(heights, kept);
     return tile;
   }
 
@@ -77,10 +74,11 @@ export class TileNodes {
     return this.#leaves.subarray(0, width * HASH_BYTES);
   }
 
-  /** The 16 hashes of height 4, one after the other. @throws RangeError unless the tile is full */
-  middle(): Uint8Array {
-    const hashes = Array.from({ length: MIDDLE_COUNT }, (_, offset) => this.node(MIDDLE_HEIGHT, offset));
-    return concatBytes(...hashes);
+  /** The inner hashes that are stored beside the leaves: 32 of height 3, then 4 of height 6. @throws RangeError unless the tile is full */
+  kept(): Uint8Array {
+    const ofHeight = (height: number): Hash[] =>
+      Array.from({ length: TILE_WIDTH / 2 ** height }, (_, offset) => this.node(height, offset));
+    return concatBytes(...KEPT_HEIGHTS.flatMap(ofHeight));
   }
 
   /**
@@ -123,6 +121,23 @@ interface InnerNodes {
 
 function newInner(): InnerNodes {
   return { bytes: new Uint8Array(INNER_NODES * HASH_BYTES), known: new Uint8Array(INNER_NODES) };
+}
+
+function keptBytes(heights: readonly number[]): number {
+  return heights.reduce((sum, height) => sum + (TILE_WIDTH / 2 ** height) * HASH_BYTES, 0);
+}
+
+function innerOf(heights: readonly number[], kept: Uint8Array): InnerNodes {
+  const inner = newInner();
+  let from = 0;
+  for (const height of heights) {
+    const [start, end] = [position(height, 0), position(height + 1, 0)];
+    const to = from + (end - start) * HASH_BYTES;
+    inner.bytes.set(kept.subarray(from, to), start * HASH_BYTES);
+    inner.known.fill(1, start, end);
+    from = to;
+  }
+  return inner;
 }
 
 function hashAt(bytes: Uint8Array, at: number): Hash {

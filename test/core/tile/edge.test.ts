@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { concatBytes } from '../../../src/core/bytes.ts';
 import { frontierNodes } from '../../../src/core/merkle/frontier.ts';
 import { type Hash, portableHasher } from '../../../src/core/merkle/hasher.ts';
 import {
@@ -106,18 +107,21 @@ describe('TILE-6 the edge', () => {
 describe('TILE-7 the nodes of a tile', () => {
   test('of each height and offset, from leaves and as stored', () => {
     const fresh = TileNodes.fromLeaves(portableHasher, joined(256));
-    const stored = TileNodes.fromStored(portableHasher, joined(256), fresh.middle());
+    const stored = TileNodes.fromStored(portableHasher, joined(256), fresh.kept());
+    const sixteen = Array.from({ length: 16 }, (_, offset) => fresh.node(4, offset));
+    const before = TileNodes.fromStored(portableHasher, joined(256), concatBytes(...sixteen));
     for (let height = 8; height >= 0; height -= 1) {
       for (let offset = 0; offset < 256 / 2 ** height; offset += 1) {
         const naive = hex(tree.hash(offset * 2 ** height, (offset + 1) * 2 ** height));
-        expect([hex(fresh.node(height, offset)), hex(stored.node(height, offset))]).toEqual([naive, naive]);
+        const made = [fresh, stored, before].map((tile) => hex(tile.node(height, offset)));
+        expect(made).toEqual([naive, naive, naive]);
       }
     }
   });
-  test('a partial tile has no middle, and gives only complete subtrees', () => {
-    const tile = TileNodes.fromStored(portableHasher, joined(70));
+  test('a partial tile keeps no inner hashes, and gives only complete subtrees', () => {
+    const tile = TileNodes.fromLeaves(portableHasher, joined(70));
     expect(tile.width).toBe(70);
-    expect(() => tile.middle()).toThrow(RangeError);
+    expect(() => tile.kept()).toThrow(RangeError);
     for (const [height, offset] of [
       [0, 70],
       [1, 35],
@@ -132,8 +136,9 @@ describe('TILE-7 the nodes of a tile', () => {
       expect(() => tile.node(height, offset)).toThrow(RangeError);
     }
     for (const width of [71, -1, 1.5]) expect(() => tile.leaves(width)).toThrow(RangeError);
-    expect(() => TileNodes.fromStored(portableHasher, joined(70), new Uint8Array(512))).toThrow(RangeError);
-    expect(() => TileNodes.fromStored(portableHasher, joined(256), new Uint8Array(511))).toThrow(RangeError);
+    expect(() => TileNodes.fromStored(portableHasher, joined(70), new Uint8Array(1152))).toThrow(RangeError);
+    expect(() => TileNodes.fromStored(portableHasher, joined(256), new Uint8Array(1151))).toThrow(RangeError);
+    expect(() => TileNodes.fromStored(portableHasher, joined(256), new Uint8Array(0))).toThrow(RangeError);
     expect(() => TileNodes.fromLeaves(portableHasher, new Uint8Array(33))).toThrow(RangeError);
     expect(() => tile.extended(joined(2), 1, 2)).toThrow(RangeError);
     expect(() => tile.extended(joined(256), 0, 187)).toThrow(RangeError);
