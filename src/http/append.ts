@@ -8,7 +8,7 @@ import { BATCH_BYTES_MAX, splitBundle, splitLines } from './batch.ts';
 import { type BodyLimit, readBody } from './body.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
 import { idempotencyOf } from './idempotency.ts';
-import { headText, inclusionText } from './inclusion-text.ts';
+import { headText, inclusionText } from './proof-text.ts';
 
 const BUNDLE_TYPE = 'application/vnd.stele.entry-bundle';
 const ENTRY: BodyLimit = { bytesMax: ENTRY_BYTES_MAX, code: 'entry_too_large' };

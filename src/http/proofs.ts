@@ -8,7 +8,7 @@ import type { Log } from '../sequencer/log.ts';
 import { accepts, askedSize, beyond, textAnswer } from './answer.ts';
 import { type BodyLimit, readBody } from './body.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
-import { inclusionText } from './inclusion-text.ts';
+import { consistencyText, inclusionText } from './proof-text.ts';
 import { queryOf, required } from './query.ts';
 
 /** Most indexes in the query of a multi-proof: an address stays short enough for every proxy. */
@@ -49,6 +49,9 @@ export function consistency(c: Context, log: Log): Now<Response> {
   const fromSize = parseTreeSize(required(query, 'from'));
   const { size: toSize, checkpoint } = askedSize(log, query.get('to'));
   if (fromSize > toSize) throw new TlogError('invalid_parameter', `from ${fromSize} is above ${toSize}`);
+  const isInside = fromSize > 0 && fromSize < toSize;
+  if (checkpoint !== undefined && isInside && !accepts(c, CBOR))
+    return andThen(consistencyText(log, log.publishedHead, fromSize), (text) => varyingJson(text));
   return andThen(log.proveConsistency(fromSize, toSize), ({ fromRootHash, toRootHash, proof }) => {
     const roots = { fromRootHash, toRootHash };
     return fieldsAnswer(c, { fromSize, toSize, ...roots, consistencyProof: proof, checkpoint });

@@ -1,5 +1,5 @@
 import type { Hash } from '../core/merkle/hasher.ts';
-import type { NodeAtHand } from '../core/merkle/inclusion-paths.ts';
+import type { NodeAtHand } from '../core/merkle/proof-paths.ts';
 import type { LeafIndex, TreeSize } from '../core/units.ts';
 import type { Now } from '../runtime/now.ts';
 
@@ -119,7 +119,7 @@ export interface Log extends LogDescription {
   /** First index of a leaf hash; undefined when unknown. @throws TlogError leaf_hash_index_off */
   findLeaf(leafHash: Hash): Now<LeafIndex | undefined>;
 
-  /** The nodes of a leaf's inclusion proof in the present tree, for InclusionPaths: at most one batched read. */
+  /** The nodes of a leaf's inclusion proof in the present tree, for ProofPaths: at most one batched read. */
   nodesOnPath(index: LeafIndex): Now<NodeAtHand>;
   proveInclusion(index: LeafIndex, size: TreeSize): Now<LeafProof>;
   proveConsistency(

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import { TlogError } from '../core/error.ts';
 import { HASH_BYTES, type Hash, type TreeHasher } from '../core/merkle/hasher.ts';
-import type { NodeAtHand } from '../core/merkle/inclusion-paths.ts';
 import type { NodeId } from '../core/merkle/node.ts';
+import type { NodeAtHand } from '../core/merkle/proof-paths.ts';
 import { type Edge, edgeNode } from '../core/tile/edge.ts';
 import { TILE_WIDTH, type TilePlace, tileOfNode } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';

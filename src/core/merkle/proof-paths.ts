@@ -9,12 +9,12 @@ export type NodeAtHand = (node: NodeId) => Hash | undefined;
 const REMEMBERED_MAX = 65_536;
 
 /**
- * Inclusion proofs of one tree as text, its hashes formatted and joined by commas. The proof of a node is its
- * sibling and then the proof of its parent, so neighbours share most of their text: a proof of one of many
- * neighbouring leaves costs about two hashes to format instead of log2 size.
- * @see RFC 9162 2.1.3
+ * Proofs of one tree as text, their hashes formatted and joined by commas. The path of a node is its sibling and
+ * then the path of its parent, so neighbours share most of their text: a proof of one of many neighbouring leaves
+ * costs about two hashes to format instead of log2 size.
+ * @see RFC 9162 2.1.3, 2.1.4
  */
-export class InclusionPaths {
+export class ProofPaths {
   readonly #hasher: TreeHasher;
   readonly #size: TreeSize;
   readonly #format: (hash: Hash) => string;
@@ -30,10 +30,27 @@ export class InclusionPaths {
     this.#format = format;
   }
 
-  /** The proof of a leaf, its sibling first; undefined when a hash is not at hand. @throws RangeError if index >= size */
-  of(index: LeafIndex, node: NodeAtHand): string | undefined {
+  /** The inclusion proof of a leaf; undefined when a hash is not at hand. @throws RangeError if index >= size */
+  inclusion(index: LeafIndex, node: NodeAtHand): string | undefined {
     if (index >= this.#size) throw new RangeError(`leaf ${index} is not in a tree of size ${this.#size}`);
     return this.#path(node, { level: 0, index }, 1);
+  }
+
+  /**
+   * The consistency proof from a smaller tree; undefined when a hash is not at hand. It is the path of the last
+   * complete subtree of that tree, behind its own hash unless the verifier has that as the old root.
+   * @throws RangeError unless 0 < from < size
+   */
+  consistency(from: TreeSize, node: NodeAtHand): string | undefined {
+    if (from <= 0 || from >= this.#size) throw new RangeError(`from ${from} to ${this.#size}`);
+    let span = 1;
+    let level = 0;
+    for (; (from / span) % 2 === 0; span *= 2) level += 1;
+    const at = { level, index: from / span - 1 };
+    const path = this.#path(node, at, span);
+    if (at.index === 0 || path === undefined) return path;
+    const hash = node(at);
+    return hash === undefined ? undefined : joined(this.#format(hash), path);
   }
 
   /** `span` is the number of leaves below `at`: 2^level. */
@@ -62,7 +79,7 @@ export class InclusionPaths {
     if (parent === undefined || sibling * span >= this.#size) return parent;
     const hash = this.#hash(node, { level, index: sibling }, span);
     if (hash === undefined) return undefined;
-    return parent === '' ? this.#format(hash) : `${this.#format(hash)},${parent}`;
+    return joined(this.#format(hash), parent);
   }
 
   #hash(node: NodeAtHand, at: NodeId, span: number): Hash | undefined {
@@ -78,4 +95,8 @@ export class InclusionPaths {
     const right = this.#hash(node, { level: level - 1, index: 2 * index + 1 }, half);
     return left === undefined || right === undefined ? undefined : this.#hasher.nodeHash(left, right);
   }
+}
+
+function joined(first: string, rest: string): string {
+  return rest === '' ? first : `${first},${rest}`;
 }

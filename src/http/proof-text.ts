@@ -1,5 +1,7 @@
-import { InclusionPaths } from '../core/merkle/inclusion-paths.ts';
-import type { LeafIndex } from '../core/units.ts';
+import type { Hash } from '../core/merkle/hasher.ts';
+import { type NodeAtHand, ProofPaths } from '../core/merkle/proof-paths.ts';
+import { rootFromNodes, rootNodes } from '../core/merkle/root.ts';
+import { type LeafIndex, leafIndex, type TreeSize } from '../core/units.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import { andThen, type Now } from '../runtime/now.ts';
 import type { LeafProof, Log, SignedHead } from '../sequencer/log.ts';
@@ -7,7 +9,7 @@ import { base64 } from './answer.ts';
 
 /** What all proofs for one head share, made once while the head is in use. */
 interface HeadText {
-  readonly paths: InclusionPaths;
+  readonly paths: ProofPaths;
   /** Tree size, root hash and checkpoint as members of a JSON object. */
   readonly members: string;
 }
@@ -17,7 +19,7 @@ const texts = new WeakMap<SignedHead, HeadText>();
 function textOf(head: SignedHead): HeadText {
   const known = texts.get(head);
   if (known !== undefined) return known;
-  const made = { paths: new InclusionPaths(nodeHasher, head.size, quoted), members: headMembers(head) };
+  const made = { paths: new ProofPaths(nodeHasher, head.size, quoted), members: headMembers(head) };
   texts.set(head, made);
   return made;
 }
@@ -37,13 +39,44 @@ export function inclusionText(log: Log, head: SignedHead, index: LeafIndex): Now
   const { paths, members } = textOf(head);
   return andThen(log.nodesOnPath(index), (node) => {
     const leafHash = node({ level: 0, index });
-    const path = paths.of(index, node);
+    const path = paths.inclusion(index, node);
     if (leafHash !== undefined && path !== undefined) return receiptText(index, leafHash, path, members);
     // The head is older than the tree and its edge has been sealed since: the way that reads any tree's nodes.
     return andThen(log.proveInclusion(index, head.size), (proven: LeafProof) =>
       receiptText(index, proven.leafHash, proven.proof.map(quoted).join(','), members),
     );
   });
+}
+
+/** The consistency proof from a smaller tree to a head's, as JSON. @throws RangeError unless 0 < from < the head's size */
+export function consistencyText(log: Log, head: SignedHead, from: TreeSize): Now<string> {
+  const { paths } = textOf(head);
+  return andThen(log.nodesOnPath(leafIndex(from - 1)), (node) => {
+    const path = paths.consistency(from, node);
+    const fromRoot = rootAtHand(from, node);
+    if (path !== undefined && fromRoot !== undefined) return growthText(head, from, quoted(fromRoot), path);
+    return andThen(log.proveConsistency(from, head.size), ({ fromRootHash, proof }) =>
+      growthText(head, from, quoted(fromRootHash), proof.map(quoted).join(',')),
+    );
+  });
+}
+
+/** All of a smaller tree's root nodes lie on the path of its last leaf. */
+function rootAtHand(size: TreeSize, node: NodeAtHand): Hash | undefined {
+  const hashes = rootNodes(size).map(node);
+  const found = hashes.filter((hash) => hash !== undefined);
+  return found.length === hashes.length ? rootFromNodes(nodeHasher, size, found) : undefined;
+}
+
+function growthText(
+  { size, rootHash, note }: SignedHead,
+  from: TreeSize,
+  fromRoot: string,
+  path: string,
+): string {
+  const roots = `"fromRootHash":${fromRoot},"toRootHash":${quoted(rootHash)}`;
+  const proof = `"consistencyProof":[${path}],"checkpoint":${JSON.stringify(note)}`;
+  return `{"fromSize":${from},"toSize":${size},${roots},${proof}}`;
 }
 
 function receiptText(index: LeafIndex, leafHash: Uint8Array, path: string, members: string): string {
