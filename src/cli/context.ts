@@ -70,9 +70,15 @@ export function dataFlags(command: Command): Command {
 
 /** Adds the flags of commands that talk to a server. */
 export function serverFlags(command: Command): Command {
-  return command
+  command
     .option('--server <url>', 'base URL of the server (STELE_SERVER; default http://127.0.0.1:8080)')
-    .option('--log <name>', 'name of the log (STELE_LOG; default main)')
+    .option('--log <name>', 'name of the log (STELE_LOG; default main)');
+  return tokenFlags(command);
+}
+
+/** Adds the flags that name an access token. */
+export function tokenFlags(command: Command): Command {
+  return command
     .option('--token <token>', 'access token (STELE_TOKEN)')
     .option('--token-file <file>', 'file that holds the access token (STELE_TOKEN_FILE)');
 }

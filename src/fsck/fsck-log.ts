@@ -1,5 +1,5 @@
 import { equalBytes } from '../core/bytes.ts';
-import { TlogError } from '../core/error.ts';
+import { type ErrorCode, TlogError } from '../core/error.ts';
 import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
 import { decodeBundle } from '../core/tile/bundle.ts';
 import { type Edge, edgeRoot, emptyEdge, growEdge, type SealedTile } from '../core/tile/edge.ts';
@@ -9,6 +9,7 @@ import type { Log, SignedHead } from '../sequencer/log.ts';
 
 const HASH_BYTES = 32;
 const HEADS_PER_READ = 1_000;
+const DAMAGE: readonly ErrorCode[] = ['storage_corrupt', 'malformed_answer'];
 
 /** What fsck reads of a log. */
 export type FsckSource = Pick<Log, 'head' | 'readTile' | 'readBundle' | 'keptHeads'>;
@@ -195,7 +196,9 @@ async function reading(
     const bytes = await read();
     if (bytes !== undefined) return bytes;
   } catch (error) {
-    if (!(error instanceof TlogError) || error.code !== 'storage_corrupt') throw error;
+    // Stored bytes that failed their check, or an answer that is no tile or bundle: what is there is damaged.
+    const isDamage = error instanceof TlogError && DAMAGE.includes(error.code);
+    if (!isDamage) throw error;
     throw new Found({ ...at, message: `${name}: ${error.message}` });
   }
   throw new Found({ ...at, message: `${name} is missing` });

@@ -12,6 +12,8 @@ interface Seen {
   readonly request: IncomingMessage;
   readonly body: Buffer;
 }
+const HASH = Buffer.alloc(32).toString('base64');
+const PROOF = `"treeSize": 9, "rootHash": "${HASH}", "checkpoint": "note"`;
 let answer: { status: number; body: string | Uint8Array };
 let seen: Seen[];
 let server: Server;
@@ -24,6 +26,8 @@ beforeEach(async () => {
   server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
+    // What appending asks first: whether a second try could add an entry twice.
+    if (request.url === '/logs/l1/log') return void response.end('{"duplicates":"key"}');
     seen.push({ request, body: Buffer.concat(chunks) });
     response.writeHead(answer.status).end(answer.body);
   }).listen(0, '127.0.0.1');
@@ -46,7 +50,7 @@ describe('CLI-7 answers of the server', () => {
     [404, '{"code":"beyond_log_head"}', 1, 'beyond_log_head'],
     [503, '{"code":"queue_full"}', 3, 'queue_full'],
     [400, '{"code":"made_up"}', 1, 'invalid_request'],
-    [404, '{"code":"toString"}', 1, 'invalid_request'],
+    [404, '{"code":"toString"}', 1, 'not_found'],
     [502, '<html>', 3, 'unreachable'],
   ])('%d %s ends with %d and %s', async (status, body, exitCode, code) => {
     answer = { status, body };
@@ -95,7 +99,7 @@ describe('CLI-32 prove', () => {
 
 describe('CLI-31 append', () => {
   test('a file is one entry, and its receipt is kept byte for byte', async () => {
-    answer = { status: 201, body: '{ "index": 4 }' };
+    answer = { status: 201, body: `{ "index": 4, ${PROOF}, "leafHash": "${HASH}", "inclusionProof": [] }` };
     await writeFile(join(root, 'f'), 'x\ny\n');
     const ran = await call(['append', join(root, 'f'), '--receipt', join(root, 'r')]);
     expect(ran).toMatchObject({ exitCode: 0, stdout: `4\t${join(root, 'f')}\n` });
@@ -105,13 +109,33 @@ describe('CLI-31 append', () => {
   });
 
   test('lines go as bundles, each under its key', async () => {
-    answer = { status: 201, body: '{"indexes":[7,8,9]}' };
+    answer = { status: 201, body: `{"indexes":[7,8,9],"new":[true,true,true],${PROOF}}` };
     const ran = await call(['append', '-', '--lines'], Buffer.from('a\n\nb'));
     expect(ran.stdout).toBe('7\t1\n8\t2\n9\t3\n');
     expect(seen[0]?.request.headers['content-type']).toBe('application/vnd.stele.entry-bundle');
     expect(seen[0]?.request.headers['idempotency-key']).toMatch(/^[0-9a-f]{64}$/);
     const entries = decodeBundle(seen[0]?.body ?? new Uint8Array());
     expect(entries.map((entry) => Buffer.from(entry).toString())).toEqual(['a', '', 'b']);
+  });
+
+  test('a try that got no answer is made again under the same key', async () => {
+    answer = { status: 502, body: '<html>' };
+    const ran = await call(['append', '-'], Buffer.from('a'));
+    expect([ran.exitCode, ran.stdout]).toEqual([3, '']);
+    const keys = seen.map(({ request }) => request.headers['idempotency-key']);
+    expect([keys.length, new Set(keys).size]).toEqual([5, 1]);
+  });
+
+  test.each(['<html>', '{"index":4}'])('%j is no receipt, and none is kept', async (body) => {
+    answer = { status: 201, body };
+    await writeFile(join(root, 'f'), 'x');
+    const ran = await call(['append', join(root, 'f'), '--receipt', join(root, 'r')]);
+    expect([ran.exitCode, ran.stdout, ran.stderr]).toEqual([
+      1,
+      '',
+      expect.stringContaining('malformed_answer'),
+    ]);
+    await expect(readFile(join(root, 'r'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
   test('a missing file and a second file beside --receipt are wrong command lines', async () => {

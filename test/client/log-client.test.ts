@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Fetch } from '../../src/client/bounded-fetch.ts';
 import { parseReceipt } from '../../src/core/proof/receipt.ts';
 import { leafIndex } from '../../src/core/units.ts';
-import { bytesOf, entryTexts, lying, type ServedLog, servedLog, textOf } from './served-logs.ts';
+import { bytesOf, entryTexts, lying, type ServedLog, servedLog, textOf } from '../support/served-logs.ts';
 
 describe.each(['json', 'cbor'] as const)('CLIENT-6 all that is given out is verified, as %s', (encoding) => {
   test('an entry goes in and comes back with its proof', async () => {

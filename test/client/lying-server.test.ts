@@ -26,7 +26,7 @@ import {
   members,
   type ServedLog,
   servedLog,
-} from './served-logs.ts';
+} from '../support/served-logs.ts';
 
 const code = (name: string) => expect.objectContaining({ code: name });
 const flipped = (bytes: Uint8Array, at: number): Uint8Array =>

@@ -2,12 +2,14 @@ import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { TlogError } from '../../core/error.ts';
-import { ENTRY_BYTES_MAX, encodeEntries } from '../../core/tile/bundle.ts';
+import { ENTRY_BYTES_MAX } from '../../core/tile/bundle.ts';
+import { type Appender, createAppender } from '../appender.ts';
 import { type CommandContext, type CommandHost, serverFlags } from '../context.ts';
 import { UsageError } from '../exit-code.ts';
-import { cutLines, type LineBatch } from '../line-cutter.ts';
-import { callServer } from '../server-call.ts';
+import { cutLines } from '../line-cutter.ts';
+import { reachLog } from '../log-access.ts';
 import { readAll, say, writeData } from '../terminal.ts';
+import { trustFlags } from '../trust.ts';
 import { writeOut } from './read.ts';
 
 interface AppendFlags {
@@ -17,8 +19,8 @@ interface AppendFlags {
 
 /** `stele append FILE…|-`: one entry a file; with `--lines` one a line, resumed when run again. */
 export function registerAppend(program: Command, host: CommandHost): void {
-  const append = serverFlags(program.command('append'))
-    .description('append files, or the lines of files, and print the receipts')
+  const append = trustFlags(serverFlags(program.command('append')))
+    .description('append files, or the lines of files; receipts are verified with --vkey or --policy')
     .argument('<file...>', 'files, or - for stdin')
     .option('--lines', 'each line is an entry; a second run with the same input goes on where it ended')
     .option('--receipt <file>', 'write the receipt of the one file that is appended to this file');
@@ -30,67 +32,41 @@ async function runAppend(context: CommandContext, files: string[], command: Comm
   if (flags.receipt !== undefined && (flags.lines || files.length !== 1)) {
     throw new UsageError('--receipt needs exactly one file and no --lines');
   }
+  const appender = createAppender(await reachLog(context, command.opts()));
   for (const file of files) {
     const input = file === '-' ? context.terminal.stdin : createReadStream(file);
-    await readable(
-      file,
-      flags.lines ? appendLines(context, file, input) : appendFile(context, file, input, flags),
-    );
+    const append = flags.lines ? appendLines : appendFile;
+    await readable(file, append(context, appender, { file, input, receipt: flags.receipt }));
   }
 }
 
-async function appendFile(
-  context: CommandContext,
-  file: string,
-  input: Readable,
-  flags: AppendFlags,
-): Promise<void> {
-  const entry = await readAll(input, ENTRY_BYTES_MAX, file);
-  const receipt = await post(context, 'application/octet-stream', entry);
-  if (flags.receipt !== undefined) await writeOut(flags.receipt, receipt);
-  await print(context, receipt, (answer) => `${answer['index']}\t${file}\n`);
+interface Source {
+  readonly file: string;
+  readonly input: Readable;
+  /** Where to write the receipt. */
+  readonly receipt: string | undefined;
 }
 
-async function appendLines(context: CommandContext, file: string, input: Readable): Promise<void> {
+async function appendFile(context: CommandContext, appender: Appender, source: Source): Promise<void> {
+  const { file, input, receipt } = source;
+  const answer = await appender.entry(await readAll(input, ENTRY_BYTES_MAX, file));
+  if (receipt !== undefined) await writeOut(receipt, answer.body);
+  await writeData(context.terminal, context.json ? answer.json : `${answer.index}\t${file}\n`);
+}
+
+async function appendLines(
+  context: CommandContext,
+  appender: Appender,
+  { file, input }: Source,
+): Promise<void> {
   let lines = 0;
-  for await (const batch of cutLines(input, ENTRY_BYTES_MAX)) {
-    await appendBatch(context, batch);
-    lines += batch.entries.length;
+  for await (const { entries, key, firstLine } of cutLines(input, ENTRY_BYTES_MAX)) {
+    const { indexes, json } = await appender.batch(entries, key);
+    const text = indexes.map((index, at) => `${index}\t${firstLine + at}\n`).join('');
+    await writeData(context.terminal, context.json ? json : text);
+    lines += entries.length;
   }
   say(context.terminal, `${file}: ${lines} lines are in the log.`);
-}
-
-async function appendBatch(context: CommandContext, batch: LineBatch): Promise<void> {
-  const bundle = encodeEntries(batch.entries);
-  const answer = await post(context, 'application/vnd.stele.entry-bundle', bundle, batch.key);
-  await print(context, answer, ({ indexes }) =>
-    (Array.isArray(indexes) ? indexes : [])
-      .map((index, at) => `${index}\t${batch.firstLine + at}\n`)
-      .join(''),
-  );
-}
-
-function post(context: CommandContext, type: string, body: Uint8Array, key?: string): Promise<Uint8Array> {
-  const headers = { 'Content-Type': type, ...(key === undefined ? {} : { 'Idempotency-Key': key }) };
-  return callServer(context, { method: 'POST', path: '/entries', headers, body: new Uint8Array(body) });
-}
-
-/** Prints an answer: as it came with --json, else what `text` makes of it. */
-async function print(
-  context: CommandContext,
-  bytes: Uint8Array,
-  text: (answer: Record<string, unknown>) => string,
-): Promise<void> {
-  const json = Buffer.from(bytes).toString();
-  let answer: Record<string, unknown>;
-  try {
-    answer = JSON.parse(json) as Record<string, unknown>;
-  } catch (cause) {
-    throw new TlogError('malformed_answer', 'the server answered an append with something that is not JSON', {
-      cause,
-    });
-  }
-  await writeData(context.terminal, context.json ? `${JSON.stringify(answer)}\n` : text(answer));
 }
 
 /** Turns a failure to read the input into a wrong command line; other errors pass. */

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
-import { exportTiles } from '../../fsck/export-tiles.ts';
+import { type ExportSource, exportTiles } from '../../fsck/export-tiles.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import type { SignedHead } from '../../sequencer/log.ts';
 import { openLog } from '../../sequencer/open-log.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
+import { progressBar } from '../progress-bar.ts';
 import { say, writeJson } from '../terminal.ts';
 
 /** `stele export-tiles FOLDER`: the published head of a log as static tlog-tiles files. The server must be stopped. */
@@ -17,8 +19,19 @@ export function registerExportTiles(program: Command, host: CommandHost): void {
 async function runExport(context: CommandContext, folder: string): Promise<void> {
   const { data: dataPath, guard: guardPath, log: name } = context.config;
   await using log = await openLog({ dir: { dataPath, guardPath }, clock: systemClock }, name);
-  const head = await exportTiles(log, folder);
+  const head = await exportWithBar(context, log, folder);
   if (context.json)
     return writeJson(context.terminal, { folder, treeSize: head.size, checkpoint: head.note });
   say(context.terminal, `${folder} holds the log at tree size ${head.size}.`);
+}
+
+async function exportWithBar(
+  context: CommandContext,
+  log: ExportSource,
+  folder: string,
+): Promise<SignedHead> {
+  using bar = progressBar(context.terminal, 'files');
+  return await exportTiles(log, folder, {
+    onProgress: ({ files, filesTotal }) => bar.show(files, filesTotal),
+  });
 }

@@ -1,28 +1,72 @@
 import type { Command } from 'commander';
+import { logAccess } from '../../client/access.ts';
+import { LogCalls } from '../../client/log-calls.ts';
 import { equalBytes } from '../../core/bytes.ts';
 import { TlogError } from '../../core/error.ts';
 import { verifyCheckpoint } from '../../core/note/checkpoint.ts';
 import { createNoteVerifier } from '../../core/note/verifier.ts';
-import { type FsckDeps, fsckLog } from '../../fsck/fsck-log.ts';
+import { type FsckDeps, type FsckResult, type FsckSource, fsckLog } from '../../fsck/fsck-log.ts';
+import { RemoteLog } from '../../fsck/remote-log.ts';
 import { ed25519Verify } from '../../runtime/ed25519.ts';
 import { nodeHasher } from '../../runtime/node-hasher.ts';
-import { type InspectedLog, inspectLog } from '../../sequencer/inspect-log.ts';
-import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
-import { EXIT, type ExitCode } from '../exit-code.ts';
+import { inspectLog } from '../../sequencer/inspect-log.ts';
+import { type CommandContext, type CommandHost, dataFlags, tokenFlags } from '../context.ts';
+import { EXIT, type ExitCode, UsageError } from '../exit-code.ts';
+import { accessOptions, verifyingClient } from '../log-access.ts';
+import { progressBar } from '../progress-bar.ts';
 import { say, writeJson } from '../terminal.ts';
 
-/** `stele fsck`: re-hashes every entry, tile and kept head of a stopped log and names the first difference. */
+/** `stele fsck [URL]`: re-hashes every entry, tile and kept head of a log and names the first difference. */
 export function registerFsck(program: Command, host: CommandHost): void {
-  const fsck = dataFlags(program.command('fsck'))
-    .description('re-hash a log from its entries; stop the server first')
-    .option('--log <name>', 'name of the log (STELE_LOG; default main)');
-  host.bind(fsck, runFsck);
+  const fsck = tokenFlags(dataFlags(program.command('fsck')))
+    .description(
+      're-hash a log from its entries: a served one, or that of a data directory whose server is stopped',
+    )
+    .argument('[url]', 'address of a served log, such as http://127.0.0.1:8080/logs/main')
+    .option('--vkey <vkey>', 'public key of a served log')
+    .option('--log <name>', 'name of the log in the data directory (STELE_LOG; default main)');
+  host.bind<[string | undefined]>(fsck, runFsck);
 }
 
-async function runFsck(context: CommandContext): Promise<ExitCode> {
+/** Whose heads are right. */
+interface Signed {
+  readonly origin: string;
+  readonly vkeys: readonly string[];
+}
+
+async function runFsck(
+  context: CommandContext,
+  url: string | undefined,
+  command: Command,
+): Promise<ExitCode> {
+  const { vkey }: { vkey?: string } = command.opts();
+  if (url !== undefined) return checkServed(context, url, vkey);
+  if (vkey !== undefined) throw new UsageError('--vkey goes with the address of a served log');
   const { data: dataPath, guard: guardPath, log: name } = context.config;
   await using log = await inspectLog({ dataPath, guardPath }, name);
-  const result = await fsckLog(log, { hasher: nodeHasher, verifyHead: headVerifier(log) });
+  return report(context, name, await check(context, log, log));
+}
+
+async function checkServed(
+  context: CommandContext,
+  url: string,
+  vkey: string | undefined,
+): Promise<ExitCode> {
+  if (vkey === undefined) throw new UsageError('whose signatures to expect: give --vkey VKEY');
+  const options = await accessOptions(context, url);
+  const client = verifyingClient(options, { vkey });
+  const { checkpoint } = await client.checkpoint();
+  const log = new RemoteLog(new LogCalls(logAccess(options)), checkpoint);
+  return report(context, url, await check(context, log, { origin: client.origin, vkeys: [vkey] }));
+}
+
+async function check(context: CommandContext, log: FsckSource, signed: Signed): Promise<FsckResult> {
+  using bar = progressBar(context.terminal, 'entries');
+  const onProgress: FsckDeps['onProgress'] = ({ entries, size }) => bar.show(entries, size);
+  return await fsckLog(log, { hasher: nodeHasher, verifyHead: headVerifier(signed), onProgress });
+}
+
+async function report(context: CommandContext, name: string, result: FsckResult): Promise<ExitCode> {
   const { entries, tiles, heads, difference } = result;
   if (context.json) await writeJson(context.terminal, { log: name, ...result });
   else if (difference === undefined)
@@ -33,7 +77,7 @@ async function runFsck(context: CommandContext): Promise<ExitCode> {
 }
 
 /** The signature, and that the note says the size and root that it is kept for. */
-function headVerifier({ origin, vkeys }: InspectedLog): FsckDeps['verifyHead'] {
+function headVerifier({ origin, vkeys }: Signed): FsckDeps['verifyHead'] {
   const logVerifiers = vkeys.map((vkey) => createNoteVerifier(vkey, ed25519Verify));
   return async (head) => {
     const { size, rootHash } = await verifyCheckpoint(head.note, { origin, logVerifiers });

@@ -1,15 +1,22 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { LogCalls } from '../../client/log-calls.ts';
+import type { LogClient } from '../../client/log-client.ts';
+import { parseHex } from '../../core/encoding/hex.ts';
 import { utf8Decode } from '../../core/encoding/utf8.ts';
 import { TlogError } from '../../core/error.ts';
-import { parseReceipt } from '../../core/proof/receipt.ts';
-import { parseTlogProof } from '../../core/proof/tlog-proof.ts';
+import { formatReceipt, parseReceipt } from '../../core/proof/receipt.ts';
+import { formatTlogProof, parseTlogProof } from '../../core/proof/tlog-proof.ts';
 import type { LeafIndex } from '../../core/units.ts';
 import { indexArgument } from '../arguments.ts';
 import { type CommandContext, type CommandHost, serverFlags } from '../context.ts';
 import { UsageError } from '../exit-code.ts';
-import { callServer } from '../server-call.ts';
+import { reachLog } from '../log-access.ts';
 import { say, writeData, writeJson } from '../terminal.ts';
+import { trustFlags } from '../trust.ts';
 import { writeOut } from './read.ts';
+
+/** A note of at most 1 MB is the most of a proof. */
+const PROOF_BYTES_MAX = 2 * 1024 * 1024;
 
 interface ProveFlags {
   readonly leafHash?: string;
@@ -18,8 +25,10 @@ interface ProveFlags {
 
 /** `stele prove INDEX|--leaf-hash H`: the proof that an entry is in the log, to keep and verify offline. */
 export function registerProve(program: Command, host: CommandHost): void {
-  const prove = serverFlags(program.command('prove'))
-    .description('fetch the proof of an entry as .tlog-proof, with --json as JSON; unverified')
+  const prove = trustFlags(serverFlags(program.command('prove')))
+    .description(
+      'fetch the proof of an entry as .tlog-proof, with --json as JSON; verified with --vkey or --policy',
+    )
     .argument('[index]', 'leaf index, from 0', indexArgument)
     .option('--leaf-hash <hash>', '64 hex digits: the first entry with this leaf hash', hashArgument)
     .option('--out <file>', 'write the proof to this file instead');
@@ -35,18 +44,45 @@ async function runProve(
   if ((index === undefined) === (leafHash === undefined)) {
     throw new UsageError('which entry: give either its index or --leaf-hash');
   }
-  const query = leafHash === undefined ? `index=${index}` : `leafHash=${leafHash}`;
-  const accept = context.json ? 'application/json' : 'text/plain';
-  const path = `/proofs/inclusion?${query}`;
-  const proof = await callServer(context, { path, headers: { Accept: accept } });
-  const proven = indexIn(proof, context.json);
-  if (index !== undefined && proven !== index) {
-    throw new TlogError('malformed_answer', `asked for entry ${index}, the server answered for ${proven}`);
-  }
-  if (out === undefined) return writeData(context.terminal, context.json ? oneLine(proof) : proof);
+  const { calls, client } = await reachLog(context, command.opts());
+  const asked = { index, leafHash, json: context.json };
+  const { proof, proven } =
+    client === undefined ? await rawProof(calls, asked) : await verified(client, asked);
+  if (out === undefined) return writeData(context.terminal, proof);
   await writeOut(out, proof);
   if (context.json) return writeJson(context.terminal, { index: proven, file: out });
   say(context.terminal, `The proof of entry ${proven} is in ${out}.`);
+}
+
+/** Exactly one of the two names is there. */
+interface Asked {
+  readonly index: LeafIndex | undefined;
+  readonly leafHash: string | undefined;
+  readonly json: boolean;
+}
+
+interface Given {
+  readonly proof: string;
+  readonly proven: LeafIndex;
+}
+
+async function verified(client: LogClient, { index, leafHash, json }: Asked): Promise<Given> {
+  const { receipt } = await client.inclusion(index ?? parseHex(leafHash ?? ''));
+  const { index: proven, inclusionProof: proof, checkpoint: note } = receipt;
+  return { proof: json ? formatReceipt(receipt) : formatTlogProof({ index: proven, proof, note }), proven };
+}
+
+async function rawProof(calls: LogCalls, { index, leafHash, json }: Asked): Promise<Given> {
+  const query = leafHash === undefined ? `index=${index}` : `leafHash=${leafHash}`;
+  const headers = { Accept: json ? 'application/json' : 'text/plain' };
+  const call = { path: `proofs/inclusion?${query}`, bytesMax: PROOF_BYTES_MAX, headers };
+  const { body } = await calls.ask(call);
+  const proven = indexIn(body, json);
+  if (index !== undefined && proven !== index) {
+    throw new TlogError('malformed_answer', `asked for entry ${index}, the server answered for ${proven}`);
+  }
+  const text = Buffer.from(body).toString();
+  return { proof: json ? `${text.trimEnd()}\n` : text, proven };
 }
 
 /** The index in a proof that has the right form; a page of some proxy must not be kept as one. */
@@ -57,10 +93,6 @@ function indexIn(bytes: Uint8Array, json: boolean): LeafIndex {
   } catch (cause) {
     throw new TlogError('malformed_answer', 'the server answered with something that is no proof', { cause });
   }
-}
-
-function oneLine(json: Uint8Array): string {
-  return `${Buffer.from(json).toString().trimEnd()}\n`;
 }
 
 function hashArgument(text: string): string {

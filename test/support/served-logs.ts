@@ -7,7 +7,7 @@ import { createApp } from '../../src/http/app.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { DataDirectory } from '../../src/sequencer/data-directory.ts';
 import { type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
-import { newDataDirectory } from '../support/test-log.ts';
+import { newDataDirectory } from './test-log.ts';
 
 export const LOG_URL = 'http://log.example/logs/main';
 const TOKEN = `stele_00000000_${'c'.repeat(43)}`;
