@@ -73,6 +73,7 @@ export const ERROR_CODES = {
   queue_full: { kind: 'busy' },
   log_closing: { kind: 'busy' },
   log_checking: { kind: 'busy' },
+  storage_full: { kind: 'full' },
   unreachable: { kind: 'unavailable' },
   // start refused
   key_file_exposed: { kind: 'refused' },
@@ -86,6 +87,7 @@ export const ERROR_CODES = {
   guard_conflict: { kind: 'refused' },
   data_damaged: { kind: 'refused' },
   data_locked: { kind: 'refused' },
+  not_writable: { kind: 'refused' },
   invalid_config: { kind: 'refused' },
   // the process ends
   storage_corrupt: { kind: 'fatal' },

@@ -134,7 +134,8 @@ export class Sequencer {
     const marks = [startMs, clock.monotonicMs()];
     // A crash in here leaves either nothing or an unsigned state, which the next start checks and signs.
     if ((await store.commit(plan.batch)) !== 'committed') {
-      throw new TlogError('commit_unknown', 'the write may or may not have happened; restart to recover');
+      const message = 'the write may or may not have happened; restart to recover';
+      throw new TlogError('commit_unknown', message, { cause: store.lastError });
     }
     marks.push(clock.monotonicMs());
     for (const tile of plan.sealed) tiles.remember(tile.level, tile.index, tile.nodes);
@@ -147,8 +148,10 @@ export class Sequencer {
     const raised = await guard.raise({ size: head.size, rootHash: head.rootHash, note: head.note });
     if (raised === 'superseded')
       throw new TlogError('guard_superseded', 'another process has taken this log over');
-    if (raised === 'unknown')
-      throw new TlogError('guard_unknown', 'the guard could not be raised; look at its disk, then restart');
+    if (raised === 'unknown') {
+      const message = 'the guard could not be raised; look at its disk, then restart';
+      throw new TlogError('guard_unknown', message, { cause: guard.lastError });
+    }
     marks.push(clock.monotonicMs());
     this.#report(plan, marks);
     return { head, state: { ...plan, size: head.size, frontier }, signedAtMs: clock.nowMs() };

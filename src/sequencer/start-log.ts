@@ -5,6 +5,7 @@ import { createNoteVerifier, type NoteSigner, type NoteVerifier } from '../core/
 import type { Clock } from '../runtime/clock.ts';
 import { ed25519Verify } from '../runtime/ed25519.ts';
 import { CheckedStore } from '../store/checked-store.ts';
+import { writeRefusal } from '../store/disk-error.ts';
 import type { Guard, GuardMark } from '../store/guard.ts';
 import { OPEN_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
@@ -114,6 +115,8 @@ async function recover(
   const unsigned = state.size > mark.size;
   const later = !clean && !unsigned && state.size > limits.beforeStartMax;
   await checkTree(parts, state, clean || later ? Math.max(0, state.size - limits.tailEntries) : 0);
+  // Nothing may be written while the files of before are kept: they would lack it.
+  await parts.store.accept();
   await firstWrite(parts.store);
   const head = unsigned ? await signFound(parts, state, guard) : mark;
   const signedAtMs = unsigned ? parts.clock.nowMs() : state.committedAtMs;
@@ -137,7 +140,12 @@ async function checkMark({ verifier, manifest }: Parts, mark: GuardMark): Promis
 async function firstWrite(store: Store): Promise<void> {
   const outcome = await store.commit({ puts: [{ key: OPEN_KEY, value: new Uint8Array(0) }], deletes: [] });
   if (outcome === 'committed') return;
-  throw new TlogError('commit_unknown', 'the first write failed; look at the disk, then start again');
+  const otherwise = new TlogError(
+    'commit_unknown',
+    'the first write failed; look at the disk, then start again',
+    { cause: store.lastError },
+  );
+  throw writeRefusal('the database', store.lastError, otherwise);
 }
 
 /** A crash between the commit and the guard left a state without a head: it is signed now. */

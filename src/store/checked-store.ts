@@ -64,6 +64,18 @@ export class CheckedStore implements Store {
     for await (const [key, value] of this.#store.iterate(range)) yield [key, unsealValue(key, value)];
   }
 
+  get lastError(): unknown {
+    return this.#store.lastError;
+  }
+
+  inPlace(): boolean {
+    return this.#store.inPlace();
+  }
+
+  accept(): Promise<void> {
+    return this.#store.accept();
+  }
+
   close(): Promise<void> {
     return this.#store.close();
   }

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
+import { writeRefusal } from './disk-error.ts';
 import type { Guard, GuardMark, RaiseOutcome } from './guard.ts';
 import { type GuardFile, type GuardFiles, nodeGuardFiles } from './guard-files.ts';
 import { decodeSlot, encodeSlot, SLOT_BYTES } from './guard-slot.ts';
@@ -56,6 +57,7 @@ export class FileGuard implements Guard {
   readonly #file: GuardFile;
   #mark: GuardMark;
   #slot: 0 | 1 = 0;
+  lastError: unknown;
 
   private constructor(files: GuardFiles, folder: string, own: Owner, mark: GuardMark) {
     const { number, file } = own;
@@ -66,22 +68,36 @@ export class FileGuard implements Guard {
     this.#mark = mark;
   }
 
-  /** Takes the guard over from whoever had it. @throws TlogError guard_missing, guard_unreadable, guard_conflict, guard_superseded */
+  /**
+   * Takes the guard over from whoever had it.
+   * @throws TlogError guard_missing, guard_unreadable, guard_conflict, guard_superseded, not_writable
+   */
   static async takeOver(folder: string, files: GuardFiles = nodeGuardFiles): Promise<FileGuard> {
     const own = await nextOwner(files, folder);
     try {
       await files.syncFolder(folder);
       const lower = (await ownerNumbers(files, folder)).filter((n) => n < own.number);
       const guard = new FileGuard(files, folder, own, await highest(files, folder, lower));
-      const outcome = await guard.raise(guard.mark);
-      if (outcome !== 'raised')
-        throw new TlogError('guard_superseded', `another process took the guard at ${folder} over`);
+      await guard.#firstRaise(folder);
       for (const n of lower) await files.unlink(join(folder, `owner.${n}`));
       return guard;
     } catch (error) {
+      // The file stays, empty or not: a number that came back would be one that a rival does not look for.
       await own.file.close();
       throw error;
     }
+  }
+
+  /** The mark that was found, in the own file. Both slots get their place now, so that no later raise finds the disk full. */
+  async #firstRaise(folder: string): Promise<void> {
+    await this.#file.write(Buffer.alloc(2 * SLOT_BYTES), 0).catch((error: unknown) => {
+      throw writeRefusal(folder, error, unknownRaise(folder, error));
+    });
+    const outcome = await this.raise(this.#mark);
+    if (outcome === 'superseded')
+      throw new TlogError('guard_superseded', `another process took the guard at ${folder} over`);
+    if (outcome === 'unknown')
+      throw writeRefusal(folder, this.lastError, unknownRaise(folder, this.lastError));
   }
 
   get mark(): GuardMark {
@@ -92,12 +108,13 @@ export class FileGuard implements Guard {
   async raise(mark: GuardMark): Promise<RaiseOutcome> {
     try {
       const bytesWritten = await this.#file.write(encodeSlot(mark), this.#slot * SLOT_BYTES);
-      if (bytesWritten !== SLOT_BYTES) return 'unknown';
+      if (bytesWritten !== SLOT_BYTES) throw new Error(`${bytesWritten} bytes of a slot were written`);
       this.#slot = this.#slot === 0 ? 1 : 0;
       if (this.#files.exists(this.#rivalPath) || !this.#files.exists(this.#ownPath)) return 'superseded';
       this.#mark = mark;
       return 'raised';
-    } catch {
+    } catch (error) {
+      this.lastError = error;
       // Whatever the disk said, the raise may or may not have happened: the caller ends the process.
       return 'unknown';
     }
@@ -120,7 +137,8 @@ async function nextOwner(files: GuardFiles, folder: string): Promise<Owner> {
     try {
       return { number, file: await files.openNew(join(folder, `owner.${number}`)) };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw unreadable(folder, error);
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+        throw writeRefusal(folder, error, unreadable(folder, error));
     }
   }
   throw new TlogError(
@@ -174,6 +192,12 @@ function missing(folder: string, cause: unknown): TlogError {
     `no guard at ${folder}: copy it back from where the data was, or see stele guard reset`,
     { cause },
   );
+}
+
+function unknownRaise(folder: string, cause: unknown): TlogError {
+  return new TlogError('guard_unknown', `the guard at ${folder} could not be written; look at its disk`, {
+    cause,
+  });
 }
 
 function unreadable(folder: string, cause: unknown): TlogError {

@@ -15,5 +15,7 @@ export type RaiseOutcome = 'raised' | 'superseded' | 'unknown';
 export interface Guard {
   readonly mark: GuardMark;
   raise(mark: GuardMark): Promise<RaiseOutcome>;
+  /** What the disk said when a raise came to nothing certain, for the message of the process's end. */
+  readonly lastError?: unknown;
   close(): Promise<void>;
 }

@@ -1,14 +1,13 @@
-import { Level } from 'level';
 import { TlogError } from '../core/error.ts';
+import type { Now } from '../runtime/now.ts';
+import { writeRefusal } from './disk-error.ts';
+import { DiskLevel, isLocked } from './disk-level.ts';
 import type { CommitOutcome, KeyRange, Store, StoreBatch } from './store.ts';
 
 /** Up to this many keys are read in place (2 us a key); more go to the thread pool in one call. */
 const SYNC_READ_KEYS_MAX = 64;
 /** Rows fetched at a time while iterating. */
 const ITERATE_ROWS = 256;
-
-/** Set once for the database: passing them to each call makes a put three times dearer. */
-const ENCODINGS = { keyEncoding: 'view', valueEncoding: 'view' } as const;
 
 /** What the store asks of LevelDB: the seam beneath which a simulation puts an engine that fails as LevelDB does. */
 export interface LevelEngine {
@@ -26,6 +25,10 @@ export interface LevelEngine {
     readonly reverse: boolean;
     readonly limit: number;
   }): { nextv(rows: number): Promise<[Uint8Array, Uint8Array][]>; close(): Promise<void> };
+  /** Whether its files are still those that were opened; an engine without files leaves it out. */
+  inPlace?(): boolean;
+  /** Lets go of the files as they were before the open; without it, closing puts them back. */
+  accept?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,56 +39,59 @@ export interface OpenMode {
 }
 
 /** An engine on a folder, not open yet. */
-export type LevelMaker = (path: string, mode: OpenMode) => LevelEngine;
-
-const makeLevel: LevelMaker = (path, mode) =>
-  new Level<Uint8Array, Uint8Array>(path, { ...ENCODINGS, ...mode });
+export type LevelMaker = (path: string, mode: OpenMode) => Now<LevelEngine>;
 
 /**
  * The store on LevelDB. It never creates a database on open (an absent CURRENT file would open empty and delete
  * the tables) and every commit is synced. After one write error LevelDB acks writes that are already lost, so
- * an error is reported as `unknown` and every later commit too.
+ * an error is reported as `unknown` and every later commit too; so is a commit into files that were taken away.
  */
 export class LevelStore implements Store {
+  readonly #path: string;
   readonly #db: LevelEngine;
   #broken = false;
-  /** The engine's last write error, for the message of the process's end. */
+  #accepted: boolean;
   lastError: unknown;
 
-  private constructor(db: LevelEngine) {
+  private constructor(path: string, db: LevelEngine, accepted: boolean) {
+    this.#path = path;
+    this.#accepted = accepted;
     this.#db = db;
   }
 
   /** Makes a new, empty database. @throws TlogError data_exists */
-  static async create(path: string, make: LevelMaker = makeLevel): Promise<LevelStore> {
-    return LevelStore.#open(path, make(path, { createIfMissing: true, errorIfExists: true }), 'data_exists');
-  }
-
-  /** Opens an existing database; never makes one. @throws TlogError data_damaged, data_locked */
-  static async open(path: string, make: LevelMaker = makeLevel): Promise<LevelStore> {
+  static async create(path: string, make: LevelMaker = DiskLevel.make): Promise<LevelStore> {
     return LevelStore.#open(
       path,
-      make(path, { createIfMissing: false, errorIfExists: false }),
+      () => make(path, { createIfMissing: true, errorIfExists: true }),
+      'data_exists',
+    );
+  }
+
+  /** Opens an existing database; never makes one. @throws TlogError data_damaged, data_locked, not_writable */
+  static async open(path: string, make: LevelMaker = DiskLevel.make): Promise<LevelStore> {
+    return LevelStore.#open(
+      path,
+      () => make(path, { createIfMissing: false, errorIfExists: false }),
       'data_damaged',
     );
   }
 
   static async #open(
     path: string,
-    db: LevelEngine,
+    make: () => Now<LevelEngine>,
     code: 'data_exists' | 'data_damaged',
   ): Promise<LevelStore> {
     try {
+      const db = await make();
       await db.open();
+      return new LevelStore(path, db, code === 'data_exists');
     } catch (cause) {
-      const locked = (cause as { cause?: { code?: string } }).cause?.code === 'LEVEL_LOCKED';
-      if (locked)
+      if (isLocked(cause))
         throw new TlogError('data_locked', `${path} is in use by another process; stop it first`, { cause });
-      throw new TlogError(code, `cannot open the database at ${path}; restore it from a backup or a mirror`, {
-        cause,
-      });
+      const message = `cannot open the database at ${path}; restore it from a backup or a mirror`;
+      throw writeRefusal(path, cause, new TlogError(code, message, { cause }));
     }
-    return new LevelStore(db);
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
@@ -100,12 +106,15 @@ export class LevelStore implements Store {
   }
 
   async commit(batch: StoreBatch): Promise<CommitOutcome> {
+    if (!this.#accepted) throw new TypeError('a commit before accept: the close would undo it');
     if (this.#broken) return 'unknown';
     try {
       const chain = this.#db.batch();
       for (const { key, value } of batch.puts) chain.put(key, value);
       for (const key of batch.deletes) chain.del(key);
       await chain.write({ sync: true });
+      if (!this.inPlace())
+        throw new Error('the database is not where it was opened: moved, removed or replaced');
       return 'committed';
     } catch (error) {
       this.#broken = true;
@@ -131,6 +140,20 @@ export class LevelStore implements Store {
       }
     } finally {
       await iterator.close();
+    }
+  }
+
+  inPlace(): boolean {
+    return this.#db.inPlace?.() ?? true;
+  }
+
+  async accept(): Promise<void> {
+    try {
+      await this.#db.accept?.();
+      this.#accepted = true;
+    } catch (cause) {
+      const message = `the files kept beside ${this.#path} could not be let go`;
+      throw writeRefusal(this.#path, cause, new TlogError('data_damaged', message, { cause }));
     }
   }
 

@@ -28,5 +28,14 @@ export interface Store {
   /** Resolves after the batch is durable. Never rejects: an error of the engine is `unknown`. */
   commit(batch: StoreBatch): Promise<CommitOutcome>;
   iterate(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
+  /** What the engine said when a commit came to nothing certain, for the message of the process's end. */
+  readonly lastError?: unknown;
+  /** Whether the database is still where it was opened. */
+  inPlace(): boolean;
+  /**
+   * The content has passed its check: what the engine kept of the time before it opened is let go. A close before
+   * this leaves everything as the open found it.
+   */
+  accept(): Promise<void>;
   close(): Promise<void>;
 }

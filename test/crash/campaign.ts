@@ -206,7 +206,7 @@ export class Campaign implements AsyncDisposable {
   async #killAtPoint({ point, count }: CrashPlan, weight: Weight): Promise<string> {
     const where = ['--data', join(this.folder, 'data'), '--guard', join(this.folder, 'data.guard')];
     // What a process passes once only.
-    const once = point === 'before-close' || point === 'before-open' || point.endsWith('take-over');
+    const once = point === 'before-close' || point === 'before-open' || /take-over$|accept$/.test(point);
     const args = [this.#options.programs.pointServer, ...where, '--at', `${point}:${once ? 0 : count}`];
     const server = await this.#start({ args });
     const ended = isRunning(server) ? await this.#loadUntilPoint(server, point, weight) : server;

@@ -8,6 +8,8 @@ export const CRASH_POINTS = [
   'before-open',
   'before-take-over',
   'after-take-over',
+  'before-accept',
+  'after-accept',
   'before-commit',
   'in-commit',
   'after-commit',
@@ -90,6 +92,12 @@ function pointsInStore(store: Store, pass: Pass): Store {
       return outcome;
     },
     iterate: (range) => store.iterate(range),
+    inPlace: () => store.inPlace(),
+    accept: async () => {
+      pass('before-accept');
+      await store.accept();
+      pass('after-accept');
+    },
     close: () => {
       pass('before-close');
       return store.close();

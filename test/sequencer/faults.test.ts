@@ -45,6 +45,8 @@ async function openFaulty(dir: DataDirectory, fault: () => Fault) {
     },
     commit: (batch) => fault().commit?.(real, batch) ?? real.commit(batch),
     iterate: (range) => real.iterate(range),
+    inPlace: () => real.inPlace(),
+    accept: () => real.accept(),
     close: () => real.close(),
   };
   const guard = await FileGuard.takeOver(paths.guard);
@@ -60,6 +62,7 @@ async function openFaulty(dir: DataDirectory, fault: () => Fault) {
   };
   const tiles = new TileReader(store, nodeHasher);
   const state = await loadTree(nodeHasher, store, tiles);
+  await store.accept();
   const sequencer = new Sequencer(
     {
       store,

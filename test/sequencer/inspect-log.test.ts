@@ -31,6 +31,7 @@ async function fsck(dir: DataDirectory): Promise<FsckResult> {
 /** Changes one row and seals it again, so that only its content is wrong. */
 async function change(dir: DataDirectory, key: Uint8Array, edit: (value: Uint8Array) => void): Promise<void> {
   const store = new CheckedStore(await LevelStore.open(join(dir.dataPath, 'logs/main/db')));
+  await store.accept();
   const value = new Uint8Array((await store.get(key)) ?? []);
   edit(value);
   await store.commit({ puts: [{ key, value }], deletes: [] });

@@ -1,0 +1,93 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
+import { Level } from 'level';
+import { KeptFiles } from './kept-files.ts';
+import type { LevelEngine, OpenMode } from './level-store.ts';
+
+/** Set once for the database: passing them to each call makes a put three times dearer. */
+const ENCODINGS = { keyEncoding: 'view', valueEncoding: 'view' } as const;
+
+type Db = Level<Uint8Array, Uint8Array>;
+
+/** LevelDB on the machine's disk, with its files kept until they are accepted, and watched from then on. */
+export class DiskLevel implements LevelEngine {
+  readonly #path: string;
+  readonly #db: Db;
+  /** Until the content is accepted. */
+  #kept: KeptFiles | undefined;
+  #opened: string | undefined;
+
+  private constructor(path: string, mode: OpenMode, kept: KeptFiles | undefined) {
+    this.#path = path;
+    this.#kept = kept;
+    this.#db = new Level(path, { ...ENCODINGS, ...mode });
+  }
+
+  /** Keeps the files first: a Level begins to open as soon as it is made. Rejects with what the filesystem says. */
+  static async make(path: string, mode: OpenMode): Promise<DiskLevel> {
+    return new DiskLevel(path, mode, mode.createIfMissing ? undefined : await KeptFiles.keep(path));
+  }
+
+  async open(): Promise<void> {
+    try {
+      await this.#db.open();
+    } catch (error) {
+      await this.#afterFailedOpen(error);
+      throw error;
+    }
+    this.#opened = this.#identity();
+  }
+
+  /** Another process that has it open goes on with its files; in every other case LevelDB may have deleted some. */
+  async #afterFailedOpen(error: unknown): Promise<void> {
+    const kept = this.#kept;
+    this.#kept = undefined;
+    await (isLocked(error) ? kept?.forget() : kept?.putBack());
+  }
+
+  getSync(key: Uint8Array): Uint8Array | undefined {
+    return this.#db.getSync(key);
+  }
+
+  getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#db.getMany(keys);
+  }
+
+  batch(): ReturnType<LevelEngine['batch']> {
+    return this.#db.batch();
+  }
+
+  iterator(range: Parameters<LevelEngine['iterator']>[0]): ReturnType<LevelEngine['iterator']> {
+    return this.#db.iterator(range);
+  }
+
+  /** LevelDB writes on into files that nobody will find again, and calls that a success. */
+  inPlace(): boolean {
+    return this.#opened !== undefined && this.#identity() === this.#opened;
+  }
+
+  /** What a rename, a removal or another database in the same place changes; CURRENT stays as the open made it. */
+  #identity(): string | undefined {
+    const folder = statSync(this.#path, { throwIfNoEntry: false });
+    const current = statSync(join(this.#path, 'CURRENT'), { throwIfNoEntry: false });
+    if (folder === undefined || current === undefined) return undefined;
+    return `${folder.dev}/${folder.ino}/${current.ino}`;
+  }
+
+  async accept(): Promise<void> {
+    await this.#kept?.drop();
+    this.#kept = undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.#db.close();
+    const kept = this.#kept;
+    this.#kept = undefined;
+    await kept?.putBack();
+  }
+}
+
+/** Whether the open failed because another process has the database. */
+export function isLocked(error: unknown): boolean {
+  return (error as { cause?: { code?: string } }).cause?.code === 'LEVEL_LOCKED';
+}

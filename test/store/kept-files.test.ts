@@ -1,0 +1,155 @@
+import { existsSync } from 'node:fs';
+import { cp, mkdir, readdir, readFile, rename, rm, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { logPaths } from '../../src/sequencer/data-directory.ts';
+import { inspectLog } from '../../src/sequencer/inspect-log.ts';
+import { openLog } from '../../src/sequencer/open-log.ts';
+import { LevelStore } from '../../src/store/level-store.ts';
+import { newDataDirectory } from '../support/test-log.ts';
+
+const clock = systemClock;
+const KEY = Uint8Array.of(1);
+
+/** A stopped log of some entries and the folder of its database. */
+async function stoppedLog() {
+  const dir = await newDataDirectory();
+  for (let start = 0; start < 2; start += 1) {
+    const log = await openLog({ dir, clock }, 'main');
+    await log.append({ entries: Array.from({ length: 300 }, (_, i) => Buffer.from(`entry ${start}/${i}`)) });
+    await log.close();
+  }
+  return { dir, db: logPaths(dir, 'main').db };
+}
+
+async function contents(db: string): Promise<Map<string, string>> {
+  const names = (await readdir(db)).filter((name) => !/^LO/.test(name)).sort();
+  return new Map(
+    await Promise.all(
+      names.map(async (name) => [name, (await readFile(join(db, name))).toString('hex')] as const),
+    ),
+  );
+}
+
+async function cutManifest(db: string): Promise<void> {
+  const name = (await readdir(db)).find((one) => one.startsWith('MANIFEST')) ?? '';
+  const { length } = await readFile(join(db, name));
+  await truncate(join(db, name), length - 10);
+}
+
+const siblings = async (db: string): Promise<string[]> =>
+  (await readdir(join(db, '..'))).filter((name) => name.startsWith('db')).sort();
+
+describe('STORE-7 a start that refuses leaves the files as they were', () => {
+  test('a cut MANIFEST: LevelDB deletes every table, and they come back, start after start', async () => {
+    const { dir, db } = await stoppedLog();
+    await cutManifest(db);
+    const before = await contents(db);
+    for (let tries = 0; tries < 3; tries += 1) {
+      await expect(openLog({ dir, clock }, 'main')).rejects.toMatchObject({ code: 'data_damaged' });
+      expect(await contents(db)).toEqual(before);
+    }
+    expect(await siblings(db)).toEqual(['db']);
+  });
+
+  test('looking at a log changes none of its files', async () => {
+    const { dir, db } = await stoppedLog();
+    const before = await contents(db);
+    await (await inspectLog(dir, 'main'))[Symbol.asyncDispose]();
+    expect(await contents(db)).toEqual(before);
+    expect(await siblings(db)).toEqual(['db']);
+  });
+
+  test('a start that passes lets go of them', async () => {
+    const { dir, db } = await stoppedLog();
+    const log = await openLog({ dir, clock }, 'main');
+    expect(await siblings(db)).toEqual(['db']);
+    await log.close();
+  });
+
+  test('a start refused by the lock lets go of its own', async () => {
+    const { dir, db } = await stoppedLog();
+    const log = await openLog({ dir, clock }, 'main');
+    // Another process would not get past the lock; a second handle of this one does not either.
+    await expect(LevelStore.open(db)).rejects.toMatchObject({ code: 'data_locked' });
+    expect(await siblings(db)).toEqual(['db']);
+    await log.append({ entries: [Buffer.from('goes on')] });
+    await log.close();
+  });
+});
+
+describe('STORE-7 what a start left that died before its verdict', () => {
+  test('is put back when the next start is refused, and what it replaces is kept, too', async () => {
+    const { dir, db } = await stoppedLog();
+    await cp(db, `${db}.kept`, { recursive: true });
+    const before = await contents(db);
+    await cutManifest(db);
+    await expect(openLog({ dir, clock }, 'main')).rejects.toMatchObject({ code: 'data_damaged' });
+    expect(await contents(db)).toEqual(before);
+    expect(await siblings(db)).toEqual(['db', 'db.refused']);
+    await (await openLog({ dir, clock }, 'main')).close();
+  });
+
+  test('goes when the next start passes, newer entries and all', async () => {
+    const { dir, db } = await stoppedLog();
+    await cp(db, `${db}.kept`, { recursive: true });
+    const log = await openLog({ dir, clock }, 'main');
+    expect([log.head.size, await siblings(db)]).toEqual([600, ['db']]);
+    await log.close();
+  });
+
+  test('takes its place when it died between the two renames', async () => {
+    const { dir, db } = await stoppedLog();
+    await rename(db, `${db}.kept`);
+    const log = await openLog({ dir, clock }, 'main');
+    expect([log.head.size, await siblings(db)]).toEqual([600, ['db']]);
+    await log.close();
+  });
+
+  test('half-made and half-removed ones do not stand in the way', async () => {
+    const { dir, db } = await stoppedLog();
+    for (const left of ['kept.new', 'kept.old']) await mkdir(`${db}.${left}`);
+    const log = await openLog({ dir, clock }, 'main');
+    expect(await siblings(db)).toEqual(['db']);
+    await log.close();
+  });
+});
+
+describe('STORE-8 a database that was taken away', () => {
+  const takenAway: [string, (db: string) => Promise<void>][] = [
+    ['removed', (db) => rm(db, { recursive: true })],
+    ['moved', (db) => rename(db, `${db}.moved`)],
+    [
+      'replaced by a copy',
+      (db) => rename(db, `${db}.moved`).then(() => cp(`${db}.moved`, db, { recursive: true })),
+    ],
+    ['without CURRENT', (db) => rm(join(db, 'CURRENT'))],
+  ];
+
+  test.each(takenAway)('%s: the next append fails, nothing is signed, the log ends', async (_, take) => {
+    const { dir, db } = await stoppedLog();
+    const log = await openLog({ dir, clock }, 'main');
+    await log.append({ entries: [Buffer.from('one')] });
+    const { head } = log;
+    await take(db);
+    await expect(log.append({ entries: [Buffer.from('two')] })).rejects.toMatchObject({
+      code: 'commit_unknown',
+    });
+    const failure = await log.failed;
+    expect([failure.code, String(failure.cause)]).toEqual([
+      'commit_unknown',
+      expect.stringContaining('not where'),
+    ]);
+    expect(log.head).toEqual(head);
+    await log.close();
+    expect(existsSync(`${db}.kept`)).toBe(false);
+  });
+
+  test('a commit before the content was accepted is a bug', async () => {
+    const { db } = await stoppedLog();
+    const store = await LevelStore.open(db);
+    await expect(store.commit({ puts: [{ key: KEY, value: KEY }], deletes: [] })).rejects.toThrow(TypeError);
+    await store.close();
+  });
+});
