@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type ErrorCode, TlogError } from '../core/error.ts';
+import { allowPagesToRead } from './cors.ts';
 import { problemResponse } from './problem.ts';
 
 /** A listening server; whoever started it closes it. */
@@ -51,7 +52,10 @@ export async function startServer(
   const listener = getRequestListener(app.fetch, {
     errorHandler: refuseRequest,
   });
-  const server = createServer(nodeOptions(limits), (incoming, outgoing) => void listener(incoming, outgoing));
+  const server = createServer(nodeOptions(limits), (incoming, outgoing) => {
+    allowPagesToRead(incoming, outgoing);
+    void listener(incoming, outgoing);
+  });
   server.on('clientError', (error, socket) => void refuseConnection(error, socket));
   server.maxConnections = limits.connectionsMax;
   server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
