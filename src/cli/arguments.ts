@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { type LeafIndex, parseLeafIndex } from '../core/units.ts';
+import { type LeafIndex, parseLeafIndex, parseTreeSize } from '../core/units.ts';
 
 /** A leaf index from the command line. @throws InvalidArgumentError, which ends in exit 2 */
 export function indexArgument(text: string): LeafIndex {
@@ -46,4 +46,13 @@ export function keyNameArgument(text: string): string {
     throw new InvalidArgumentError('1 to 255 bytes, without spaces, control characters and "+"');
   }
   return text;
+}
+
+/** A number of bytes, in plain digits. @throws InvalidArgumentError */
+export function byteCount(text: string): number {
+  try {
+    return parseTreeSize(text);
+  } catch {
+    throw new InvalidArgumentError('a number of bytes in plain digits');
+  }
 }

@@ -92,6 +92,7 @@ export const ERROR_CODES = {
   // the process ends
   storage_corrupt: { kind: 'fatal' },
   commit_unknown: { kind: 'fatal' },
+  data_lost: { kind: 'fatal' },
   guard_superseded: { kind: 'fatal' },
   guard_unknown: { kind: 'fatal' },
   self_check_failed: { kind: 'fatal' },

@@ -17,6 +17,8 @@ const GAUGES = {
   stele_log_queue_bytes: 'Bytes of the entries that wait',
   stele_log_queue_age_seconds: 'How long the oldest of them has waited',
   stele_log_disk_bytes: "Bytes of the log's database on disk",
+  stele_log_volume_free_bytes: 'Free bytes of the volume that the database lies on',
+  stele_log_reserve_bytes: 'Free bytes below which entries are refused; 0: never',
 } as const;
 type GaugeName = keyof typeof GAUGES;
 
@@ -53,6 +55,8 @@ async function present(log: Log, nowMs: number): Promise<Record<GaugeName, numbe
     stele_log_queue_bytes: status.queuedBytes,
     stele_log_queue_age_seconds: status.queueAgeMs / 1000,
     stele_log_disk_bytes: await log.bytesOnDisk(),
+    stele_log_volume_free_bytes: status.freeBytes ?? 0,
+    stele_log_reserve_bytes: status.reserveBytes ?? 0,
   };
 }
 

@@ -34,7 +34,8 @@ export function problemResponse(thrown: unknown): Response {
       : new TlogError('internal', 'the server failed: the outcome is unknown');
   const status = STATUS_OF_KIND[error.kind];
   const headers = new Headers({ 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' });
-  if (status === 503) headers.set('Retry-After', '1');
+  const { retryAfterSec } = error.details;
+  if (status === 503 || status === 507) headers.set('Retry-After', `${retryAfterSec ?? 1}`);
   if (status === 401) headers.set('WWW-Authenticate', 'Bearer');
   const { code, message, details } = error;
   if (typeof details['allow'] === 'string') headers.set('Allow', details['allow']);

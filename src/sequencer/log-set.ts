@@ -1,42 +1,54 @@
 import { TlogError } from '../core/error.ts';
 import type { Now } from '../runtime/now.ts';
 import { checkDataDirectory, listLogs } from './data-directory.ts';
-import { type OpenLog, type OpenLogDeps, openLog } from './open-log.ts';
-import type { QueueLimits } from './pending-queue.ts';
+import { type OpenLog, type OpenLogDeps, type OpenOptions, openLog } from './open-log.ts';
 
 /** Logs that one process serves at most. */
 export const LOGS_MAX = 64;
+/** How often the disk is looked at while nobody writes. */
+const WATCH_MS = 1_000;
 
 /** The logs of one data directory, each opened when it is first asked for. */
 export class LogSet implements AsyncDisposable {
   readonly #deps: OpenLogDeps;
-  readonly #queue: QueueLimits | undefined;
+  readonly #options: OpenOptions;
   readonly #names: ReadonlySet<string>;
   readonly #opening = new Map<string, Promise<OpenLog>>();
   readonly #opened = new Map<string, OpenLog>();
+  readonly #closing = new AbortController();
   /** Resolves with the first error that ends a log; the process must end then. Never rejects. */
   readonly failed: Promise<TlogError>;
   #reportFailure: (error: TlogError) => void = () => {};
 
-  private constructor(deps: OpenLogDeps, names: readonly string[], queue: QueueLimits | undefined) {
+  private constructor(deps: OpenLogDeps, names: readonly string[], options: OpenOptions) {
     this.#deps = deps;
     this.#names = new Set(names);
-    this.#queue = queue;
+    this.#options = options;
     this.failed = new Promise((resolve) => {
       this.#reportFailure = resolve;
     });
   }
 
   /** Lists the logs and opens the first, so that a directory that must not start is refused here. */
-  static async open(deps: OpenLogDeps, options: { readonly queue?: QueueLimits } = {}): Promise<LogSet> {
+  static async open(deps: OpenLogDeps, options: OpenOptions = {}): Promise<LogSet> {
     await checkDataDirectory(deps.dir);
     const names = (await listLogs(deps.dir)).map((manifest) => manifest.name);
     if (names.length === 0) throw new TlogError('no_data', `no log in ${deps.dir.dataPath}: run stele init`);
     if (names.length > LOGS_MAX)
       throw new TlogError('invalid_config', `${names.length} logs; one process serves ${LOGS_MAX} at most`);
-    const set = new LogSet(deps, names, options.queue);
+    const set = new LogSet(deps, names, options);
     for (const name of names.slice(0, 1)) await set.get(name);
+    void set.#watch();
     return set;
+  }
+
+  /** A log without writers would never notice that its files are gone. */
+  async #watch(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      await this.#deps.clock.sleep(WATCH_MS, signal);
+      for (const log of signal.aborted ? [] : this.opened()) log.lookAtDisk();
+    }
   }
 
   /** Names of all logs, opened or not. */
@@ -60,7 +72,7 @@ export class LogSet implements AsyncDisposable {
   }
 
   async #openOne(name: string): Promise<OpenLog> {
-    const log = await openLog(this.#deps, name, this.#queue === undefined ? {} : { queue: this.#queue });
+    const log = await openLog(this.#deps, name, this.#options);
     this.#opened.set(name, log);
     log.failed.then(this.#reportFailure);
     return log;
@@ -68,6 +80,7 @@ export class LogSet implements AsyncDisposable {
 
   /** Closes every log. Idempotent. */
   async close(): Promise<void> {
+    this.#closing.abort();
     await Promise.all([...this.#opening.values()].map((opening) => opening.then((log) => log.close())));
   }
 

@@ -60,14 +60,20 @@ export interface AppendResult {
 export interface LogStatus {
   /** False exactly when there is a reason. */
   readonly acceptsEntries: boolean;
-  /** `log_checking` while entries are re-hashed after an unclean stop, `log_closing` while stopping. */
-  readonly reason?: 'log_checking' | 'log_closing';
+  /**
+   * `log_checking` while entries are re-hashed after an unclean stop, `log_closing` while stopping, `storage_full`
+   * while the disk is at its reserve.
+   */
+  readonly reason?: 'log_checking' | 'log_closing' | 'storage_full';
   readonly queuedEntries: number;
   readonly queuedBytes: number;
   /** Age of the oldest queued request, in milliseconds. */
   readonly queueAgeMs: number;
   /** When the log head was signed, in milliseconds since 1970. */
   readonly headSignedAtMs: number;
+  /** Free bytes of the volume of the database, and how many of them stay free; absent where nobody counts them. */
+  readonly freeBytes?: number;
+  readonly reserveBytes?: number;
 }
 
 /** Timings and counts of one commit, for metrics. Durations in milliseconds. */

@@ -1,3 +1,4 @@
+import { statfsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TlogError } from '../core/error.ts';
@@ -9,8 +10,8 @@ import { FileGuard, readFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { type DataDirectory, logPaths, readManifest } from './data-directory.ts';
 import type { Log } from './log.ts';
-import type { QueueLimits } from './pending-queue.ts';
-import { type StartDeps, startLog } from './start-log.ts';
+import type { DiskSpace } from './reserve.ts';
+import { type StartDeps, type StartOptions, startLog } from './start-log.ts';
 
 /** A log that this process owns. */
 export interface OpenLog extends Log, AsyncDisposable {
@@ -18,7 +19,12 @@ export interface OpenLog extends Log, AsyncDisposable {
   readonly failed: Promise<TlogError>;
   /** Finishes what waits, marks a clean stop and lets go. Idempotent. */
   close(): Promise<void>;
+  /** Ends the log when its database is no longer where it was opened. */
+  lookAtDisk(): void;
 }
+
+/** What an operator may set. */
+export type OpenOptions = Pick<StartOptions, 'queue' | 'reserveBytes'>;
 
 export interface OpenLogDeps {
   readonly dir: DataDirectory;
@@ -29,11 +35,7 @@ export interface OpenLogDeps {
  * Opens a log from its files, on LevelDB and the guard folder.
  * @throws TlogError of kind `refused`, with both sizes in `details` where data and guard disagree
  */
-export async function openLog(
-  deps: OpenLogDeps,
-  name: string,
-  options: { readonly queue?: QueueLimits } = {},
-): Promise<OpenLog> {
+export async function openLog(deps: OpenLogDeps, name: string, options: OpenOptions = {}): Promise<OpenLog> {
   return startLog(await logOnFiles(deps, name), options);
 }
 
@@ -50,7 +52,14 @@ export async function logOnFiles(deps: OpenLogDeps, name: string): Promise<Start
     openStore: () => LevelStore.open(paths.db),
     takeOverGuard: () => FileGuard.takeOver(paths.guard),
     bytesOnDisk: () => folderBytes(paths.db),
+    diskSpace: () => volumeOf(paths.root),
   };
+}
+
+/** Asked at once: the answer is in memory and costs 3 us. */
+function volumeOf(path: string): DiskSpace {
+  const { bavail, blocks, bsize } = statfsSync(path);
+  return { freeBytes: bavail * bsize, totalBytes: blocks * bsize };
 }
 
 async function folderBytes(path: string): Promise<number> {

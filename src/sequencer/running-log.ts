@@ -22,6 +22,7 @@ import type {
 } from './log.ts';
 import type { LogReader } from './log-reader.ts';
 import { encodeCleanStop } from './recovery.ts';
+import type { Reserve } from './reserve.ts';
 import type { Sequencer } from './sequencer.ts';
 
 type Listener = (report: CommitReport) => void;
@@ -37,6 +38,8 @@ export interface RunningLogParts {
   readonly listeners: Set<Listener>;
   readonly backgroundCheck: (() => Promise<void>) | undefined;
   readonly bytesOnDisk: () => Promise<number>;
+  /** Absent where nobody counts the bytes of a volume. */
+  readonly reserve: Reserve | undefined;
 }
 
 /** The facade over sequencer and reader that the outer rings use. */
@@ -53,6 +56,7 @@ export class RunningLog implements Log, AsyncDisposable {
   readonly #parts: RunningLogParts;
   #checking: boolean;
   #stopped: Promise<void> | undefined;
+  #reportLoss: (error: TlogError) => void = () => {};
 
   constructor(parts: RunningLogParts) {
     const { manifest } = parts;
@@ -66,7 +70,21 @@ export class RunningLog implements Log, AsyncDisposable {
     this.reads = manifest.reads ?? 'public';
     this.listeners = parts.listeners;
     this.#checking = parts.backgroundCheck !== undefined;
-    this.failed = Promise.race([parts.sequencer.failed, this.#check()]);
+    const lost = new Promise<TlogError>((resolve) => {
+      this.#reportLoss = resolve;
+    });
+    this.failed = Promise.race([parts.sequencer.failed, this.#check(), lost]);
+  }
+
+  /** Ends the log when its database is not where it was opened; spec STORE-8. */
+  lookAtDisk(): void {
+    try {
+      if (this.#parts.store.inPlace()) return;
+      this.#reportLoss(new TlogError('data_lost', `the database of log ${this.name} was moved or removed`));
+    } catch (cause) {
+      const message = `the database of log ${this.name} cannot be looked at`;
+      this.#reportLoss(new TlogError('data_lost', message, { cause }));
+    }
   }
 
   /** Read-only until every entry has been re-hashed; damage ends the log. */
@@ -96,24 +114,40 @@ export class RunningLog implements Log, AsyncDisposable {
   }
 
   status(): LogStatus {
-    const { sequencer, clock } = this.#parts;
-    const { queue, closing } = sequencer;
+    const { sequencer, clock, reserve } = this.#parts;
+    const { queue } = sequencer;
     const queueAgeMs = queue.oldestAtMs === undefined ? 0 : clock.monotonicMs() - queue.oldestAtMs;
-    const status = {
-      acceptsEntries: !closing && !this.#checking,
+    const reason = this.#reasonToWait();
+    return {
+      acceptsEntries: reason === undefined,
+      ...(reason === undefined ? {} : { reason }),
       queuedEntries: queue.entries,
       queuedBytes: queue.bytes,
       queueAgeMs,
       headSignedAtMs: sequencer.tree.signedAtMs,
+      ...(reserve === undefined ? {} : { freeBytes: reserve.freeBytes, reserveBytes: reserve.bytes }),
     };
-    if (closing) return { ...status, reason: 'log_closing' };
-    return this.#checking ? { ...status, reason: 'log_checking' } : status;
+  }
+
+  #reasonToWait(): LogStatus['reason'] {
+    if (this.#parts.sequencer.closing) return 'log_closing';
+    if (this.#checking) return 'log_checking';
+    return this.#parts.reserve?.hasRoom(0) === false ? 'storage_full' : undefined;
   }
 
   append(request: AppendRequest): Promise<AppendResult> {
-    if (!this.#checking) return this.#parts.sequencer.append(request);
-    const message = 'the log re-hashes its entries after an unclean stop; reads work, writes will soon';
-    return Promise.reject(new TlogError('log_checking', message));
+    const { sequencer, reserve } = this.#parts;
+    if (this.#checking) {
+      const message = 'the log re-hashes its entries after an unclean stop; reads work, writes will soon';
+      return Promise.reject(new TlogError('log_checking', message));
+    }
+    try {
+      const bytes = request.entries.reduce((sum, entry) => sum + entry.length, 0);
+      reserve?.admit(bytes, sequencer.queue.bytes);
+    } catch (error) {
+      return Promise.reject(error as TlogError);
+    }
+    return sequencer.append(request);
   }
 
   readTile(tile: TileId): Uint8Array | undefined | Promise<Uint8Array | undefined> {

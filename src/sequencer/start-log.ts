@@ -14,6 +14,7 @@ import { HeadSigner } from './head-signer.ts';
 import { LogReader } from './log-reader.ts';
 import { QUEUE_LIMITS, type QueueLimits } from './pending-queue.ts';
 import { checkAgainstGuard, isCleanStop, loadTree } from './recovery.ts';
+import { type DiskSpace, Reserve } from './reserve.ts';
 import { RunningLog } from './running-log.ts';
 import { type PublishedTree, Sequencer } from './sequencer.ts';
 import { TileReader } from './tile-reader.ts';
@@ -32,6 +33,8 @@ export interface StartDeps {
   takeOverGuard(): Promise<Guard>;
   /** Bytes that the database takes on disk. */
   bytesOnDisk(): Promise<number>;
+  /** The volume that the database lies on; absent: nobody counts, and there is no reserve. */
+  diskSpace?(): DiskSpace;
 }
 
 /** How much a start re-hashes (spec/sequencer.md SEQ-8). */
@@ -48,6 +51,8 @@ const CHECK_LIMITS: CheckLimits = { tailEntries: 100_000, beforeStartMax: 1_000_
 export interface StartOptions {
   readonly queue?: QueueLimits;
   readonly check?: CheckLimits;
+  /** Bytes of the volume that stay free; 0: none; by default 1 GiB or 5 %, whichever is less. */
+  readonly reserveBytes?: number;
 }
 
 interface Parts extends TreeCheckDeps {
@@ -83,12 +88,19 @@ export async function startLog(deps: StartDeps, options: StartOptions = {}): Pro
     guard = await deps.takeOverGuard();
     const { tree, backgroundCheck } = await recover(parts, state, guard, options.check ?? CHECK_LIMITS);
     const bytesOnDisk = () => deps.bytesOnDisk();
-    return run(parts, guard, tree, { queue: options.queue ?? QUEUE_LIMITS, backgroundCheck, bytesOnDisk });
+    const reserve = reserveOf(deps, options);
+    const queue = options.queue ?? QUEUE_LIMITS;
+    return run(parts, guard, tree, { queue, backgroundCheck, bytesOnDisk, reserve });
   } catch (error) {
     await guard?.close();
     await engine.close();
     throw asRefusal(error);
   }
+}
+
+function reserveOf(deps: StartDeps, options: StartOptions): Reserve | undefined {
+  const { diskSpace, clock } = deps;
+  return diskSpace && new Reserve(diskSpace, () => clock.monotonicMs(), options.reserveBytes);
 }
 
 /** Damage found by a start is a refusal, not a crash of ours. */
@@ -161,6 +173,7 @@ interface RunOptions {
   readonly queue: QueueLimits;
   readonly backgroundCheck: (() => Promise<void>) | undefined;
   readonly bytesOnDisk: () => Promise<number>;
+  readonly reserve: Reserve | undefined;
 }
 
 function run(parts: Parts, guard: Guard, tree: PublishedTree, options: RunOptions): RunningLog {

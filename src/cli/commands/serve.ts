@@ -11,6 +11,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Now } from '../../runtime/now.ts';
 import { type DataDirectory, listLogs } from '../../sequencer/data-directory.ts';
 import { LogSet } from '../../sequencer/log-set.ts';
+import { byteCount } from '../arguments.ts';
 import type { ListenAddress } from '../config.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
@@ -30,17 +31,25 @@ export function registerServe(program: Command, host: CommandHost): void {
       '--listen <address>',
       'address and port (STELE_LISTEN; default 127.0.0.1:8080; port 0: any free one)',
     )
-    .option('--ops-listen <address>', 'serve /metrics there, and there only');
+    .option('--ops-listen <address>', 'serve /metrics there, and there only')
+    .option(
+      '--reserve-bytes <bytes>',
+      'disk space that entries never take (default: 1 GiB or 5 % of the volume, the lesser; 0: none)',
+      byteCount,
+    );
   host.bind(serve, runServe);
 }
 
 async function runServe(context: CommandContext): Promise<ExitCode> {
-  const { data, guard } = context.config;
+  const { data, guard, reserveBytes } = context.config;
   const dir = { dataPath: data, guardPath: guard };
   // Asked for first: a signal during a long recovery must not be lost.
   const stop = context.stopSignal();
   const lines = createOperatorLog(context.terminal);
-  const logs = await LogSet.open({ dir, clock: systemClock });
+  const logs = await LogSet.open(
+    { dir, clock: systemClock },
+    reserveBytes === undefined ? {} : { reserveBytes },
+  );
   try {
     const onBug = (err: unknown): void => lines.error({ err }, 'a request failed');
     await using servers = await listen(context, { logs, tokens: tokensOf(data), clock: systemClock, onBug });
