@@ -89,7 +89,7 @@ class CborCheck {
     let next = at;
     for (let i = 0; i < length; i += 1) {
       const end = this.item(next, depth);
-      const major = Math.floor((this.#bytes[next] ?? 0) / 32);
+      const major = Math.floor(Number(this.#bytes[next]) / 32);
       const key = major === 3 ? utf8Decode(this.#bytes.subarray(next, end)) : undefined;
       if (key === undefined || keys.has(key)) throw malformed('a key is no text, or is there twice');
       keys.add(key);

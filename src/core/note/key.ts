@@ -53,7 +53,7 @@ export function parseVerifierKey(vkey: string): VerifierKey {
   const [, name = '', id = '', data = ''] = match;
   checkKeyName(name);
   const bytes = keyData(data);
-  const type = bytes[0] ?? 0;
+  const [type] = bytes;
   const publicKey = bytes.slice(1);
   if (type !== ED25519 && type !== COSIGNATURE_V1) {
     throw new TlogError('malformed_key', `key type ${type} is not supported: give an Ed25519 key`);
@@ -76,7 +76,7 @@ export function parseSignerKey(skey: string, publicKeyOf: (seed: Uint8Array) => 
   const [, name = '', id = '', data = ''] = match;
   checkKeyName(name);
   const bytes = keyData(data);
-  const type = bytes[0] ?? 0;
+  const [type] = bytes;
   if (bytes.length !== 33 || (type !== ED25519 && type !== COSIGNATURE_V1)) {
     throw new TlogError('malformed_key', 'a signer key holds one type byte (1 or 4) and a 32-byte seed');
   }

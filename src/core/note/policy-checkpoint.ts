@@ -37,7 +37,7 @@ export async function verifyCheckpointWithPolicy(
   if (!satisfied) {
     const names = cosigned.map(({ witness }) => witness);
     throw new TlogError('policy_not_met', `cosigned by ${names.length} known witnesses: not the quorum`, {
-      details: { cosigned: names, quorum: policy.quorum ?? 'none' },
+      details: { cosigned: names, quorum: String(policy.quorum) },
     });
   }
   return { checkpoint, cosigned, ...(freshnessSec === undefined ? {} : { freshnessSec }) };

@@ -102,7 +102,8 @@ function readLine(draft: Draft, words: readonly string[], line: number): void {
   } else if (keyword === 'group' && rest.length >= 3) {
     draft.groups.push(readGroup(draft, rest, line));
   } else if (keyword === 'quorum' && rest.length === 1) {
-    readQuorum(draft, rest[0] ?? '', line);
+    const [name = ''] = rest;
+    readQuorum(draft, name, line);
   } else {
     throw malformed(`line ${line} is no log, witness, group or quorum line`);
   }

@@ -38,7 +38,7 @@ export function parseReceipt(json: unknown): Receipt {
       checkpoint: stringOf(fields['checkpoint']),
     };
   } catch (cause) {
-    throw new TlogError('malformed_proof', `not a receipt: ${cause instanceof Error ? cause.message : ''}`, {
+    throw new TlogError('malformed_proof', `not a receipt: ${(cause as Error).message}`, {
       cause,
     });
   }

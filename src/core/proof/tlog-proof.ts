@@ -38,7 +38,9 @@ export function parseTlogProof(text: string): TlogProof {
   if (split < 0) throw malformed('no empty line before the checkpoint');
   const [header, ...lines] = text.slice(0, split).split('\n');
   if (header !== HEADER) throw malformed(`the first line is not ${HEADER}`);
-  const extra = lines[0]?.startsWith('extra ') === true ? readBase64(lines.shift() ?? '', 6) : undefined;
+  const [first] = lines;
+  const extra = first?.startsWith('extra ') === true ? readBase64(first, 6) : undefined;
+  if (extra !== undefined) lines.shift();
   const index = readIndex(lines.shift() ?? '');
   if (lines.length > TLOG_PROOF_HASHES_MAX) throw malformed(`over ${TLOG_PROOF_HASHES_MAX} hashes`);
   const proof = lines.map((line) => readBase64(line, 0));

@@ -74,5 +74,6 @@ describe('NOTE-4 what a cosignature verifier refuses', () => {
     expect(() => decodeCosignature(Uint8Array.of(0, 32, ...new Uint8Array(70)))).toThrow(malformed);
     expect(() => cosignatureMessage(row.text, 1.5)).toThrow(RangeError);
     expect(() => cosignatureMessage(row.text, -1)).toThrow(RangeError);
+    expect(() => encodeCosignature({ timeSec: 1, ed25519: new Uint8Array(63) })).toThrow(RangeError);
   });
 });

@@ -3,8 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { formatBase64 } from '../../../src/core/encoding/base64.ts';
 import { TlogError } from '../../../src/core/error.ts';
 import { formatCheckpoint, parseCheckpoint, verifyCheckpoint } from '../../../src/core/note/checkpoint.ts';
+import { createCosignatureVerifier } from '../../../src/core/note/cosignature.ts';
 import {
+  checkKeyName,
   ED25519,
+  formatKeyId,
   formatSignerKey,
   formatVerifierKey,
   parseSignerKey,
@@ -12,6 +15,7 @@ import {
 } from '../../../src/core/note/key.ts';
 import { formatNote, parseNote, verifyNote } from '../../../src/core/note/signed-note.ts';
 import { createNoteVerifier, type NoteVerifier } from '../../../src/core/note/verifier.ts';
+import { treeSize } from '../../../src/core/units.ts';
 import { createSigner, publicKeyOfSeed } from '../../../src/keys/signer.ts';
 import { ed25519Verify } from '../../../src/runtime/ed25519.ts';
 
@@ -47,21 +51,41 @@ const STRICTER: Record<string, string> = {
   'known key, good first then bad': 'bad_signature',
 };
 
-/** A second key that these vectors know, besides the log's. */
+/** Vectors whose verdict knows a witness besides the log. */
+const WITNESSED: readonly string[] = [
+  'known log signature plus cosignature',
+  'good log signature, bad signature of a second known key',
+];
+
 function verifiersOf(name: string): NoteVerifier[] {
-  if (name !== 'good log signature, bad signature of a second known key') return [logVerifier];
-  const others = vectors.keys.filter((key: { type: number }) => key.type === ED25519);
-  return others.map((key: { vkey: string }) => createNoteVerifier(key.vkey, ed25519Verify));
+  const witness = vectors.keys.find((key: { name: string }) => key.name === 'witness.example/a');
+  const second = WITNESSED.includes(name) ? [createCosignatureVerifier(witness.vkey, ed25519Verify)] : [];
+  return [logVerifier, ...second];
 }
 
 describe('NOTE-1 signed notes, by the verdict of independent code', () => {
   test.each(rows(vectors.note_cases))('%s', async (name: string, row: unknown) => {
-    const vector = row as { note?: string; note_base64?: string; go_result: string };
+    const vector = row as { note?: string; note_base64?: string; go_result: string; verified?: string[] };
     const note = vector.note ?? Buffer.from(vector.note_base64 ?? '', 'base64');
-    const code = await codeOf(() => verifyNote(note, verifiersOf(String(name))));
-    // Vectors with a second known key may know a cosigner's, which is checked with cosignatures.
-    if (name === 'good log signature, bad signature of a second known key' && code === 'ok') return;
-    expect(code).toBe(STRICTER[String(name)] ?? NOTE_CODES[vector.go_result]);
+    const code = await codeOf(() => verifyNote(note, verifiersOf(name)));
+    expect(code).toBe(STRICTER[name] ?? NOTE_CODES[vector.go_result]);
+    if (code !== 'ok') return;
+    const { verified } = await verifyNote(note, verifiersOf(name));
+    const keys = verified.map((line) => `${line.name}+${formatKeyId(line.keyId)}`);
+    expect([...new Set(keys)]).toEqual(vector.verified);
+  });
+
+  test.each([
+    ['no LF at its end', 'text', 'log'],
+    ['a control character', 'te\0xt\n', 'log'],
+    ['a signer whose name has a space', 'text\n', 'a log'],
+  ])('does not make what it could not read: %s', (_, text, name) => {
+    const signature = { name, keyId: 1, signature: new Uint8Array(64) };
+    expect(() => formatNote(text, [signature])).toThrow(TypeError);
+  });
+
+  test('a note is measured in bytes, however few characters it has', () => {
+    expect(() => parseNote('\u20ac'.repeat(333_334))).toThrowError(/longer than/);
   });
 
   test('what is parsed formats to the same bytes', () => {
@@ -94,6 +118,29 @@ describe('NOTE-2 keys', () => {
     const parse = () => parseSignerKey(vector.key, publicKeyOfSeed);
     expect(await codeOf(parse)).toBe(vector.go_accepts ? 'ok' : 'malformed_key');
     if (vector.go_accepts) expect(formatSignerKey(parse())).toBe(vector.key);
+  });
+
+  test.each([
+    ['a byte too few', Uint8Array.of(ED25519, ...new Uint8Array(31))],
+    ['a byte too many', Uint8Array.of(ED25519, ...new Uint8Array(33))],
+    ['a key of another type', Uint8Array.of(2, ...new Uint8Array(32))],
+  ])('a private key with %s is refused, and not repeated', (_, data) => {
+    const secret = Buffer.from(data).toString('base64');
+    const parse = () => parseSignerKey(`PRIVATE+KEY+log+00000000+${secret}`, publicKeyOfSeed);
+    expect(parse).toThrow(expect.objectContaining({ code: 'malformed_key' }));
+    expect(parse).not.toThrow(secret);
+  });
+
+  test.each(['AQ', 'AR==', 'A_==', ' AQ=='])('key data %j is not canonical base64', (data) => {
+    for (const parse of [
+      parseVerifierKey,
+      (text: string) => parseSignerKey(`PRIVATE+KEY+${text}`, publicKeyOfSeed),
+    ])
+      expect(() => parse(`log+00000000+${data}`)).toThrow(/canonical base64/);
+  });
+
+  test.each(['', 'a b', 'a+b', 'a\u00a0b', '\ud800'])('%j is no key name', (name) => {
+    expect(() => checkKeyName(name)).toThrow(expect.objectContaining({ code: 'malformed_key' }));
   });
 
   test('a private key signs what its public key verifies, byte for byte as elsewhere', async () => {
@@ -139,6 +186,30 @@ describe('NOTE-3 checkpoints', () => {
       vector.spec_valid ? 'ok' : 'malformed_checkpoint',
     );
     if (vector.spec_valid) expect(formatCheckpoint(parseCheckpoint(vector.text))).toBe(vector.text);
+  });
+
+  test('a root hash of another length is refused, and an extension that would read back as two', () => {
+    const root = (length: number): string => Buffer.alloc(length).toString('base64');
+    for (const length of [31, 33])
+      expect(() => parseCheckpoint(`log\n1\n${root(length)}\n`)).toThrow(/32 bytes/);
+    const head = { origin: 'log', size: treeSize(1), rootHash: new Uint8Array(32) };
+    expect(() => formatCheckpoint({ ...head, extensions: ['a\nb'] })).toThrow(/LF/);
+  });
+
+  test.each([
+    ['log'.padEnd(255, 'x'), true],
+    ['log'.padEnd(256, 'x'), false],
+    [`${'é'.repeat(127)}x`, true],
+    ['é'.repeat(128), false],
+  ])('an origin has at most 255 bytes %#', async (origin, isValid) => {
+    const text = `${origin}\n1\n${Buffer.alloc(32).toString('base64')}\n`;
+    expect(await codeOf(() => parseCheckpoint(text))).toBe(isValid ? 'ok' : 'malformed_checkpoint');
+  });
+
+  test('bytes that are not UTF-8 are no note', async () => {
+    const verify = () =>
+      verifyCheckpoint(Uint8Array.of(0xff), { origin: 'log', logVerifiers: [logVerifier] });
+    expect(await codeOf(verify)).toBe('malformed_note');
   });
 
   test('the signature comes first, then the origin', async () => {

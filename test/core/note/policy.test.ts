@@ -33,6 +33,14 @@ describe('NOTE-5 policies are read', () => {
     expect(policy).toMatchObject({ logs: [], quorum: 'a', witnesses: [{ url: 'https://w.example/' }] });
   });
 
+  test('a log with and without its URL', () => {
+    const other = `log ${vkeyOf('plus.example')} https://log.example/`;
+    expect(parsePolicy(file(log, other, 'quorum none')).logs).toMatchObject([
+      { key: { name: 'log.example/vectors' } },
+      { key: { name: 'plus.example' }, url: 'https://log.example/' },
+    ]);
+  });
+
   test('the letter K and the Kelvin sign are two names', () => {
     const kelvin = b.replace('witness b', 'witness \u212a');
     expect(parsePolicy(file(a.replace('witness a', 'witness K'), kelvin, 'quorum \u212a')).quorum).toBe(
@@ -63,6 +71,10 @@ describe('NOTE-5 what a policy may not be', () => {
     ['a log key as witness', file(log.replace('log', 'witness x'), 'quorum none')],
     ['a witness key as log', file(a.replace('witness a', 'log'), 'quorum none')],
     ['a broken key', file('log x+00000000+AAAA', 'quorum none')],
+    ['a log with two URLs', file(`${log} https://a.example/ https://b.example/`, 'quorum none')],
+    ['a log without a key', file('log', 'quorum none')],
+    ['a witness with two URLs', file(`${a} https://a.example/ https://b.example/`, 'quorum a')],
+    ['a quorum of two', file(a, b, 'quorum a b')],
     ['an unknown keyword', file('cosigner a', 'quorum none')],
     ['a comment behind a line', file('quorum none # really')],
     ['CRLF', 'quorum none\r\n'],

@@ -5,6 +5,7 @@ import { TlogError } from '../../../src/core/error.ts';
 import { portableHasher } from '../../../src/core/merkle/hasher.ts';
 import { parsePolicy } from '../../../src/core/note/policy.ts';
 import { formatTlogProof, parseTlogProof, verifyTlogProof } from '../../../src/core/proof/tlog-proof.ts';
+import { leafIndex } from '../../../src/core/units.ts';
 import { ed25519Verify } from '../../../src/runtime/ed25519.ts';
 
 interface Row {
@@ -77,6 +78,13 @@ describe('PROOF-2 one spelling', () => {
     expect(() => parseTlogProof(text)).toThrow(expect.objectContaining({ code: 'malformed_proof' }));
   });
 
+  test.each([
+    ['64 hashes', Array.from({ length: 64 }, () => new Uint8Array(32))],
+    ['a hash of 31 bytes', [new Uint8Array(31)]],
+  ])('does not make what it could not read: %s', (_, hashes) => {
+    expect(() => formatTlogProof({ index: leafIndex(0), proof: hashes, note: 'note' })).toThrow(RangeError);
+  });
+
   test('63 hashes are read', () => {
     const text = `c2sp.org/tlog-proof@v1\nindex 0\n${hash.repeat(63)}\nnote`;
     expect(parseTlogProof(text)).toMatchObject({ index: 0, note: 'note', proof: { length: 63 } });
@@ -104,6 +112,14 @@ describe('NOTE-7 PROOF-3 signatures, policy, then inclusion', () => {
   test('the log must have signed, whatever witnesses say', async () => {
     const unsigned = proof.replace(/\u2014 log\.example\/vectors .*\n/, '');
     expect(await codeOf(unsigned, leaf, vectors.policy_any)).toBe('unverified_note');
+  });
+
+  test('without a quorum the signature of the log is enough, and nothing tells how fresh it is', async () => {
+    const policy = parsePolicy(vectors.policy_all.replace(/^quorum .*$/m, 'quorum none'));
+    const leafHash = portableHasher.leafHash(utf8Encode(leaf));
+    const trust = { leafHash, policy, ed25519: ed25519Verify };
+    const verified = await verifyTlogProof(portableHasher, parseTlogProof(proof), trust);
+    expect([verified.index, verified.freshnessSec]).toEqual([42, undefined]);
   });
 
   test('gives the checkpoint, the cosignatures and how fresh they are', async () => {

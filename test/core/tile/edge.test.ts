@@ -120,6 +120,10 @@ describe('TILE-7 the nodes of a tile', () => {
   });
   test('a partial tile keeps no inner hashes, and gives only complete subtrees', () => {
     const tile = TileNodes.fromLeaves(portableHasher, joined(70));
+    const [before, whole] = [tile.node(6, 0), TileNodes.fromLeaves(portableHasher, joined(80))];
+    const longer = tile.extended(joined(80), 70, 10);
+    expect([longer.width, tile.width, longer.node(6, 0), tile.node(6, 0)]).toEqual([80, 70, before, before]);
+    expect(longer.node(4, 4)).toEqual(whole.node(4, 4));
     expect(tile.width).toBe(70);
     expect(() => tile.kept()).toThrow(RangeError);
     for (const [height, offset] of [

@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest';
+import { concatBytes, equalBytes } from '../../../src/core/bytes.ts';
+import { formatBase64, parseBase64 } from '../../../src/core/encoding/base64.ts';
+import { formatHex, parseHex } from '../../../src/core/encoding/hex.ts';
+import { utf8Decode, utf8Encode } from '../../../src/core/encoding/utf8.ts';
+
+const EVERY_BYTE = Uint8Array.from({ length: 256 }, (_, i) => i);
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+
+describe('TREE-10 base64 has one spelling', () => {
+  test('each length agrees with the platform, both ways', () => {
+    for (let length = 0; length <= 256; length += 1) {
+      const part = EVERY_BYTE.subarray(0, length);
+      const text = Buffer.from(part).toString('base64');
+      expect(formatBase64(part)).toBe(text);
+      expect(parseBase64(text)).toEqual(part);
+    }
+  });
+
+  test.each([
+    ['QQ', 'no padding'],
+    ['QQ=', 'half of the padding'],
+    ['QQ===', 'too much padding'],
+    ['QUI', 'three letters'],
+    ['QR==', 'spare bits behind one byte'],
+    ['QUJ=', 'spare bits behind two bytes'],
+    ['=QQ=', 'padding in front'],
+    ['QQ==QQ==', 'padding inside'],
+    ['QQ==\n', 'a line end'],
+    [' QQ==', 'a space'],
+    ['QU-_', 'the alphabet of URLs'],
+    ['QU\u212a=', 'a letter of another script'],
+    ['====', 'nothing but padding'],
+    ['A', 'one letter'],
+  ])('refuses %j: %s', (text) => {
+    expect(() => parseBase64(text)).toThrow(expect.objectContaining({ code: 'malformed_base64' }));
+  });
+});
+
+describe('TREE-10 hex has one spelling', () => {
+  test('every byte, both ways', () => {
+    const text = Buffer.from(EVERY_BYTE).toString('hex');
+    expect(formatHex(EVERY_BYTE)).toBe(text);
+    expect(parseHex(text)).toEqual(EVERY_BYTE);
+    expect(parseHex(text, 256)).toEqual(EVERY_BYTE);
+    expect(parseHex('')).toEqual(bytes());
+  });
+
+  test.each<[string, number | undefined]>([
+    ['AB', undefined],
+    ['a', undefined],
+    ['abc', undefined],
+    ['0x', undefined],
+    ['zz', undefined],
+    ['ab ', undefined],
+    ['ab\n', undefined],
+    ['ab', 2],
+    ['abab', 1],
+    ['', 1],
+    ['\uff11\uff12', undefined],
+  ])('refuses %j as %s bytes', (text, length) => {
+    expect(() => parseHex(text, length)).toThrow(expect.objectContaining({ code: 'malformed_hex' }));
+  });
+});
+
+describe('TREE-10 UTF-8 is read strictly', () => {
+  test.each(['', 'a', '\u00e9', '\u20ac', '\u{1f600}', '\ufeffa', 'a\0b'])('%j comes back', (text) => {
+    expect(utf8Encode(text)).toEqual(new Uint8Array(Buffer.from(text)));
+    expect(utf8Decode(utf8Encode(text))).toBe(text);
+  });
+
+  test.each([
+    [bytes(0xff), 'a byte that never occurs'],
+    [bytes(0xc0, 0x80), 'an overlong NUL'],
+    [bytes(0xe2, 0x82), 'a cut-off sequence'],
+    [bytes(0xed, 0xa0, 0x80), 'a surrogate'],
+    [bytes(0xf4, 0x90, 0x80, 0x80), 'beyond U+10FFFF'],
+  ])('%j is none: %s', (input) => expect(utf8Decode(input)).toBeUndefined());
+});
+
+describe('bytes', () => {
+  test.each([
+    [bytes(), bytes(), true],
+    [bytes(1, 2), bytes(1, 2), true],
+    [bytes(1, 2), bytes(1, 3), false],
+    [bytes(1, 2), bytes(1), false],
+    [bytes(), bytes(0), false],
+  ])('%j and %j: %s', (a, b, same) => expect(equalBytes(a, b)).toBe(same));
+
+  test('parts are joined in memory of their own', () => {
+    const part = bytes(1, 2);
+    const joined = concatBytes(part, bytes(), bytes(3));
+    part.fill(9);
+    expect([joined, concatBytes()]).toEqual([bytes(1, 2, 3), bytes()]);
+  });
+});
