@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RowResult } from './finding.ts';
+import type { RowResult, Unit } from './finding.ts';
 import type { Pace } from './rounds.ts';
 import type { Contender, Sample } from './sample.ts';
 
@@ -34,6 +34,8 @@ export interface Row {
   readonly name: string;
   readonly title: string;
   run(bench: Bench): Promise<Outcome>;
+  /** What the rate of `open` counts; requests unless said otherwise. */
+  readonly unit?: Unit;
   /** Stele at this work alone, for comparing two versions of it; absent where a row is more than one load. */
   open?(bench: Bench): Promise<Contender>;
 }

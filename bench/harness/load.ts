@@ -4,7 +4,7 @@ import type { Sample } from './sample.ts';
 import { percentiles } from './statistics.ts';
 
 /** Connecting and the first answers are left out of what is counted. */
-const RAMP_SECONDS = 0.25;
+const RAMP_SECONDS = 0.15;
 /** How often autocannon looks whether it is over: by default only once a second. */
 const TICK_MS = 50;
 const TIMEOUT_SECONDS = 30;

@@ -16,8 +16,8 @@ const FILESYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x9123683e, 'btrfs'],
   [0x2fc12fc1, 'zfs'],
   [0x794c7630, 'overlay'],
+  [0x01021994, 'tmpfs'],
 ]);
-const TMPFS = 0x01021994;
 
 function repositoryAbove(folder: string): string {
   if (existsSync(join(folder, 'package-lock.json'))) return folder;
@@ -25,10 +25,8 @@ function repositoryAbove(folder: string): string {
   return repositoryAbove(dirname(folder));
 }
 
-/** The name of the filesystem below a folder. @throws Error on tmpfs, where a sync costs nothing */
-export async function diskOf(folder: string): Promise<string> {
+/** The name of the filesystem below a folder; its number where we know no name. */
+export async function filesystemOf(folder: string): Promise<string> {
   const { type } = await statfs(folder);
-  if (type === TMPFS)
-    throw new Error(`${folder} is in memory, so a sync costs nothing: name a disk with --dir`);
   return FILESYSTEMS.get(type) ?? `0x${type.toString(16)}`;
 }

@@ -40,11 +40,12 @@ export async function describeVersions(goVersion: string | undefined): Promise<R
   return { stele: lock.version, node: process.version, ...Object.fromEntries(packages), ...go };
 }
 
-/** The commit that is measured. */
+/** The commit that is measured; `unknown` outside of a checkout. */
 export async function describeCommit(): Promise<Pick<Results, 'commit' | 'modified'>> {
   const git = (...args: string[]): Promise<string> => runForText('git', args, ROOT);
-  const changes = await git('status', '--porcelain', '--untracked-files=no');
-  return { commit: await git('rev-parse', 'HEAD'), modified: changes !== '' };
+  const commit = await git('rev-parse', 'HEAD').catch(() => 'unknown');
+  const changes = await git('status', '--porcelain', '--untracked-files=no').catch(() => 'unknown');
+  return { commit, modified: changes !== '' };
 }
 
 /** The file of a run: one a mode and start. */
@@ -57,9 +58,14 @@ export function resultsPath({ mode, startedAt, commit }: Results): string {
 export async function writeResults(results: Results): Promise<string> {
   const path = resultsPath(results);
   await mkdir(RESULTS, { recursive: true });
-  await writeFile(`${path}.new`, `${JSON.stringify(results, undefined, 1)}\n`);
+  await writeFile(`${path}.new`, `${JSON.stringify(results, shortNumber, 1)}\n`);
   await rename(`${path}.new`, path);
   return path;
+}
+
+/** Six digits are more than a measurement is worth. */
+function shortNumber(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
 }
 
 /** All runs that were written, oldest first. */

@@ -14,9 +14,9 @@ export async function buildTessera(folder: string): Promise<string | undefined> 
   return binary;
 }
 
-/** What `go version` says; undefined without Go. */
+/** The version of Go, such as go1.26.8; undefined without Go. */
 export async function goVersion(): Promise<string | undefined> {
-  return runForText('go', ['version']).catch(() => undefined);
+  return runForText('go', ['env', 'GOVERSION']).catch(() => undefined);
 }
 
 /** A new log of the peer, served; undefined without Go. */

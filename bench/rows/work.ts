@@ -56,12 +56,12 @@ export function underLoad(name: string, server: AsyncDisposable, plan: Load): Co
 
 /** A row of the bench from some work: all contenders in turns, then the goals. */
 export function rowOf(work: Work): Row {
-  const { name, title } = work;
+  const { name, title, unit } = work;
   const open = async (bench: Bench): Promise<Contender> => {
     const { server, load: plan } = await work.open(bench);
     return underLoad('stele', server, plan);
   };
-  return { name, title, open, run: (bench) => runWork(work, bench) };
+  return { name, title, unit, open, run: (bench) => runWork(work, bench) };
 }
 
 async function runWork(work: Work, bench: Bench): Promise<Outcome> {
