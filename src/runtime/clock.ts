@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import { setImmediate, setTimeout as wait } from 'node:timers/promises';
 
 /** Time, injected so that tests own it. Milliseconds. */
 export interface Clock {
@@ -8,6 +8,8 @@ export interface Clock {
   monotonicMs(): number;
   /** Resolves after `ms`, or at once when the signal aborts: abort is not failure. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves once what has arrived by now has been looked at: the rest of this turn of the event loop, no more. */
+  nextTurn(): Promise<void>;
 }
 
 /** The machine's clock. */
@@ -21,4 +23,5 @@ export const systemClock: Clock = {
       if (signal?.aborted !== true) throw error;
     }
   },
+  nextTurn: () => setImmediate(),
 };

@@ -102,9 +102,9 @@ export class Sequencer {
   }
 
   async #run(): Promise<void> {
-    // Requests of the same turn of the event loop belong into the same commit.
-    await Promise.resolve();
     while (this.#queue.entries > 0 && this.#failure === undefined) {
+      // All requests that have arrived belong into this commit: what they share costs as much as thirty of them.
+      await this.#deps.clock.nextTurn();
       const requests = this.#queue.take();
       try {
         await this.#commit(requests);
