@@ -247,6 +247,18 @@ describe('CLIENT-3 rollback and fork are refused with both notes', () => {
     expect(await evidence(served, client.checkpoint())).toEqual({ code: 'proof_mismatch', sizes: [3, 4] });
   });
 
+  test('without an answer there is no verdict, and nothing is remembered', async () => {
+    const served = await servedLog(3);
+    const marks = memoryMarks();
+    const failing = lying(served.fetch, 'consistency', () => new Response('', { status: 502 }));
+    const client = served.client({ fetch: failing, marks });
+    await client.checkpoint();
+    await served.append('a');
+    await expect(client.checkpoint()).rejects.toEqual(code('unreachable'));
+    expect(await marks.read(`${LOG_URL}/checkpoint`)).toContain('\n3\n');
+    expect((await served.client({ marks }).checkpoint()).checkpoint.size).toBe(4);
+  });
+
   test('a mark outlives the client', async () => {
     const logs = await forkedLogs(3, [['a'], ['b']]);
     const marks = memoryMarks();
@@ -365,6 +377,12 @@ describe('CLIENT-8 no entry of a tree that was not signed is given out', () => {
     const read: number[] = [];
     for await (const { index } of honest) read.push(index);
     expect(read).toHaveLength(10);
+  });
+
+  test('a bundle gone', async () => {
+    const served = await servedLog(3);
+    const gone = lying(served.fetch, 'tile/entries/', () => new Response('', { status: 404 }));
+    await expect(served.client({ fetch: gone }).entries().next()).rejects.toEqual(code('not_found'));
   });
 
   test('a checkpoint of a size the log never had tiles for', async () => {

@@ -1,22 +1,25 @@
 import { createHash } from 'node:crypto';
 import { cp } from 'node:fs/promises';
+import type { Hono } from 'hono';
 import { onTestFinished } from 'vitest';
 import type { Fetch } from '../../src/client/bounded-fetch.ts';
 import { LogClient, type LogClientOptions } from '../../src/client/log-client.ts';
 import { createApp } from '../../src/http/app.ts';
+import { startServer } from '../../src/http/server.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { DataDirectory } from '../../src/sequencer/data-directory.ts';
 import { type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
 import { newDataDirectory } from './test-log.ts';
 
 export const LOG_URL = 'http://log.example/logs/main';
-const TOKEN = `stele_00000000_${'c'.repeat(43)}`;
+export const TOKEN: string = `stele_00000000_${'c'.repeat(43)}`;
 const sha256 = createHash('sha256').update(TOKEN).digest('hex');
 
 /** A real log behind the real HTTP interface, without a socket. */
 export interface ServedLog {
   readonly log: OpenLog;
   readonly vkey: string;
+  readonly app: Hono;
   readonly fetch: Fetch;
   /** A client that trusts the log's key and does not wait between tries. */
   client(options?: Partial<LogClientOptions>): LogClient;
@@ -52,6 +55,16 @@ export async function forkedLogs(shared: number, own: readonly (readonly string[
   return forks;
 }
 
+/** The same behind a socket. */
+export async function startServedLog(
+  size: number,
+): Promise<{ readonly logUrl: string; readonly vkey: string }> {
+  const { app, vkey } = await servedLog(size);
+  const server = await startServer(app, { hostname: '127.0.0.1', port: 0 });
+  onTestFinished(() => server.close());
+  return { logUrl: `http://127.0.0.1:${server.port}/logs/main`, vkey };
+}
+
 async function serve(dir: DataDirectory): Promise<ServedLog> {
   const log = await openLog({ dir, clock: systemClock }, 'main');
   onTestFinished(() => log.close());
@@ -67,6 +80,7 @@ async function serve(dir: DataDirectory): Promise<ServedLog> {
   return {
     log,
     vkey,
+    app,
     fetch,
     client: (options = {}) => new LogClient({ ...defaults, ...options }),
     append: async (...entries) => {
