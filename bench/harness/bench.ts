@@ -24,7 +24,7 @@ export interface Bench {
 }
 
 /** What a row hands back; the runner adds its name and its time. */
-export interface Outcome extends Pick<RowResult, 'findings'> {
+export interface Outcome extends Pick<RowResult, 'findings' | 'error'> {
   readonly samples?: RowResult['samples'];
   readonly notes?: readonly string[];
 }

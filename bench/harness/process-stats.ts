@@ -25,9 +25,17 @@ export function writtenBytes(pid: number): WrittenBytes {
   return { calls: field(text, 'wchar'), disk: field(text, 'write_bytes') };
 }
 
-/** Bytes of memory that a process keeps resident. @throws Error where there is no /proc */
-export function residentBytes(pid: number): number {
-  return field(required(pid, 'status'), 'VmRSS') * KIB;
+/** Memory that a process keeps resident, in bytes. */
+export interface ResidentBytes {
+  readonly all: number;
+  /** Without pages of mapped files, such as LevelDB's tables: what only this process holds. */
+  readonly own: number;
+}
+
+/** @throws Error where there is no /proc */
+export function residentBytes(pid: number): ResidentBytes {
+  const text = required(pid, 'status');
+  return { all: field(text, 'VmRSS') * KIB, own: field(text, 'RssAnon') * KIB };
 }
 
 function field(text: string, name: string): number {

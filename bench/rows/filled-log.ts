@@ -7,8 +7,8 @@ import { startTessera } from '../peers/tessera.ts';
 /** Entries of the log that the reading rows read from. */
 const ENTRIES = { full: 1_000_000, quick: 100_000, smoke: 600 } as const;
 const LINES_PER_BATCH = 1_000;
-/** Where the peer's tiles are looked at: enough that they do not all lie in one folder. */
-const TESSERA_ENTRIES_MAX = 100_000;
+/** Entries of the peer, whose reads are files. */
+const TESSERA_ENTRIES = { full: 100_000, quick: 20_000, smoke: 600 } as const;
 
 const places = new WeakMap<Bench, Promise<Place>>();
 
@@ -39,7 +39,7 @@ async function makeFilledLog(bench: Bench): Promise<Place> {
 export async function startFilledTessera(bench: Bench): Promise<{ child: Child; size: number } | undefined> {
   const child = await startTessera(bench, 'tuned');
   if (child === undefined) return undefined;
-  const size = Math.min(filledEntries(bench), TESSERA_ENTRIES_MAX);
+  const size = TESSERA_ENTRIES[bench.mode];
   const source = new EntrySource();
   for (let left = size; left > 0; left -= LINES_PER_BATCH) {
     const body = source.lines(Math.min(LINES_PER_BATCH, left));

@@ -84,6 +84,7 @@ function bare({ bareGoal }: Read): Reference {
 function tessera({ paths, tessera: { goal } = {} }: Read): Reference {
   return {
     name: 'Tessera',
+    fullOnly: goal === undefined,
     goals: [{ metric: 'perSec', ...(goal && { goal }) }],
     open: async (bench, stele) => {
       const filled = await startFilledTessera(bench);

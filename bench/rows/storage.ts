@@ -10,7 +10,7 @@ import { filledLog } from './filled-log.ts';
 
 const FSCK_PER_SEC_MAX = 250_000;
 const RAW_PART = 0.5;
-const DISK_ENTRIES = { full: 1_000_000, quick: 200_000, smoke: 2_000 } as const;
+const DISK_ENTRIES = { full: 1_000_000, quick: 100_000, smoke: 2_000 } as const;
 const DISK_LIMIT = { on: 90, off: 45 } as const;
 const FIRST_ENTRIES = 100_000;
 const BATCH_ENTRIES = 1_000;

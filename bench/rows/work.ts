@@ -7,7 +7,7 @@ import { countSyncs } from '../harness/strace.ts';
 import type { Answer, SteleServer } from '../peers/stele.ts';
 
 /** Requests on each connection while syncs are counted. */
-const SYNC_REQUESTS = 10;
+const SYNC_REQUESTS = 5;
 
 /** Stele at some work, ready to be measured. */
 export interface SteleAtWork {
@@ -20,6 +20,8 @@ export interface SteleAtWork {
 /** A contender that stands in a row beside Stele; undefined when it cannot be had here. */
 export interface Reference {
   readonly name: string;
+  /** Left out of a quick run, which has no time for what is shown only. */
+  readonly fullOnly?: boolean;
   readonly goals: readonly { readonly metric: Metric; readonly goal?: Goal }[];
   open(bench: Bench, stele: SteleAtWork): Promise<Contender | undefined>;
 }
@@ -70,6 +72,7 @@ async function runWork(work: Work, bench: Bench): Promise<Outcome> {
   const notes: string[] = [];
   try {
     for (const reference of work.references) {
+      if (reference.fullOnly === true && bench.mode === 'quick') continue;
       const contender = await reference.open(bench, stele);
       if (contender === undefined) notes.push(`${reference.name}: left out, it cannot run here`);
       else contenders.push(contender);

@@ -66,7 +66,7 @@ export async function runRow(row: Row, bench: Bench): Promise<RowResult> {
   const { name, title } = row;
   bench.say(`${name}: ${title}`);
   const startMs = performance.now();
-  const done = (rest: Outcome & { readonly error?: string }): RowResult => {
+  const done = (rest: Outcome): RowResult => {
     const seconds = Math.round((performance.now() - startMs) / 100) / 10;
     return { row: name, title, samples: {}, notes: [], seconds, ...rest };
   };
