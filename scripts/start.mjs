@@ -70,20 +70,22 @@ function serve(token) {
 
 function welcome({ url, logs: [log] }, token) {
   const server = url === 'http://127.0.0.1:8080' ? '' : ` --server ${url}`;
-  const places = placeFlags.map(quote).join(' ');
+  const makeToken = ['npx stele token create', ...placeFlags.map(quote)].join(' ');
+  // Each line works as it stands, on a later start too, when nobody can know the first token any more.
+  const withToken = ` --token ${token ?? `"$(${makeToken})"`}`;
   const lines = [
     `Stele serves ${url}`,
     `  log     ${log.name}`,
     `  origin  ${log.origin}`,
     `  vkey    ${log.vkey}`,
     token === undefined
-      ? `Make a new token with: ${['npx stele token create', places].filter(Boolean).join(' ')}`
+      ? `Make a new token with: ${makeToken}`
       : `  token   ${token}   (shown once: keep it)`,
     '',
-    'Try, in another terminal:',
-    `  npx stele append package.json --receipt receipt.json --token ${token ?? 'TOKEN'}${server}`,
+    'Try, in another terminal, in this folder:',
+    `  npx stele append package.json --receipt receipt.json${withToken}${server}`,
     `  npx stele verify receipt.json --vkey ${quote(log.vkey)} --entry package.json`,
-    `  npx stele get 0 --token ${token ?? 'TOKEN'}${server}`,
+    `  npx stele get 0${log.reads === 'public' ? '' : withToken}${server}`,
   ];
   if (log.origin.startsWith('stele.invalid/')) {
     lines.push(

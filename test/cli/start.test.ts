@@ -12,7 +12,7 @@ appendFileSync(process.env.CALLS, JSON.stringify(process.argv.slice(2)) + '\\n')
 if (command === 'init' && process.env.INIT) { console.error(process.env.INIT); process.exit(1); }
 if (command === 'init') console.log('{"logs":[],"token":"stele_t"}');
 if (command === 'serve') {
-  console.log('{"url":"http://127.0.0.1:9","logs":[{"name":"main","origin":"stele.invalid/x/main","vkey":"v+1+A"}]}');
+  console.log('{"url":"http://127.0.0.1:9","logs":[{"name":"main","origin":"stele.invalid/x/main","vkey":"v+1+A","reads":"public"}]}');
   process.exitCode = 5;
 }
 `;

@@ -141,7 +141,10 @@ async function announce(
   { url, opsUrl }: Servers,
   dir: DataDirectory,
 ): Promise<void> {
-  const logs = (await listLogs(dir)).map(({ name, kind, origin, vkey }) => ({ name, kind, origin, vkey }));
+  const manifests = await listLogs(dir);
+  const logs = manifests.map(({ name, kind, origin, vkey, reads = 'public' }) => {
+    return { name, kind, origin, vkey, reads };
+  });
   if (context.json)
     return writeJson(context.terminal, { url, ...(opsUrl === undefined ? {} : { opsUrl }), logs });
   await writeData(context.terminal, `${url}\n`);
