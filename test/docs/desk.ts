@@ -1,0 +1,96 @@
+import { chmod, cp, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export const ROOT: string = join(import.meta.dirname, '..', '..');
+
+/** What a page may use of a checkout, beside packages and a build. */
+const COPIED = [
+  ...['package.json', '.npmrc', 'LICENSE', 'README.md'],
+  ...['scripts', 'src', 'tsconfig.json', 'tsconfig.build.json'],
+];
+
+/** Where a page is tried: a checkout of its own after `npm ci` and a build, with `stele` on the PATH. */
+export interface Desk extends AsyncDisposable {
+  /** The checkout. */
+  readonly folder: string;
+  /** Where the fences lie while they are run. */
+  readonly fences: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** @param dist a build; `address` is where the server listens and is asked, host and port */
+export async function setDesk(dist: string, address: string): Promise<Desk> {
+  const root = await mkdtemp(join(tmpdir(), 'stele-page-'));
+  const inRoot = (name: string): string => join(root, name);
+  const [folder, fences, bin, home] = [inRoot('stele'), inRoot('fences'), inRoot('bin'), inRoot('home')];
+  for (const path of [folder, fences, bin, home]) await mkdir(path);
+  await writeCommands(bin, await makeCheckout(folder, dist));
+  const env = {
+    PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+    HOME: home,
+    STELE_LISTEN: address,
+    STELE_SERVER: `http://${address}`,
+    npm_config_update_notifier: 'false',
+  };
+  return { folder, fences, env, [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) };
+}
+
+/** Gives the path of its program. */
+async function makeCheckout(folder: string, dist: string): Promise<string> {
+  for (const name of COPIED) await cp(join(ROOT, name), join(folder, name), { recursive: true });
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  await cp(dist, join(folder, 'dist'), { recursive: true });
+  const main = join(folder, 'dist', 'cli', 'main.js');
+  // Newer than any source, so that npm start does not build again.
+  await utimes(main, 4e9, 4e9);
+  await chmod(main, 0o755);
+  return main;
+}
+
+/** `npx stele` is looked up once, by a test of its own: it takes npm a second each time. */
+async function writeCommands(bin: string, main: string): Promise<void> {
+  const stele = `exec "${process.execPath}" "${main}" "$@"`;
+  const npx = `[ "$1" = stele ] || { echo "npx $1 is not of this checkout"; exit 1; }\nshift\n${stele}`;
+  for (const [name, script] of Object.entries({ stele, npx }))
+    await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+}
+
+/** Addresses of 127.0.0.1 as a page names them, each with a free one in its place. */
+export class FreeAddresses {
+  readonly #pairs: readonly (readonly [named: string, free: string])[];
+
+  private constructor(pairs: readonly (readonly [string, string])[]) {
+    this.#pairs = pairs;
+  }
+
+  /** Those of a page, and the default 127.0.0.1:8080. */
+  static async of(page: string): Promise<FreeAddresses> {
+    const named = new Set(['127.0.0.1:8080', ...(page.match(/127\.0\.0\.1:\d+/g) ?? [])]);
+    const pairs: [string, string][] = [];
+    for (const name of named) pairs.push([name, `127.0.0.1:${await freePort()}`]);
+    return new FreeAddresses(pairs);
+  }
+
+  toFree(text: string): string {
+    return this.#pairs.reduce((changed, [named, free]) => changed.replaceAll(named, free), text);
+  }
+
+  toNamed(text: string): string {
+    return this.#pairs.reduce((changed, [named, free]) => changed.replaceAll(free, named), text);
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  if (typeof address !== 'object' || address === null) throw new TypeError('a port has an address');
+  return address.port;
+}
