@@ -6,6 +6,10 @@ const WIDTH = 30;
 export interface ProgressBar extends Disposable {
   /** Draws when a whole percent has been made. */
   show(done: number, total: number): void;
+  /** Draws how many are done where nobody knows of how many. */
+  count(done: number): void;
+  /** Takes the line away, for data that go to the same terminal; what is drawn next is drawn anew. */
+  wipe(): void;
 }
 
 /**
@@ -13,17 +17,25 @@ export interface ProgressBar extends Disposable {
  * the process, which a bar has no need of.
  */
 export function progressBar({ stderr, interactive }: Terminal, label: string): ProgressBar {
-  let shown = -1;
-  return {
-    show: (done, total) => {
-      const percent = total === 0 ? 100 : Math.floor((done / total) * 100);
-      if (!interactive || percent === shown) return;
-      shown = percent;
-      const filled = '#'.repeat(Math.floor((percent * WIDTH) / 100)).padEnd(WIDTH, '.');
-      stderr.write(`\r${label} [${filled}] ${percent}%`);
-    },
-    [Symbol.dispose]: () => {
-      if (shown >= 0) stderr.write('\r\u001b[K');
-    },
+  let shown = '';
+  const draw = (text: string): void => {
+    if (!interactive || text === shown) return;
+    shown = text;
+    stderr.write(`\r${label} ${text}`);
   };
+  const wipe = (): void => {
+    if (shown !== '') stderr.write('\r\u001b[K');
+    shown = '';
+  };
+  return {
+    show: (done, total) => draw(bar(total === 0 ? 100 : Math.floor((done / total) * 100))),
+    count: (done) => draw(`${done}`),
+    wipe,
+    [Symbol.dispose]: wipe,
+  };
+}
+
+function bar(percent: number): string {
+  const filled = '#'.repeat(Math.floor((percent * WIDTH) / 100)).padEnd(WIDTH, '.');
+  return `[${filled}] ${percent}%`;
 }

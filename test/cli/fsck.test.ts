@@ -74,6 +74,18 @@ describe('CLI-2 progress is for people', () => {
     expect(text.endsWith('\r\u001b[K')).toBe(true);
   });
 
+  test('where the whole is not known the number is drawn, and anew after data went to the same terminal', () => {
+    const stderr = new PassThrough();
+    const terminal = { stdin: new PassThrough(), stdout: new PassThrough(), stderr, interactive: true };
+    const bar = progressBar(terminal, 'lines');
+    bar.wipe();
+    bar.count(1_000);
+    bar.count(1_000);
+    bar.wipe();
+    bar.count(1_000);
+    expect((stderr.read() as Buffer).toString()).toBe('\rlines 1000\r\u001b[K\rlines 1000');
+  });
+
   test('nothing is drawn where nobody watches', () => {
     expect(drawn(false, [[1, 2]])).toBe('');
   });

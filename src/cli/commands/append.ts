@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, ReadStream, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { TlogError } from '../../core/error.ts';
@@ -8,6 +8,7 @@ import { type CommandContext, type CommandHost, serverFlags } from '../context.t
 import { UsageError } from '../exit-code.ts';
 import { cutLines } from '../line-cutter.ts';
 import { reachLog } from '../log-access.ts';
+import { type ProgressBar, progressBar } from '../progress-bar.ts';
 import { readAll, say, writeData } from '../terminal.ts';
 import { trustFlags } from '../trust.ts';
 import { writeOut } from './read.ts';
@@ -54,19 +55,28 @@ async function appendFile(context: CommandContext, appender: Appender, source: S
   await writeData(context.terminal, context.json ? answer.json : `${answer.index}\t${file}\n`);
 }
 
-async function appendLines(
-  context: CommandContext,
-  appender: Appender,
-  { file, input }: Source,
-): Promise<void> {
+async function appendLines(context: CommandContext, appender: Appender, source: Source): Promise<void> {
+  const { file, input } = source;
   let lines = 0;
-  for await (const { entries, key, firstLine } of cutLines(input, ENTRY_BYTES_MAX)) {
-    const { indexes, json } = await appender.batch(entries, key);
-    const text = indexes.map((index, at) => `${index}\t${firstLine + at}\n`).join('');
-    await writeData(context.terminal, context.json ? json : text);
-    lines += entries.length;
+  {
+    using bar = progressBar(context.terminal, file === '-' ? 'lines' : file);
+    for await (const { entries, key, firstLine } of cutLines(input, ENTRY_BYTES_MAX)) {
+      const { indexes, json } = await appender.batch(entries, key);
+      const text = indexes.map((index, at) => `${index}\t${firstLine + at}\n`).join('');
+      bar.wipe();
+      await writeData(context.terminal, context.json ? json : text);
+      lines += entries.length;
+      showProgress(bar, source, lines);
+    }
   }
   say(context.terminal, `${file}: ${lines} lines are in the log.`);
+}
+
+/** Shows how much of a file has been read; of a stream, whose length nobody knows, how many lines. */
+function showProgress(bar: ProgressBar, { file, input }: Source, lines: number): void {
+  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > 0 && input instanceof ReadStream) bar.show(Math.min(input.bytesRead, size), size);
+  else bar.count(lines);
 }
 
 /** Turns a failure to read the input into a wrong command line; other errors pass. */
