@@ -32,7 +32,8 @@ export function authorize(source: TokenSource, access: Access): Now<KnownToken> 
 }
 
 function allowed(tokens: readonly KnownToken[], access: Access): KnownToken {
-  const match = /^Bearer (stele_([0-9a-f]{8})_[A-Za-z0-9_-]{43})$/.exec(access.authorization ?? '');
+  // The scheme has no case (RFC 9110 11.1); of the token the hash is compared, which has.
+  const match = /^Bearer (stele_([0-9a-f]{8})_[A-Za-z0-9_-]{43})$/i.exec(access.authorization ?? '');
   const token = tokens.find((known) => known.id === match?.[2]);
   // An unknown id is compared too: both refusals take the same steps.
   const expected = Buffer.from(token?.sha256 ?? '0'.repeat(64), 'hex');

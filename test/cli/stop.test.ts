@@ -88,7 +88,7 @@ describe('CLI-42 what the operator reads', () => {
       expect(run.server.stderr()).not.toContain(hidden);
   });
 
-  test('data and guard on one device are warned about, by init and by serve', async () => {
+  test('CLI-44 data and guard on one device are warned about, by init and by serve', async () => {
     const folder = await tempFolder();
     const init = await cli.stele(['init', '--data', join(folder, 'd')]);
     expect(init.stderr).toContain('one device');
@@ -97,7 +97,7 @@ describe('CLI-42 what the operator reads', () => {
     expect(linesOf(server)[0]).toMatchObject({ level: 'warn', guard: `${join(folder, 'd')}.guard` });
   });
 
-  test('--ops-listen moves /metrics to its own port, and nothing else', async () => {
+  test('CLI-43 --ops-listen moves /metrics to its own port, and nothing else', async () => {
     const { server } = await started('--ops-listen', '127.0.0.1:0');
     const status = async (url = '', path = ''): Promise<number> => (await fetch(`${url}${path}`)).status;
     expect([await status(server.url, '/metrics'), await status(server.opsUrl, '/metrics')]).toEqual([
@@ -112,7 +112,7 @@ describe('CLI-42 what the operator reads', () => {
     expect(await server.stop()).toBe(0);
   });
 
-  test('a port that is taken is a refused start, and the log is left in order', async () => {
+  test('CLI-45 a port that is taken is a refused start, and the log is left in order', async () => {
     const { server, data } = await started();
     const other = join(await tempFolder(), 'other');
     await cli.stele(['init', '--data', other]);

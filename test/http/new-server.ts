@@ -5,6 +5,7 @@ import { createApp } from '../../src/http/app.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { NewLog } from '../../src/sequencer/create-log.ts';
 import { type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
+import type { QueueLimits } from '../../src/sequencer/pending-queue.ts';
 import { newDataDirectory } from '../support/test-log.ts';
 
 /** May append and not read. */
@@ -24,9 +25,9 @@ export interface TestServer {
 }
 
 /** A server on a new log of its own, closed when the test is over. */
-export async function newServer(newLog: Partial<NewLog> = {}): Promise<TestServer> {
+export async function newServer(newLog: Partial<NewLog> = {}, queue?: QueueLimits): Promise<TestServer> {
   const dir = await newDataDirectory(newLog);
-  const log = await openLog({ dir, clock: systemClock }, 'main');
+  const log = await openLog({ dir, clock: systemClock }, 'main', queue === undefined ? {} : { queue });
   onTestFinished(() => log.close());
   const bugs: unknown[] = [];
   const app = createApp({

@@ -43,6 +43,48 @@ test('HTTP-14 a page that cannot be finished ends in a broken connection, not in
   said.mockRestore();
 });
 
+test.each([
+  ['entries/0', 'attachment'],
+  ['tile/0/000.p/150', null],
+  ['tile/entries/000.p/150', null],
+])('HTTP-17 no browser shows %s', async (path, disposition) => {
+  const { app } = await filled();
+  const { headers } = await app.request(`/logs/main/${path}`);
+  const names = ['content-type', 'x-content-type-options', 'content-disposition'];
+  expect(names.map((name) => headers.get(name))).toEqual([
+    'application/octet-stream',
+    'nosniff',
+    disposition,
+  ]);
+});
+
+test('HTTP-11 an entry between the published head and the log head', async () => {
+  const { app, log, post } = await filled();
+  const published = log.head;
+  await post('entries', 'not yet');
+  Object.defineProperty(log, 'publishedHead', { get: () => published });
+  const ask = async (path: string) => (await app.request(`/logs/main/proofs/${path}`)).json();
+  const early = { status: 404, code: 'not_yet_published', treeSize: 151 };
+  expect(await ask('inclusion?index=150')).toMatchObject(early);
+  expect(await ask('multi?indexes=0,150')).toMatchObject(early);
+  expect(await ask('inclusion?index=151')).toMatchObject({
+    status: 404,
+    code: 'beyond_log_head',
+    treeSize: 151,
+  });
+  const asked = await ask('inclusion?index=150&treeSize=151');
+  expect([asked.treeSize, 'checkpoint' in asked]).toEqual([151, false]);
+  expect(await ask('inclusion?index=0')).toMatchObject({ treeSize: 150, checkpoint: published.note });
+  expect(await ask('consistency?from=1')).toMatchObject({ toSize: 150, checkpoint: published.note });
+  expect(await (await app.request('/logs/main/checkpoint')).text()).toBe(published.note);
+  const tile = await app.request('/logs/main/tile/0/000.p/151');
+  expect(tile.status).toBe(200);
+  expect(await (await app.request('/logs/main/log')).json()).toMatchObject({
+    treeSize: 151,
+    publishedTreeSize: 150,
+  });
+});
+
 test('HTTP-15 kept checkpoints from a size on', async () => {
   const { app, log } = await filled();
   const all = await (await app.request('/logs/main/checkpoints')).json();
@@ -99,7 +141,7 @@ test.each([
   ['POST', 'proofs/multi', '{"indexes":[1],"size":2}', 400, 'invalid_json'],
   ['POST', 'proofs/multi', '{"indexes":[1.5]}', 400, 'malformed_number'],
   ['POST', 'proofs/multi', ' '.repeat(131_073), 413, 'body_too_large'],
-])('refuses %s %s %#', async (method, path, body, status, code) => {
+])('HTTP-13 HTTP-14 HTTP-15 HTTP-24 refuses %s %s %#', async (method, path, body, status, code) => {
   const { app, bugs } = await filled();
   const answer = await app.request(`/logs/main/${path}`, body === undefined ? { method } : { method, body });
   expect([answer.status, (await answer.json()).code]).toEqual([status, code]);

@@ -171,3 +171,13 @@ test('HTTP-18 what came of appends is counted, with codes as outcomes', async ()
   for (const outcome of ['new', 'repeated', 'idempotency_key_reused', 'entry_too_large'])
     expect(text).toContain(`stele_log_appends_total{log="main",outcome="${outcome}"} 1\n`);
 });
+
+test('HTTP-3 a full queue is a 503 that says when to come back, and nothing of the batch is done', async () => {
+  const { app, log, post } = await newServer({}, { entriesMax: 2, bytesMax: 100, ageMaxMs: 60_000 });
+  expect((await post('entries', 'a\nb', { 'content-type': LINES })).status).toBe(201);
+  const answer = await post('entries', 'a\nb\nc', { 'content-type': LINES });
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+  expect((await answer.json()).code).toBe('queue_full');
+  expect([log.head.size, log.status().queuedEntries]).toEqual([2, 0]);
+  expect(await (await app.request('/metrics')).text()).toContain('outcome="queue_full"} 1');
+});
