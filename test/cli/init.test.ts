@@ -26,16 +26,22 @@ describe('CLI-13 init', () => {
   });
 
   test.each([
-    [[], 'public'],
-    [['--reads', 'token'], 'token'],
-  ])('%j: reads are %s', async (flags, reads) => {
+    [[], { reads: 'public', duplicates: 'key', leafHashIndex: true }],
+    [['--reads', 'token'], { reads: 'token' }],
+    [['--duplicates', 'content'], { duplicates: 'content', leafHashIndex: true }],
+    [['--duplicates', 'off', '--no-leaf-hash-index'], { duplicates: 'off', leafHashIndex: false }],
+  ])('%j: the log is %j', async (flags, facts) => {
     expect((await run(['init', ...data(), ...flags])).exitCode).toBe(0);
     const manifest = JSON.parse(await readFile(join(root, 'd', 'logs', 'main', 'log.json'), 'utf8'));
-    expect(manifest.reads).toBe(reads);
+    expect(manifest).toMatchObject(facts);
   });
 
-  test('refuses another word for who may read', async () => {
-    expect((await run(['init', ...data(), '--reads', 'private'])).exitCode).toBe(2);
+  test.each([
+    [['--reads', 'private']],
+    [['--duplicates', 'never']],
+    [['--duplicates', 'content', '--no-leaf-hash-index']],
+  ])('refuses %j', async (flags) => {
+    expect((await run(['init', ...data(), ...flags])).exitCode).toBe(2);
     await expect(stat(join(root, 'd'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 

@@ -4,9 +4,10 @@ import { systemClock } from '../../runtime/clock.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import { createDataDirectory, createLog } from '../../sequencer/create-log.ts';
 import type { LogManifest } from '../../sequencer/data-directory.ts';
-import type { ReadAccess } from '../../sequencer/log.ts';
+import type { DuplicateMode, ReadAccess } from '../../sequencer/log.ts';
 import { originArgument } from '../arguments.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
+import { UsageError } from '../exit-code.ts';
 import { isOneDevice, ONE_DEVICE } from '../one-device.ts';
 import { say, writeData, writeJson } from '../terminal.ts';
 import { createToken, SCOPES } from '../token-file.ts';
@@ -24,18 +25,36 @@ export function registerInit(program: Command, host: CommandHost): void {
       new Option('--reads <who>', 'who may read the log: everybody, or holders of a token with scope read')
         .choices(['public', 'token'])
         .default('public'),
-    );
+    )
+    .addOption(
+      new Option(
+        '--duplicates <mode>',
+        'what answers a repeat: an Idempotency-Key, the same content, or nothing',
+      )
+        .choices(['key', 'content', 'off'])
+        .default('key'),
+    )
+    .option('--no-leaf-hash-index', 'no proofs by leaf hash; saves about 31 bytes an entry on disk');
   host.bind(init, runInit);
+}
+
+interface InitFlags {
+  readonly origin?: string;
+  readonly reads: ReadAccess;
+  readonly duplicates: DuplicateMode;
+  readonly leafHashIndex: boolean;
 }
 
 async function runInit(context: CommandContext, command: Command): Promise<void> {
   const dir = { dataPath: context.config.data, guardPath: context.config.guard };
-  const flags: { origin?: string; reads: ReadAccess } = command.opts();
-  const origin = flags.origin ?? `stele.invalid/${randomBytes(8).toString('hex')}`;
+  const { origin: chosen, ...facts }: InitFlags = command.opts();
+  if (facts.duplicates === 'content' && !facts.leafHashIndex)
+    throw new UsageError('--duplicates content finds repeats in the leaf-hash index: keep it');
+  const origin = chosen ?? `stele.invalid/${randomBytes(8).toString('hex')}`;
   await createDataDirectory(dir);
   const log = await createLog(
     { dir, clock: systemClock, random: systemRandom },
-    { name: 'main', kind: 'entries', origin: `${origin}/main`, reads: flags.reads },
+    { name: 'main', kind: 'entries', origin: `${origin}/main`, ...facts },
   );
   const { token } = await createToken(
     { dataPath: dir.dataPath, nowMs: systemClock.nowMs(), random: randomBytes },
@@ -48,7 +67,7 @@ async function runInit(context: CommandContext, command: Command): Promise<void>
     `log\t${log.name}\norigin\t${log.origin}\nvkey\t${log.vkey}\ntoken\t${token}\n`,
   );
   say(context.terminal, 'The token is shown once. Clients need the vkey; the origin in it never changes.');
-  if (flags.origin === undefined) {
+  if (chosen === undefined) {
     say(
       context.terminal,
       'This origin is made up: before real use, start anew with --origin and a name you own.',
