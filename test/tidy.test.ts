@@ -20,8 +20,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   client: ['core'],
   sequencer: ['core', 'keys', 'runtime', 'store'],
   fsck: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client'],
-  http: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck'],
-  cli: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck', 'http'],
+  scrub: ['core', 'runtime', 'keys', 'store', 'sequencer'],
+  http: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck', 'scrub'],
+  cli: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck', 'scrub', 'http'],
 };
 const CORE_PACKAGES = /^(?:@noble\/hashes|cbor-x)(?:\/|$)/;
 

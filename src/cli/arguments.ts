@@ -56,3 +56,12 @@ export function byteCount(text: string): number {
     throw new InvalidArgumentError('a number of bytes in plain digits');
   }
 }
+
+/** A number of seconds. @throws InvalidArgumentError */
+export function secondCount(text: string): number {
+  try {
+    return parseTreeSize(text);
+  } catch {
+    throw new InvalidArgumentError('a number of seconds in plain digits');
+  }
+}

@@ -3,6 +3,10 @@ import { z } from 'zod';
 import { TlogError } from '../core/error.ts';
 
 const LOG_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+/** A timer of Node holds no more than 24.8 days. */
+const SCRUB_SECONDS_MAX = 2_000_000;
+/** A day: what rots is found within one. */
+const SCRUB_SECONDS = 86_400;
 const path: z.ZodString = z.string().min(1);
 
 /** Settings from one source, by their one name: camelCase in the file, `--kebab-case` as a flag. */
@@ -12,6 +16,7 @@ export interface Settings {
   readonly listen?: string | undefined;
   readonly opsListen?: string | undefined;
   readonly reserveBytes?: number | undefined;
+  readonly scrubSeconds?: number | undefined;
   readonly log?: string | undefined;
   readonly server?: string | undefined;
   readonly token?: string | undefined;
@@ -24,6 +29,7 @@ const shape = {
   listen: z.string().optional(),
   opsListen: z.string().optional(),
   reserveBytes: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional(),
+  scrubSeconds: z.number().int().nonnegative().max(SCRUB_SECONDS_MAX).optional(),
   log: z.string().regex(LOG_NAME, 'a log name is a-z, 0-9 and "-", at most 63').optional(),
   server: z.url({ protocol: /^https?$/ }).optional(),
   token: z.string().min(1).optional(),
@@ -44,6 +50,8 @@ export interface Config {
   readonly listen: ListenAddress;
   readonly opsListen?: ListenAddress;
   readonly reserveBytes?: number;
+  /** From one scrubbing pass to the next; 0: none. */
+  readonly scrubSeconds: number;
   readonly log: string;
   /** Base URL without a trailing slash and without /logs/… */
   readonly server: string;
@@ -124,6 +132,7 @@ export function decideConfig(merged: Settings): Config {
     data,
     guard: merged.guard ?? `${data.replace(/\/+$/, '')}.guard`,
     log: merged.log ?? 'main',
+    scrubSeconds: merged.scrubSeconds ?? SCRUB_SECONDS,
     listen: parseListen(listen),
     ...(opsListen === undefined ? {} : { opsListen: parseListen(opsListen) }),
     server: (server ?? 'http://127.0.0.1:8080').replace(/\/+$/, ''),

@@ -73,6 +73,7 @@ export const ERROR_CODES = {
   queue_full: { kind: 'busy' },
   log_closing: { kind: 'busy' },
   log_checking: { kind: 'busy' },
+  log_damaged: { kind: 'busy' },
   storage_full: { kind: 'full' },
   unreachable: { kind: 'unavailable' },
   // start refused

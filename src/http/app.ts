@@ -4,6 +4,7 @@ import { andThen, type Now } from '../runtime/now.ts';
 import type { Log } from '../sequencer/log.ts';
 import { checkpoint, keepPrivate } from './answer.ts';
 import { append } from './append.ts';
+import { audit, type ScrubSource } from './audit.ts';
 import { describeLog } from './describe.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { isOwnFault, problemResponse } from './problem.ts';
@@ -19,6 +20,7 @@ export interface AppDeps {
   readonly logs: { names(): string[]; get(name: string): Now<Log | undefined> };
   readonly tokens: TokenSource;
   readonly clock: { nowMs(): number };
+  readonly scrub?: ScrubSource;
   /** Gets what was answered with 500: bugs of ours and stored bytes that failed a check. */
   readonly onBug?: (thrown: unknown) => void;
 }
@@ -29,7 +31,7 @@ type Handler = (c: Context) => Now<Response>;
 /** The HTTP interface of spec/http.md. Every answer that is not 2xx or 304 is problem+json. */
 export function createApp(deps: AppDeps): Hono {
   const app = new Hono();
-  const metrics = createMetrics(deps.clock);
+  const metrics = createMetrics(deps.clock, deps.scrub);
   const refused = (thrown: unknown): Response => {
     if (isOwnFault(thrown)) deps.onBug?.(thrown);
     return problemResponse(thrown);
@@ -126,7 +128,7 @@ function logRoutes({ app, deps, metrics, route, openLog }: Parts): void {
       throw error;
     }
   };
-  for (const [path, { label, answer }] of Object.entries(createReads()))
+  for (const [path, { label, answer }] of Object.entries(createReads(deps.scrub)))
     app.get(`/logs/:log/${path}`, route(label, read(answer)));
   app.post('/logs/:log/proofs/multi', route('proofs/multi', read(multiByBody)));
   app.post('/logs/:log/entries', route('entries', write(false)));
@@ -134,8 +136,11 @@ function logRoutes({ app, deps, metrics, route, openLog }: Parts): void {
 }
 
 /** The read routes below a log, with the label that metrics give them. */
-function createReads(): Readonly<Record<string, { readonly label: string; readonly answer: Answer }>> {
+function createReads(
+  scrub: ScrubSource = () => undefined,
+): Readonly<Record<string, { readonly label: string; readonly answer: Answer }>> {
   return {
+    audit: { label: 'audit', answer: (c, log) => audit(c, log, scrub(log.name)) },
     checkpoint: { label: 'checkpoint', answer: checkpoint },
     checkpoints: { label: 'checkpoints', answer: checkpoints },
     'tile/*': { label: 'tile', answer: createTileAnswers() },

@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { ScrubStatus } from '../scrub/scrubber.ts';
 import type { CommitReport, Log } from '../sequencer/log.ts';
+import type { ScrubSource } from './audit.ts';
 
 /** Metrics of the logs of one server. */
 export interface LogMetrics {
@@ -19,18 +21,28 @@ const GAUGES = {
   stele_log_disk_bytes: "Bytes of the log's database on disk",
   stele_log_volume_free_bytes: 'Free bytes of the volume that the database lies on',
   stele_log_reserve_bytes: 'Free bytes below which entries are refused; 0: never',
+  stele_log_findings: 'Stored rows known to be damaged; above 0 the log signs nothing',
+  stele_scrub_progress_ratio: 'Part of the present scrubbing pass that is done; 1 between passes',
+  stele_scrub_entries: 'Entries that the present scrubbing pass has re-hashed',
+  stele_scrub_pass_started_seconds: 'When the present or last scrubbing pass began, since 1970; 0: never',
+  stele_scrub_last_pass_finished_seconds: 'When the last scrubbing pass ended, since 1970; 0: never',
+  stele_scrub_last_pass_findings: 'What the last scrubbing pass found wrong',
 } as const;
 type GaugeName = keyof typeof GAUGES;
 
 /** Makes the metrics that have a log as label. */
-export function createLogMetrics(registers: Registry[], clock: { nowMs(): number }): LogMetrics {
+export function createLogMetrics(
+  registers: Registry[],
+  clock: { nowMs(): number },
+  scrub: ScrubSource = () => undefined,
+): LogMetrics {
   const gauges = Object.entries(GAUGES).map(
     ([name, help]) => [name, new Gauge({ name, help, labelNames: ['log'], registers })] as const,
   );
   const count = commitCounter(registers);
   const watched = new Map<string, Log>();
   const show = async (log: Log): Promise<void> => {
-    const now = await present(log, clock.nowMs());
+    const now = await present(log, clock.nowMs(), scrub(log.name));
     for (const [name, gauge] of gauges) gauge.set({ log: log.name }, now[name as GaugeName]);
   };
   return {
@@ -45,7 +57,11 @@ export function createLogMetrics(registers: Registry[], clock: { nowMs(): number
   };
 }
 
-async function present(log: Log, nowMs: number): Promise<Record<GaugeName, number>> {
+async function present(
+  log: Log,
+  nowMs: number,
+  scrub: ScrubStatus | undefined,
+): Promise<Record<GaugeName, number>> {
   const status = log.status();
   return {
     stele_log_tree_size: log.head.size,
@@ -57,6 +73,21 @@ async function present(log: Log, nowMs: number): Promise<Record<GaugeName, numbe
     stele_log_disk_bytes: await log.bytesOnDisk(),
     stele_log_volume_free_bytes: status.freeBytes ?? 0,
     stele_log_reserve_bytes: status.reserveBytes ?? 0,
+    stele_log_findings: log.findings.length,
+    ...scrubGauges(scrub),
+  };
+}
+
+type ScrubGauge = Extract<GaugeName, `stele_scrub_${string}`>;
+
+function scrubGauges(scrub: ScrubStatus | undefined): Record<ScrubGauge, number> {
+  const { pass, lastPass } = scrub ?? {};
+  return {
+    stele_scrub_progress_ratio: pass?.progress ?? (lastPass === undefined ? 0 : 1),
+    stele_scrub_entries: pass?.entriesChecked ?? 0,
+    stele_scrub_pass_started_seconds: ((pass ?? lastPass)?.startedAtMs ?? 0) / 1000,
+    stele_scrub_last_pass_finished_seconds: (lastPass?.finishedAtMs ?? 0) / 1000,
+    stele_scrub_last_pass_findings: lastPass?.findings ?? 0,
   };
 }
 

@@ -1,5 +1,6 @@
 import { Counter, Histogram, Registry } from 'prom-client';
 import type { Log } from '../sequencer/log.ts';
+import type { ScrubSource } from './audit.ts';
 import { createLogMetrics } from './log-metrics.ts';
 
 /** What GET /metrics tells; every label has few values, whatever clients send. */
@@ -16,7 +17,7 @@ export interface Metrics {
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST']);
 
 /** Metrics of one server, in a registry of their own. Durations are in seconds, as Prometheus has them. */
-export function createMetrics(clock: { nowMs(): number }): Metrics {
+export function createMetrics(clock: { nowMs(): number }, scrub?: ScrubSource): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const request = new Histogram({
@@ -32,7 +33,7 @@ export function createMetrics(clock: { nowMs(): number }): Metrics {
     labelNames: ['log', 'outcome'],
     registers,
   });
-  const logs = createLogMetrics(registers, clock);
+  const logs = createLogMetrics(registers, clock, scrub);
   return {
     contentType: registry.contentType,
     request: (route, method, status, durationMs) => {

@@ -1,7 +1,7 @@
 const READ = 'GET, HEAD';
 const KNOWN: readonly (readonly [RegExp, string])[] = [
   [/^\/(healthz|readyz|metrics|logs)$/, READ],
-  [/^\/logs\/[^/]+\/(checkpoints?|log|proofs\/inclusion|proofs\/consistency)$/, READ],
+  [/^\/logs\/[^/]+\/(audit|checkpoints?|log|proofs\/inclusion|proofs\/consistency)$/, READ],
   [/^\/logs\/[^/]+\/tile\/.+$/, READ],
   [/^\/logs\/[^/]+\/entries\/[^/]+$/, READ],
   [/^\/logs\/[^/]+\/(entries|proofs\/multi)$/, `${READ}, POST`],

@@ -41,7 +41,8 @@ export function createTileAnswers(): (c: Context, log: Log) => Now<Response> {
     const path = rawPath(c);
     const isGzip = path.includes('/tile/entries/') && acceptsGzip(c);
     const key = isGzip ? `${path} gzip` : path;
-    const known = ready.get(key);
+    // What was made ready may have been read from rows that turned out to be damaged.
+    const known = log.findings.length === 0 ? ready.get(key) : undefined;
     return known === undefined ? prepare(c, log, key, isGzip) : answer(c, known);
   };
 }

@@ -1,4 +1,5 @@
 import { equalBytes } from '../core/bytes.ts';
+import { formatHex } from '../core/encoding/hex.ts';
 import { TlogError } from '../core/error.ts';
 import { consistencyPlan } from '../core/merkle/consistency.ts';
 import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
@@ -67,10 +68,8 @@ export class LogReader {
   #checkedBundle(index: number): Now<Uint8Array> {
     return andThen(this.#store.get(bundleKey(index)), (stored) => {
       if (stored !== undefined) return stored;
-      throw new TlogError(
-        'storage_corrupt',
-        `entry bundle ${index} is missing; run stele fsck, then restore it`,
-      );
+      const details = { row: Buffer.from(bundleKey(index)).toString('hex') };
+      throw new TlogError('storage_corrupt', `entry bundle ${index} is missing; see GET audit`, { details });
     });
   }
 
@@ -91,14 +90,13 @@ export class LogReader {
   }
 
   #checkedEntry(index: number, entry: Uint8Array | undefined, leafHash: Hash): Uint8Array {
-    if (entry !== undefined && equalBytes(this.#hasher.leafHash(entry), leafHash)) return entry;
-    throw new TlogError(
-      'storage_corrupt',
-      `entry ${index} does not match its leaf hash; run stele fsck, then restore it`,
-      {
-        details: { index },
-      },
-    );
+    const actual = entry && this.#hasher.leafHash(entry);
+    if (entry !== undefined && actual !== undefined && equalBytes(actual, leafHash)) return entry;
+    const hashes = { expected: formatHex(leafHash), actual: formatHex(actual ?? new Uint8Array(0)) };
+    const row = formatHex(bundleKey(Math.floor(index / TILE_WIDTH)));
+    throw new TlogError('storage_corrupt', `entry ${index} does not match its leaf hash; see GET audit`, {
+      details: { index, row, ...hashes },
+    });
   }
 
   /** First index of a leaf hash. The index holds 16 bytes of it, so the whole hash is compared with the tree's. */

@@ -8,10 +8,17 @@ export const LOGS_MAX = 64;
 /** How often the disk is looked at while nobody writes. */
 const WATCH_MS = 1_000;
 
+/** What a set of logs may be told. */
+export interface LogSetOptions extends OpenOptions {
+  /** Gives what works on a log while it is open; it is disposed of before the log closes. */
+  readonly attend?: (log: OpenLog) => AsyncDisposable;
+}
+
 /** The logs of one data directory, each opened when it is first asked for. */
 export class LogSet implements AsyncDisposable {
   readonly #deps: OpenLogDeps;
-  readonly #options: OpenOptions;
+  readonly #options: LogSetOptions;
+  readonly #attendants: AsyncDisposable[] = [];
   readonly #names: ReadonlySet<string>;
   readonly #opening = new Map<string, Promise<OpenLog>>();
   readonly #opened = new Map<string, OpenLog>();
@@ -20,7 +27,7 @@ export class LogSet implements AsyncDisposable {
   readonly failed: Promise<TlogError>;
   #reportFailure: (error: TlogError) => void = () => {};
 
-  private constructor(deps: OpenLogDeps, names: readonly string[], options: OpenOptions) {
+  private constructor(deps: OpenLogDeps, names: readonly string[], options: LogSetOptions) {
     this.#deps = deps;
     this.#names = new Set(names);
     this.#options = options;
@@ -30,7 +37,7 @@ export class LogSet implements AsyncDisposable {
   }
 
   /** Lists the logs and opens the first, so that a directory that must not start is refused here. */
-  static async open(deps: OpenLogDeps, options: OpenOptions = {}): Promise<LogSet> {
+  static async open(deps: OpenLogDeps, options: LogSetOptions = {}): Promise<LogSet> {
     await checkDataDirectory(deps.dir);
     const names = (await listLogs(deps.dir)).map((manifest) => manifest.name);
     if (names.length === 0) throw new TlogError('no_data', `no log in ${deps.dir.dataPath}: run stele init`);
@@ -75,13 +82,18 @@ export class LogSet implements AsyncDisposable {
     const log = await openLog(this.#deps, name, this.#options);
     this.#opened.set(name, log);
     log.failed.then(this.#reportFailure);
+    const attendant = this.#options.attend?.(log);
+    if (attendant !== undefined) this.#attendants.push(attendant);
     return log;
   }
 
   /** Closes every log. Idempotent. */
   async close(): Promise<void> {
     this.#closing.abort();
-    await Promise.all([...this.#opening.values()].map((opening) => opening.then((log) => log.close())));
+    // One that was refused is no reason to leave the others as after a crash.
+    await Promise.allSettled(this.#opening.values());
+    await Promise.all(this.#attendants.map((attendant) => attendant[Symbol.asyncDispose]()));
+    await Promise.all(this.opened().map((log) => log.close()));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

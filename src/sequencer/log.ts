@@ -2,6 +2,7 @@ import type { Hash } from '../core/merkle/hasher.ts';
 import type { NodeAtHand } from '../core/merkle/proof-paths.ts';
 import type { LeafIndex, TreeSize } from '../core/units.ts';
 import type { Now } from '../runtime/now.ts';
+import type { Finding } from './finding.ts';
 
 /** What a log holds: opaque bytes, or audit events. Fixed at creation. */
 export type LogKind = 'entries' | 'events';
@@ -62,9 +63,9 @@ export interface LogStatus {
   readonly acceptsEntries: boolean;
   /**
    * `log_checking` while entries are re-hashed after an unclean stop, `log_closing` while stopping, `storage_full`
-   * while the disk is at its reserve.
+   * while the disk is at its reserve, `log_damaged` once stored bytes were found wrong.
    */
-  readonly reason?: 'log_checking' | 'log_closing' | 'storage_full';
+  readonly reason?: 'log_checking' | 'log_closing' | 'storage_full' | 'log_damaged';
   readonly queuedEntries: number;
   readonly queuedBytes: number;
   /** Age of the oldest queued request, in milliseconds. */
@@ -105,10 +106,12 @@ export interface Log extends LogDescription {
   readonly head: SignedHead;
   /** What GET /checkpoint serves. Only grows, never beyond `head`. */
   readonly publishedHead: SignedHead;
+  /** Stored bytes that were found wrong and are not repaired; while there are any, nothing is signed. */
+  readonly findings: readonly Finding[];
   status(): LogStatus;
   /**
    * Resolves once the entries are durable and covered by a signed, guarded head.
-   * @throws TlogError queue_full, log_closing, log_checking, idempotency_key_reused (nothing was changed)
+   * @throws TlogError queue_full, log_closing, log_checking, log_damaged, idempotency_key_reused (nothing was changed)
    */
   append(request: AppendRequest): Promise<AppendResult>;
 

@@ -9,9 +9,11 @@ import { nodeHasher } from '../runtime/node-hasher.ts';
 import { FileGuard, readFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { type DataDirectory, logPaths, readManifest } from './data-directory.ts';
+import { findingFile } from './finding-file.ts';
 import type { Log } from './log.ts';
 import type { DiskSpace } from './reserve.ts';
 import { type StartDeps, type StartOptions, startLog } from './start-log.ts';
+import type { StoredLog } from './stored-log.ts';
 
 /** A log that this process owns. */
 export interface OpenLog extends Log, AsyncDisposable {
@@ -19,12 +21,14 @@ export interface OpenLog extends Log, AsyncDisposable {
   readonly failed: Promise<TlogError>;
   /** Finishes what waits, marks a clean stop and lets go. Idempotent. */
   close(): Promise<void>;
+  /** Its rows for who re-reads all of them. */
+  stored(): StoredLog;
   /** Ends the log when its database is no longer where it was opened. */
   lookAtDisk(): void;
 }
 
 /** What an operator may set. */
-export type OpenOptions = Pick<StartOptions, 'queue' | 'reserveBytes'>;
+export type OpenOptions = Pick<StartOptions, 'queue' | 'reserveBytes' | 'onFinding'>;
 
 export interface OpenLogDeps {
   readonly dir: DataDirectory;
@@ -53,6 +57,7 @@ export async function logOnFiles(deps: OpenLogDeps, name: string): Promise<Start
     takeOverGuard: () => FileGuard.takeOver(paths.guard),
     bytesOnDisk: () => folderBytes(paths.db),
     diskSpace: () => volumeOf(paths.root),
+    findings: findingFile(paths.root),
   };
 }
 

@@ -1,14 +1,19 @@
 import { TlogError } from '../core/error.ts';
 import type { Hash } from '../core/merkle/hasher.ts';
+import type { NodeAtHand } from '../core/merkle/proof-paths.ts';
 import { parseCheckpoint } from '../core/note/checkpoint.ts';
 import { parseNote } from '../core/note/signed-note.ts';
+import type { BundleId } from '../core/tile/path.ts';
 import type { TileId } from '../core/tile/tile.ts';
 import { type LeafIndex, type TreeSize, treeSize } from '../core/units.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { Now } from '../runtime/now.ts';
 import type { Guard } from '../store/guard.ts';
 import { keptKey, keptRange, OPEN_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
+import type { DamageRecord } from './damage-record.ts';
 import type { LogManifest } from './data-directory.ts';
+import { damageOf, type Finding } from './finding.ts';
 import type {
   AppendRequest,
   AppendResult,
@@ -24,6 +29,7 @@ import type { LogReader } from './log-reader.ts';
 import { encodeCleanStop } from './recovery.ts';
 import type { Reserve } from './reserve.ts';
 import type { Sequencer } from './sequencer.ts';
+import type { StoredLog } from './stored-log.ts';
 
 type Listener = (report: CommitReport) => void;
 
@@ -31,6 +37,9 @@ type Listener = (report: CommitReport) => void;
 export interface RunningLogParts {
   readonly manifest: LogManifest;
   readonly store: Store;
+  /** The same rows, unchecked. */
+  readonly engine: Store;
+  readonly damage: DamageRecord;
   readonly guard: Guard;
   readonly reader: LogReader;
   readonly sequencer: Sequencer;
@@ -113,6 +122,38 @@ export class RunningLog implements Log, AsyncDisposable {
     return this.head;
   }
 
+  get findings(): readonly Finding[] {
+    return this.#parts.damage.findings;
+  }
+
+  /** The rows of this log for who re-reads all of them. */
+  stored(): StoredLog {
+    const { engine, sequencer, damage } = this.#parts;
+    const { name, kind, origin, vkeys, duplicates, leafHashIndex, reads } = this;
+    return {
+      ...{ name, kind, origin, vkeys, duplicates, leafHashIndex, reads },
+      stored: engine,
+      tree: () => sequencer.tree,
+      report: (found) => damage.report(found, 'scrub'),
+    };
+  }
+
+  /** Wrong bytes met by a read become a finding; whoever asked gets the error as well. */
+  #watched<T>(read: () => Now<T>): Now<T> {
+    try {
+      const found = read();
+      return found instanceof Promise ? found.catch((error: unknown) => this.#met(error)) : found;
+    } catch (error) {
+      return this.#met(error);
+    }
+  }
+
+  #met(error: unknown): never {
+    const damage = damageOf(error);
+    if (damage !== undefined) this.#parts.damage.report(damage, 'read');
+    throw error;
+  }
+
   status(): LogStatus {
     const { sequencer, clock, reserve } = this.#parts;
     const { queue } = sequencer;
@@ -131,12 +172,14 @@ export class RunningLog implements Log, AsyncDisposable {
 
   #reasonToWait(): LogStatus['reason'] {
     if (this.#parts.sequencer.closing) return 'log_closing';
+    if (this.#parts.damage.isOpen) return 'log_damaged';
     if (this.#checking) return 'log_checking';
     return this.#parts.reserve?.hasRoom(0) === false ? 'storage_full' : undefined;
   }
 
   append(request: AppendRequest): Promise<AppendResult> {
-    const { sequencer, reserve } = this.#parts;
+    const { sequencer, reserve, damage } = this.#parts;
+    if (damage.isOpen) return Promise.reject(damage.refusal());
     if (this.#checking) {
       const message = 'the log re-hashes its entries after an unclean stop; reads work, writes will soon';
       return Promise.reject(new TlogError('log_checking', message));
@@ -150,56 +193,54 @@ export class RunningLog implements Log, AsyncDisposable {
     return sequencer.append(request);
   }
 
-  readTile(tile: TileId): Uint8Array | undefined | Promise<Uint8Array | undefined> {
-    return this.#parts.reader.readTile(tile);
+  readTile(tile: TileId): Now<Uint8Array | undefined> {
+    return this.#watched(() => this.#parts.reader.readTile(tile));
   }
 
-  readBundle(bundle: {
-    readonly index: number;
-    readonly width: number;
-  }): ReturnType<LogReader['readBundle']> {
-    return this.#parts.reader.readBundle(bundle);
+  readBundle(bundle: BundleId): Now<Uint8Array | undefined> {
+    return this.#watched(() => this.#parts.reader.readBundle(bundle));
   }
 
-  readEntries(start: LeafIndex, end: TreeSize): Promise<readonly Uint8Array[]> {
-    return this.#parts.reader.readEntries(start, end);
+  async readEntries(start: LeafIndex, end: TreeSize): Promise<readonly Uint8Array[]> {
+    return this.#watched(() => this.#parts.reader.readEntries(start, end));
   }
 
-  findLeaf(leafHash: Hash): ReturnType<LogReader['findLeaf']> {
-    if (this.leafHashIndex) return this.#parts.reader.findLeaf(leafHash);
+  findLeaf(leafHash: Hash): Now<LeafIndex | undefined> {
+    if (this.leafHashIndex) return this.#watched(() => this.#parts.reader.findLeaf(leafHash));
     throw new TlogError('leaf_hash_index_off', `log ${this.name} keeps no leaf-hash index; ask by index`);
   }
 
-  nodesOnPath(index: LeafIndex): ReturnType<LogReader['nodesOnPath']> {
-    return this.#parts.reader.nodesOnPath(index);
+  nodesOnPath(index: LeafIndex): Now<NodeAtHand> {
+    return this.#watched(() => this.#parts.reader.nodesOnPath(index));
   }
 
   proveInclusion(index: LeafIndex, size: TreeSize): ReturnType<LogReader['proveInclusion']> {
-    return this.#parts.reader.proveInclusion(index, size);
+    return this.#watched(() => this.#parts.reader.proveInclusion(index, size));
   }
 
   proveConsistency(from: TreeSize, to: TreeSize): ReturnType<LogReader['proveConsistency']> {
-    return this.#parts.reader.proveConsistency(from, to);
+    return this.#watched(() => this.#parts.reader.proveConsistency(from, to));
   }
 
-  proveMany(indexes: readonly LeafIndex[], size: TreeSize): ReturnType<LogReader['proveMany']> {
-    return this.#parts.reader.proveMany(indexes, size);
+  async proveMany(indexes: readonly LeafIndex[], size: TreeSize): ReturnType<LogReader['proveMany']> {
+    return this.#watched(() => this.#parts.reader.proveMany(indexes, size));
   }
 
   async keptHead(size: TreeSize): Promise<SignedHead | undefined> {
     if (size === this.head.size) return this.head;
-    const note = await this.#parts.store.get(keptKey(size));
+    const note = await this.#watched(() => this.#parts.store.get(keptKey(size)));
     return note === undefined ? undefined : keptHeadOf(note);
   }
 
   async keptHeads(from: TreeSize, limit: number): Promise<readonly SignedHead[]> {
     const { head } = this;
-    const heads: SignedHead[] = [];
-    for await (const [, note] of this.#parts.store.iterate({ ...keptRange(from, head.size), limit })) {
-      heads.push(keptHeadOf(note));
-    }
-    if (heads.length < limit && head.size >= from) heads.push(head);
-    return heads;
+    const heads = await this.#watched(async () => {
+      const found: SignedHead[] = [];
+      for await (const [, note] of this.#parts.store.iterate({ ...keptRange(from, head.size), limit }))
+        found.push(keptHeadOf(note));
+      return found;
+    });
+    return heads.length < limit && head.size >= from ? [...heads, head] : heads;
   }
 
   onCommit(listener: Listener): () => void {
@@ -219,8 +260,9 @@ export class RunningLog implements Log, AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
-    const { sequencer, store, guard } = this.#parts;
+    const { sequencer, store, guard, damage } = this.#parts;
     await sequencer.close();
+    await damage.settled();
     // After a failure nothing more is written: the next start checks everything.
     if (!this.#checking && !sequencer.hasFailed) {
       await store.commit({ puts: [{ key: OPEN_KEY, value: encodeCleanStop(this.head.size) }], deletes: [] });

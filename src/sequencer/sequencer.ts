@@ -5,6 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Guard } from '../store/guard.ts';
 import { decodeIndex, decodeRetry, leafKey, type RetryRow, retryKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
+import { type Damage, damageOf } from './finding.ts';
 import type { HeadSigner } from './head-signer.ts';
 import type { AppendRequest, AppendResult, CommitReport, DuplicateMode, SignedHead } from './log.ts';
 import { PendingQueue, type PendingRequest, type QueueLimits } from './pending-queue.ts';
@@ -34,6 +35,8 @@ export interface SequencerDeps {
   /** Looks a leaf hash up in the tree that is published, comparing all of its 32 bytes. */
   readonly findLeaf: (leafHash: Uint8Array) => LeafIndex | undefined | Promise<LeafIndex | undefined>;
   readonly onCommit: (report: CommitReport) => void;
+  /** Told when a row that a commit looks up is damaged; gives what the requests of the commit are refused with. */
+  readonly onDamage: (damage: Damage) => TlogError;
 }
 
 /**
@@ -95,6 +98,11 @@ export class Sequencer {
     });
   }
 
+  /** Refuses what waits: nothing of it has been done. A commit under way is finished. */
+  refuseWaiting(error: TlogError): void {
+    while (this.#queue.entries > 0) for (const pending of this.#queue.take()) pending.reject(error);
+  }
+
   /** Finishes what waits, then takes nothing more. Idempotent. */
   async close(): Promise<void> {
     this.#closing = true;
@@ -118,7 +126,8 @@ export class Sequencer {
   async #commit(requests: readonly PendingRequest[]): Promise<void> {
     const { hasher, clock, duplicates, leafHashIndex } = this.#deps;
     const startMs = clock.monotonicMs();
-    const known = await this.#lookUp(requests);
+    const known = await this.#lookUpSound(requests);
+    if (known === undefined) return;
     const placement = placeEntries(this.#tree.state.size, duplicates, requests, known);
     if (placement.leaves.length > 0) {
       const { state, head } = this.#tree;
@@ -168,6 +177,19 @@ export class Sequencer {
       signMs: step(3),
       guardMs: step(4),
     });
+  }
+
+  /** Undefined when a row is damaged: nothing has been written yet, so the requests are refused and the log goes on reading. */
+  async #lookUpSound(requests: readonly PendingRequest[]): Promise<Known | undefined> {
+    try {
+      return await this.#lookUp(requests);
+    } catch (error) {
+      const damage = damageOf(error);
+      if (damage === undefined) throw error;
+      const refusal = this.#deps.onDamage(damage);
+      for (const pending of requests) pending.reject(refusal);
+      return undefined;
+    }
   }
 
   async #lookUp(requests: readonly PendingRequest[]): Promise<Known> {

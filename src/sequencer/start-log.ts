@@ -9,7 +9,10 @@ import { writeRefusal } from '../store/disk-error.ts';
 import type { Guard, GuardMark } from '../store/guard.ts';
 import { OPEN_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
+import { DamageRecord, damageRefusal } from './damage-record.ts';
 import type { LogManifest } from './data-directory.ts';
+import type { Finding } from './finding.ts';
+import type { FindingFile, KeptFindings } from './finding-file.ts';
 import { HeadSigner } from './head-signer.ts';
 import { LogReader } from './log-reader.ts';
 import { QUEUE_LIMITS, type QueueLimits } from './pending-queue.ts';
@@ -33,6 +36,8 @@ export interface StartDeps {
   takeOverGuard(): Promise<Guard>;
   /** Bytes that the database takes on disk. */
   bytesOnDisk(): Promise<number>;
+  /** Where open findings of damage outlive the process; absent: they do not. */
+  readonly findings?: FindingFile;
   /** The volume that the database lies on; absent: nobody counts, and there is no reserve. */
   diskSpace?(): DiskSpace;
 }
@@ -53,9 +58,13 @@ export interface StartOptions {
   readonly check?: CheckLimits;
   /** Bytes of the volume that stay free; 0: none; by default 1 GiB or 5 %, whichever is less. */
   readonly reserveBytes?: number;
+  /** Told of each damage that is found; `unkept` when its record could not be written. */
+  onFinding?(finding: Finding, unkept: unknown): void;
 }
 
 interface Parts extends TreeCheckDeps {
+  readonly store: CheckedStore;
+  readonly engine: Store;
   readonly hasher: TreeHasher;
   readonly tiles: TileReader;
   readonly signer: HeadSigner;
@@ -83,19 +92,29 @@ export async function startLog(deps: StartDeps, options: StartOptions = {}): Pro
     const store = new CheckedStore(engine);
     const tiles = new TileReader(store, hasher);
     const signer = new HeadSigner(manifest.origin, deps.signer, verifier);
-    const parts: Parts = { hasher, store, tiles, signer, verifier, manifest, clock };
+    const parts: Parts = { hasher, store, engine, tiles, signer, verifier, manifest, clock };
+    const kept = (await deps.findings?.read()) ?? { findings: [], more: 0 };
     const state = await loadTree(hasher, store, tiles);
     guard = await deps.takeOverGuard();
+    checkMaySign(kept, state, guard.mark);
     const { tree, backgroundCheck } = await recover(parts, state, guard, options.check ?? CHECK_LIMITS);
     const bytesOnDisk = () => deps.bytesOnDisk();
     const reserve = reserveOf(deps, options);
     const queue = options.queue ?? QUEUE_LIMITS;
-    return run(parts, guard, tree, { queue, backgroundCheck, bytesOnDisk, reserve });
+    const damage = { kept, file: deps.findings, onFinding: options.onFinding };
+    return run(parts, guard, tree, { queue, backgroundCheck, bytesOnDisk, reserve, damage });
   } catch (error) {
     await guard?.close();
     await engine.close();
     throw asRefusal(error);
   }
+}
+
+/** A crash during a commit left a tree without a head, and signing it has to wait for the repair. */
+function checkMaySign({ findings, more }: KeptFindings, state: TreeState, mark: GuardMark): void {
+  if (findings.length + more === 0 || state.size === mark.size) return;
+  const message = `the log has ${findings.length + more} open findings of damage and a last commit that is not signed: run stele repair`;
+  throw new TlogError('data_damaged', message, { details: { dataSize: state.size, guardSize: mark.size } });
 }
 
 function reserveOf(deps: StartDeps, options: StartOptions): Reserve | undefined {
@@ -174,6 +193,11 @@ interface RunOptions {
   readonly backgroundCheck: (() => Promise<void>) | undefined;
   readonly bytesOnDisk: () => Promise<number>;
   readonly reserve: Reserve | undefined;
+  readonly damage: {
+    readonly kept: KeptFindings;
+    readonly file: FindingFile | undefined;
+    readonly onFinding: StartOptions['onFinding'] | undefined;
+  };
 }
 
 function run(parts: Parts, guard: Guard, tree: PublishedTree, options: RunOptions): RunningLog {
@@ -191,8 +215,29 @@ function run(parts: Parts, guard: Guard, tree: PublishedTree, options: RunOption
       onCommit: (report) => {
         for (const listener of listeners) listener(report);
       },
+      onDamage: (found) => {
+        damage.report(found, 'append');
+        return damage.refusal();
+      },
     },
     tree,
   );
-  return new RunningLog({ ...parts, guard, reader, sequencer, listeners, ...options });
+  const damage = recordDamage(parts, sequencer, options.damage);
+  return new RunningLog({ ...parts, guard, reader, sequencer, listeners, ...options, damage });
+}
+
+/** From here on damaged rows are withheld and nothing is signed while there is one (spec SCRUB-4, SCRUB-5). */
+function recordDamage(
+  { store, tiles, manifest, clock }: Parts,
+  sequencer: Sequencer,
+  { kept, file, onFinding }: RunOptions['damage'],
+): DamageRecord {
+  const withhold = (row: Uint8Array): void => {
+    store.withhold(row);
+    // A tile may have been read before it was known to be wrong.
+    tiles.forget();
+  };
+  const halt = (): void => sequencer.refuseWaiting(damageRefusal(manifest.name));
+  const alert = (finding: Finding, unkept: unknown): void => onFinding?.(finding, unkept);
+  return new DamageRecord({ log: manifest.name, clock, file, withhold, halt, alert }, kept);
 }

@@ -36,6 +36,11 @@ export class TileReader {
     this.#cache.set(numberOf({ level, index }), nodes);
   }
 
+  /** Lets go of what is in memory: it may have been read from rows that turned out to be wrong. */
+  forget(): void {
+    this.#cache.clear();
+  }
+
   /**
    * Hashes of complete subtrees, in the order asked: from the edge, from cached tiles, and at most one batched
    * read for the rest. @throws TlogError storage_corrupt when a full tile is missing or fails its check
@@ -93,7 +98,8 @@ export class TileReader {
   #decode(place: TilePlace, stored: Uint8Array | undefined): TileNodes {
     if (stored === undefined) {
       const name = `tile ${place.level}/${place.index}`;
-      throw new TlogError('storage_corrupt', `${name} is missing; run stele fsck, then restore it`);
+      const details = { row: Buffer.from(tileKey(place.level, place.index)).toString('hex') };
+      throw new TlogError('storage_corrupt', `${name} is missing; see GET audit`, { details });
     }
     const [leaves, kept] = [stored.subarray(0, TILE_BYTES), stored.subarray(TILE_BYTES)];
     const nodes = TileNodes.fromStored(this.#hasher, leaves, kept);

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { TlogError } from '../core/error.ts';
+import { rowName } from './row-place.ts';
 import type { CommitOutcome, KeyRange, Store, StoreBatch } from './store.ts';
 
 const CHECK_BYTES = 4;
@@ -20,14 +21,16 @@ export function unsealValue(key: Uint8Array, sealed: Uint8Array): Uint8Array {
     const check = new DataView(sealed.buffer, sealed.byteOffset + end, CHECK_BYTES).getUint32(0);
     if (check === crc32(value, crc32(key))) return value;
   }
-  const row = Buffer.from(key).toString('hex');
-  throw new TlogError(
-    'storage_corrupt',
-    `stored row ${row} fails its check; run stele fsck, then restore it`,
-    {
-      details: { row },
-    },
-  );
+  throw corrupt(key, 'fails its check');
+}
+
+function corrupt(key: Uint8Array, what: string): TlogError {
+  const message = `${rowName(key)} ${what}; see GET audit, then stop the server and run stele repair`;
+  return new TlogError('storage_corrupt', message, { details: { row: Buffer.from(key).toString('hex') } });
+}
+
+function nameOf(key: Uint8Array): string {
+  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
 }
 
 /**
@@ -36,12 +39,20 @@ export function unsealValue(key: Uint8Array, sealed: Uint8Array): Uint8Array {
  */
 export class CheckedStore implements Store {
   readonly #store: Store;
+  /** Keys of rows that are known to be wrong though their check holds. */
+  readonly #withheld = new Set<string>();
 
   constructor(store: Store) {
     this.#store = store;
   }
 
+  /** Every later read of the row throws storage_corrupt, whatever its bytes are; spec SCRUB-4. */
+  withhold(key: Uint8Array): void {
+    this.#withheld.add(nameOf(key));
+  }
+
   get(key: Uint8Array): Uint8Array | undefined | Promise<Uint8Array | undefined> {
+    this.#checkServed(key);
     const found = this.#store.get(key);
     if (found instanceof Promise) return found.then((value) => unsealed(key, value));
     return unsealed(key, found);
@@ -50,6 +61,7 @@ export class CheckedStore implements Store {
   getMany(
     keys: readonly Uint8Array[],
   ): readonly (Uint8Array | undefined)[] | Promise<readonly (Uint8Array | undefined)[]> {
+    for (const key of keys) this.#checkServed(key);
     const found = this.#store.getMany(keys);
     if (found instanceof Promise) return found.then((values) => unsealedAll(keys, values));
     return unsealedAll(keys, found);
@@ -61,7 +73,15 @@ export class CheckedStore implements Store {
   }
 
   async *iterate(range: KeyRange): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
-    for await (const [key, value] of this.#store.iterate(range)) yield [key, unsealValue(key, value)];
+    for await (const [key, value] of this.#store.iterate(range)) {
+      this.#checkServed(key);
+      yield [key, unsealValue(key, value)];
+    }
+  }
+
+  #checkServed(key: Uint8Array): void {
+    if (this.#withheld.size > 0 && this.#withheld.has(nameOf(key)))
+      throw corrupt(key, 'is known to be damaged and is not served');
   }
 
   get lastError(): unknown {

@@ -2,6 +2,7 @@ import { TlogError } from '../core/error.ts';
 import type { Now } from '../runtime/now.ts';
 import { writeRefusal } from './disk-error.ts';
 import { DiskLevel, isLocked } from './disk-level.ts';
+import { rowName } from './row-place.ts';
 import type { CommitOutcome, KeyRange, Store, StoreBatch } from './store.ts';
 
 /** Up to this many keys are read in place (2 us a key); more go to the thread pool in one call. */
@@ -95,14 +96,21 @@ export class LevelStore implements Store {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    return this.#db.getSync(key);
+    try {
+      return this.#db.getSync(key);
+    } catch (cause) {
+      // What LevelDB itself notices is damage as well; a disk that does not answer is not.
+      if ((cause as { code?: string }).code !== 'LEVEL_CORRUPTION') throw cause;
+      const details = { row: Buffer.from(key).toString('hex') };
+      throw new TlogError('storage_corrupt', `${rowName(key)} lies in a damaged block`, { cause, details });
+    }
   }
 
   getMany(
     keys: readonly Uint8Array[],
   ): readonly (Uint8Array | undefined)[] | Promise<(Uint8Array | undefined)[]> {
     if (keys.length > SYNC_READ_KEYS_MAX) return this.#db.getMany([...keys]);
-    return keys.map((key) => this.#db.getSync(key));
+    return keys.map((key) => this.get(key));
   }
 
   async commit(batch: StoreBatch): Promise<CommitOutcome> {

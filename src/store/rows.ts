@@ -13,7 +13,8 @@ const ROOT_BYTES = 32;
 /** Bytes of a leaf hash in an index key. The full hash is compared on every hit, so a collision misleads nobody. */
 const LEAF_KEY_BYTES = 16;
 
-const LETTER = {
+/** The first byte of a key says what the row is. */
+export const LETTER = {
   bundle: 0x62,
   kept: 0x63,
   edge: 0x65,
@@ -22,7 +23,7 @@ const LETTER = {
   open: 0x6f,
   state: 0x73,
   tile: 0x74,
-};
+} as const;
 
 function writeU64(bytes: Uint8Array, offset: number, n: number): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
@@ -88,6 +89,12 @@ export function keptKey(size: number): Uint8Array {
 /** Kept heads of sizes [start, end). */
 export function keptRange(start: number, end: number): KeyRange {
   return { start: keptKey(start), end: keptKey(end) };
+}
+/** Every row of one sort from a key on, which is left out; without one, all of them. */
+export function rowsAfter(letter: number, after?: Uint8Array): KeyRange {
+  // The next key in byte order is the same with a zero byte behind.
+  const start = after === undefined ? Uint8Array.of(letter) : new Uint8Array([...after, 0]);
+  return { start, end: Uint8Array.of(letter + 1) };
 }
 /** Key of the tree's state. */
 export const STATE_KEY: Uint8Array = Uint8Array.of(LETTER.state);

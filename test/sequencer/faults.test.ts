@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { TlogError } from '../../src/core/error.ts';
 import { createNoteVerifier } from '../../src/core/note/verifier.ts';
 import { readKeyFile } from '../../src/keys/key-file.ts';
 import { createSigner } from '../../src/keys/signer.ts';
@@ -80,6 +81,7 @@ async function openFaulty(dir: DataDirectory, fault: () => Fault) {
       limits: QUEUE_LIMITS,
       findLeaf: () => undefined,
       onCommit: () => undefined,
+      onDamage: ({ message }) => new TlogError('log_damaged', message),
     },
     { head: guard.mark, state, signedAtMs: 0 },
   );

@@ -9,6 +9,7 @@ import type { SignedHead } from '../../src/sequencer/log.ts';
 export class MemoryLog {
   readonly entries: Uint8Array[];
   readonly heads: SignedHead[] = [];
+  readonly findings: readonly never[] = [];
   readonly #tiles = new Map<string, Uint8Array>();
 
   constructor(size: number, kept: readonly number[] = []) {

@@ -5,18 +5,20 @@ import type { Hono } from 'hono';
 import type { Logger } from 'pino';
 import { TlogError } from '../../core/error.ts';
 import { type AppDeps, createApp } from '../../http/app.ts';
+import type { ScrubSource } from '../../http/audit.ts';
 import { splitOps } from '../../http/ops-port.ts';
 import { type RunningServer, startServer } from '../../http/server.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Now } from '../../runtime/now.ts';
 import { type DataDirectory, listLogs } from '../../sequencer/data-directory.ts';
 import { LogSet } from '../../sequencer/log-set.ts';
-import { byteCount } from '../arguments.ts';
+import { byteCount, secondCount } from '../arguments.ts';
 import type { ListenAddress } from '../config.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
 import { isOneDevice, ONE_DEVICE } from '../one-device.ts';
 import { createOperatorLog } from '../operator-log.ts';
+import { Scrubbers, tellFinding } from '../scrubbers.ts';
 import { say, writeData, writeJson } from '../terminal.ts';
 import { readTokens, type TokenRecord } from '../token-file.ts';
 
@@ -36,23 +38,35 @@ export function registerServe(program: Command, host: CommandHost): void {
       '--reserve-bytes <bytes>',
       'disk space that entries never take (default: 1 GiB or 5 % of the volume, the lesser; 0: none)',
       byteCount,
+    )
+    .option(
+      '--scrub-seconds <seconds>',
+      'from one reading of all stored bytes to the next (default: 86400, a day; 0: never)',
+      secondCount,
     );
   host.bind(serve, runServe);
 }
 
 async function runServe(context: CommandContext): Promise<ExitCode> {
-  const { data, guard, reserveBytes } = context.config;
+  const { data, guard, reserveBytes, scrubSeconds } = context.config;
   const dir = { dataPath: data, guardPath: guard };
   // Asked for first: a signal during a long recovery must not be lost.
   const stop = context.stopSignal();
   const lines = createOperatorLog(context.terminal);
+  const scrubbers = new Scrubbers(dir, scrubSeconds, lines);
   const logs = await LogSet.open(
     { dir, clock: systemClock },
-    reserveBytes === undefined ? {} : { reserveBytes },
+    {
+      ...(reserveBytes === undefined ? {} : { reserveBytes }),
+      onFinding: (finding, unkept) => tellFinding(lines, finding, unkept),
+      attend: (log) => scrubbers.attend(log),
+    },
   );
   try {
     const onBug = (err: unknown): void => lines.error({ err }, 'a request failed');
-    await using servers = await listen(context, { logs, tokens: tokensOf(data), clock: systemClock, onBug });
+    const scrub: ScrubSource = (log) => scrubbers.status(log);
+    const deps = { logs, tokens: tokensOf(data), clock: systemClock, onBug, scrub };
+    await using servers = await listen(context, deps);
     if (await isOneDevice(dir)) warnOfOneDevice(context, lines);
     await announce(context, servers, dir);
     lines.info({ url: servers.url, opsUrl: servers.opsUrl, logs: logs.names() }, 'serving');

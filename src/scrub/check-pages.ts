@@ -1,0 +1,154 @@
+import { equalBytes } from '../core/bytes.ts';
+import { TlogError } from '../core/error.ts';
+import { verifyCheckpoint } from '../core/note/checkpoint.ts';
+import { createNoteVerifier } from '../core/note/verifier.ts';
+import { decodeBundle } from '../core/tile/bundle.ts';
+import { TILE_WIDTH } from '../core/tile/tile.ts';
+import type { TreeSize } from '../core/units.ts';
+import { ed25519Verify } from '../runtime/ed25519.ts';
+import { contentHash } from '../sequencer/content-hash.ts';
+import type { Damage } from '../sequencer/finding.ts';
+import type { StoredLog } from '../sequencer/stored-log.ts';
+import { rowName, rowPlace } from '../store/row-place.ts';
+import { bundleKey, decodeIndex, decodeRetry, type RetryRow } from '../store/rows.ts';
+import type { CheckDeps } from './check-bundle.ts';
+import type { PageRow } from './row-reader.ts';
+import { rootOf } from './tree-root.ts';
+
+/** Entries that a commit under way may have written beyond the tree that readers see. */
+const COMMIT_ENTRIES_MAX = 8_192;
+
+/** Rows of the leaf-hash index, also of leaves that are not there: each must name a leaf that there can be. */
+export function checkIndexPage(log: StoredLog, page: readonly PageRow[]): readonly Damage[] {
+  const end = log.tree().state.size + COMMIT_ENTRIES_MAX;
+  return page.flatMap((row) => {
+    if ('damage' in row) return [row.damage];
+    const isRight = row.value.length === 8 && decodeIndex(row.value) < end;
+    return isRight ? [] : [{ row: row.key, message: `${rowName(row.key)} names a leaf that is not there` }];
+  });
+}
+
+/**
+ * Retry keys: each must lie in the tree. Of the first of a page the content is hashed again, too: for all of them that
+ * would read every bundle once for each of its entries.
+ */
+export async function checkRetryPage(
+  deps: CheckDeps,
+  log: StoredLog,
+  page: readonly PageRow[],
+): Promise<readonly Damage[]> {
+  const end = log.tree().state.size + COMMIT_ENTRIES_MAX;
+  const found: Damage[] = [];
+  for (const [i, row] of page.entries()) {
+    const wrong = 'damage' in row ? row.damage : wrongRange(row.key, row.value, end);
+    if (wrong !== undefined) found.push(wrong);
+    else if (i === 0 && 'value' in row) {
+      const content = await wrongContent(deps, log, row.key, decodeRetry(row.value));
+      if (content !== undefined) found.push(content);
+    }
+  }
+  return found;
+}
+
+function wrongRange(key: Uint8Array, value: Uint8Array, end: number): Damage | undefined {
+  try {
+    const { firstIndex, count } = decodeRetry(value);
+    if (count > 0 && firstIndex + count <= end) return undefined;
+  } catch (error) {
+    if (!(error instanceof TlogError)) throw error;
+  }
+  return { row: key, message: `${rowName(key)} names entries that are not there` };
+}
+
+async function wrongContent(
+  deps: CheckDeps,
+  log: StoredLog,
+  key: Uint8Array,
+  retry: RetryRow,
+): Promise<Damage | undefined> {
+  const entries = await entriesOf(deps, log, retry.firstIndex, retry.firstIndex + retry.count);
+  if (entries === undefined || equalBytes(contentHash(entries), retry.contentHash)) return undefined;
+  return { row: key, message: `${rowName(key)} is of other entries than those it names` };
+}
+
+/** Entries of the tree that readers see; undefined where one is not in it yet, or is damaged: that is found in its turn. */
+async function entriesOf(
+  deps: CheckDeps,
+  log: StoredLog,
+  start: number,
+  end: number,
+): Promise<readonly Uint8Array[] | undefined> {
+  const { state } = log.tree();
+  const entries: Uint8Array[] = [];
+  if (end > state.size) return undefined;
+  for (let bundle = Math.floor(start / TILE_WIDTH); bundle * TILE_WIDTH < end; bundle += 1) {
+    const base = bundle * TILE_WIDTH;
+    const isOpen = base === state.size - state.openEntries.length;
+    const all = isOpen ? state.openEntries : await soundBundle(deps, bundle);
+    if (all === undefined) return undefined;
+    entries.push(...all.slice(Math.max(0, start - base), end - base));
+  }
+  return entries;
+}
+
+async function soundBundle(
+  { rows, tiles, hasher, slices }: CheckDeps,
+  index: number,
+): Promise<readonly Uint8Array[] | undefined> {
+  const row = await rows.read(bundleKey(index));
+  if ('damage' in row) return undefined;
+  try {
+    const entries = decodeBundle(row.value, { count: TILE_WIDTH });
+    for (const [i, entry] of entries.entries()) {
+      const expected = await tiles.hash(0, index * TILE_WIDTH + i);
+      if (expected === undefined || !equalBytes(hasher.leafHash(entry), expected)) return undefined;
+      await slices.spent(entry.length);
+    }
+    return entries;
+  } catch (error) {
+    if (error instanceof TlogError) return undefined;
+    throw error;
+  }
+}
+
+/** Kept heads: signed by the log, of the size in their key, and of the root that the tree had at that size. */
+export async function checkHeadPage(
+  deps: CheckDeps,
+  log: StoredLog,
+  page: readonly PageRow[],
+): Promise<readonly Damage[]> {
+  const logVerifiers = log.vkeys.map((vkey) => createNoteVerifier(vkey, ed25519Verify));
+  const found: Damage[] = [];
+  for (const row of page) {
+    if ('damage' in row) {
+      found.push(row.damage);
+      continue;
+    }
+    const message = await wrongHead(deps, log, row.key, () =>
+      verifyCheckpoint(row.value, { origin: log.origin, logVerifiers }),
+    );
+    if (message !== undefined) found.push({ row: row.key, message });
+    await deps.slices.spent(row.value.length);
+  }
+  return found;
+}
+
+async function wrongHead(
+  deps: CheckDeps,
+  log: StoredLog,
+  key: Uint8Array,
+  verify: () => Promise<{ readonly size: TreeSize; readonly rootHash: Uint8Array }>,
+): Promise<string | undefined> {
+  const name = rowName(key);
+  try {
+    const { size, rootHash } = await verify();
+    if (size !== rowPlace(key).index || size > log.tree().state.size) return `${name} is of another size`;
+    const root = await rootOf(deps.hasher, deps.tiles, size);
+    return root === undefined || equalBytes(root, rootHash)
+      ? undefined
+      : `${name} has another root hash than the tree`;
+  } catch (error) {
+    if (error instanceof TlogError) return `${name}: ${error.message}`;
+    throw error;
+  }
+}

@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileDurably } from '../sequencer/data-directory.ts';
+import { type PassPosition, PHASES } from './pass.ts';
+
+/** What came of a pass that went to its end. */
+export interface FinishedPass {
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+  readonly treeSize: number;
+  readonly entriesChecked: number;
+  readonly rowsChecked: number;
+  readonly findings: number;
+}
+
+/** How far scrubbing is: the pass under way, and the last one that ended. */
+export interface ScrubProgress {
+  readonly pass?: PassPosition | undefined;
+  readonly lastPass?: FinishedPass | undefined;
+}
+
+/** Where progress outlives the process. */
+export interface ProgressFile {
+  /** Nothing where there is no file, or none that can be read: then a pass begins anew. */
+  read(): Promise<ScrubProgress>;
+  write(progress: ScrubProgress): Promise<void>;
+}
+
+/** The file `scrub.json` in the folder of a log. */
+export function progressFile(logFolder: string): ProgressFile {
+  const path = join(logFolder, 'scrub.json');
+  return {
+    read: async () => {
+      try {
+        return progressOf(JSON.parse(await readFile(path, 'utf8')));
+      } catch {
+        return {}; // no file, or not JSON: nothing depends on it but where to go on
+      }
+    },
+    write: (progress) => writeFileDurably(path, `${JSON.stringify({ schema: 1, ...progress })}\n`),
+  };
+}
+
+function progressOf(value: { schema?: unknown; pass?: unknown; lastPass?: unknown }): ScrubProgress {
+  if (value.schema !== 1) return {};
+  const { pass, lastPass } = value;
+  return {
+    ...(isPosition(pass) ? { pass } : {}),
+    ...(isFinished(lastPass) ? { lastPass } : {}),
+  };
+}
+
+function isFinished(value: unknown): value is FinishedPass {
+  const counts = ['treeSize', 'entriesChecked', 'rowsChecked', 'findings'];
+  return areNumbers(value, ['startedAtMs', 'finishedAtMs', ...counts]);
+}
+
+function isPosition(value: unknown): value is PassPosition {
+  const numbers = ['startedAtMs', 'treeSize', 'next', 'steps', 'entriesChecked', 'rowsChecked', 'findings'];
+  if (!areNumbers(value, numbers)) return false;
+  const { phase, after } = value as PassPosition;
+  return PHASES.includes(phase) && (after === undefined || /^(?:[0-9a-f]{2})+$/.test(after));
+}
+
+function areNumbers(value: unknown, names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const members = value as Record<string, unknown>;
+  return names.every((name) => Number.isSafeInteger(members[name]) && Number(members[name]) >= 0);
+}

@@ -1,0 +1,72 @@
+import { TlogError } from '../core/error.ts';
+import type { Damage } from '../sequencer/finding.ts';
+import { damageOf } from '../sequencer/finding.ts';
+import type { StoredLog } from '../sequencer/stored-log.ts';
+import { unsealValue } from '../store/checked-store.ts';
+import { rowName } from '../store/row-place.ts';
+import { rowsAfter } from '../store/rows.ts';
+
+/** A row's value, or why there is none to go by. */
+export type ReadRow = { readonly value: Uint8Array } | { readonly damage: Damage };
+
+/** A row of a page, with its key. */
+export type PageRow = ReadRow & { readonly key: Uint8Array };
+
+/**
+ * Rows from the disk and never from the memory of readers. Reads go through iterators and batches, which run in the
+ * thread pool. Errors of the disk are thrown as they come; what LevelDB calls corruption is damage.
+ */
+export class RowReader {
+  readonly #stored: StoredLog['stored'];
+
+  constructor(stored: StoredLog['stored']) {
+    this.#stored = stored;
+  }
+
+  /** One row; a missing one is damage. */
+  async read(key: Uint8Array): Promise<ReadRow> {
+    try {
+      for await (const [found, sealed] of this.#stored.iterate({ start: key, end: after(key), limit: 1 }))
+        if (Buffer.compare(found, key) === 0) return opened(key, sealed);
+    } catch (error) {
+      return { damage: unreadable(key, error) };
+    }
+    return { damage: { row: key, message: `${rowName(key)} is missing` } };
+  }
+
+  /** Many rows by one batched read, in the order of the keys; undefined where there is none. */
+  async readMany(keys: readonly Uint8Array[]): Promise<readonly (ReadRow | undefined)[]> {
+    const found = await this.#stored.getMany(keys);
+    return keys.map((key, i) => {
+      const sealed = found[i];
+      return sealed === undefined ? undefined : opened(key, sealed);
+    });
+  }
+
+  /** The next rows of one sort, at most `limit`; fewer only at their end. */
+  async page(letter: number, afterKey: Uint8Array | undefined, limit: number): Promise<readonly PageRow[]> {
+    const rows: PageRow[] = [];
+    for await (const [key, sealed] of this.#stored.iterate({ ...rowsAfter(letter, afterKey), limit }))
+      rows.push({ key, ...opened(key, sealed) });
+    return rows;
+  }
+}
+
+function after(key: Uint8Array): Uint8Array {
+  return new Uint8Array([...key, 0]);
+}
+
+function opened(key: Uint8Array, sealed: Uint8Array): ReadRow {
+  try {
+    return { value: unsealValue(key, sealed) };
+  } catch (error) {
+    const damage = damageOf(error);
+    if (damage === undefined) throw error;
+    return { damage: { ...damage, message: `${rowName(key)} fails its check` } };
+  }
+}
+
+function unreadable(key: Uint8Array, error: unknown): Damage {
+  if ((error as { code?: string }).code !== 'LEVEL_CORRUPTION' && !(error instanceof TlogError)) throw error;
+  return { row: key, message: `${rowName(key)} lies in a damaged block` };
+}

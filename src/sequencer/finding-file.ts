@@ -1,0 +1,57 @@
+import { readFile, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { TlogError } from '../core/error.ts';
+import { syncFolder } from '../store/guard-files.ts';
+import { writeFileDurably } from './data-directory.ts';
+import type { Finding } from './finding.ts';
+
+/** Open findings as they are kept, and how many more there were than a file takes. */
+export interface KeptFindings {
+  readonly findings: readonly Finding[];
+  readonly more: number;
+}
+
+/** Where the open findings of one log outlive its process. */
+export interface FindingFile {
+  /** @throws TlogError data_damaged when there is a file that cannot be read: what it says is not known, so nothing is signed */
+  read(): Promise<KeptFindings>;
+  /** Durable on return. Rejects with what the filesystem says. */
+  write(kept: KeptFindings): Promise<void>;
+}
+
+const NAME = 'damage.json';
+
+/** The file `damage.json` in the folder of a log (spec SCRUB-6). */
+export function findingFile(logFolder: string): FindingFile {
+  const path = join(logFolder, NAME);
+  return {
+    read: () => readFindings(path),
+    write: (kept) => writeFileDurably(path, `${JSON.stringify({ schema: 1, ...kept }, null, 2)}\n`),
+  };
+}
+
+/** Puts the findings of a repaired log aside: they stay as a record, and stand in nobody's way. */
+export async function closeFindings(logFolder: string, nowMs: number): Promise<void> {
+  const path = join(logFolder, NAME);
+  try {
+    await rename(path, join(logFolder, `damage.repaired-${nowMs}.json`));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+async function readFindings(path: string): Promise<KeptFindings> {
+  try {
+    const { schema, findings, more } = JSON.parse(await readFile(path, 'utf8'));
+    if (schema !== 1 || !Array.isArray(findings) || typeof more !== 'number')
+      throw new TypeError('not a list of findings');
+    return { findings, more };
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return { findings: [], more: 0 };
+    throw new TlogError('data_damaged', `${path} cannot be read; run stele repair, which checks everything`, {
+      cause,
+    });
+  }
+}
