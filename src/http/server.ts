@@ -56,7 +56,8 @@ export async function startServer(
     allowPagesToRead(incoming, outgoing);
     void listener(incoming, outgoing);
   });
-  server.on('clientError', (error, socket) => void refuseConnection(error, socket));
+  const refuse = refuser();
+  server.on('clientError', (error, socket) => void refuse(error, socket));
   server.maxConnections = limits.connectionsMax;
   server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
   server.timeout = limits.idleMs;
@@ -112,16 +113,30 @@ const CODE_OF_CLIENT_ERROR: Readonly<Record<string, ErrorCode>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
 };
 
-/** Answers what was not HTTP enough to become a request; node would send a bare status line. */
-async function refuseConnection(error: NodeJS.ErrnoException, socket: Duplex): Promise<void> {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const code = CODE_OF_CLIENT_ERROR[error.code ?? ''] ?? 'invalid_request';
-  const answer = problemResponse(new TlogError(code, 'the request could not be read'));
-  const body = await answer.text();
-  const length = `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
-  const type = 'Content-Type: application/problem+json';
-  socket.end(`HTTP/1.1 ${answer.status} Refused\r\n${type}\r\n${length}\r\n\r\n${body}`);
+/** How long what a refused client still sends is read and dropped. */
+const LINGER_MS = 1_000;
+
+/**
+ * Answers what was not HTTP enough to become a request; node would send a bare status line. Each further piece of
+ * it is another error, so the connections that have their answer are known.
+ */
+function refuser(): (error: NodeJS.ErrnoException, socket: Duplex) => Promise<void> {
+  const refused = new WeakSet<Duplex>();
+  return async (error, socket) => {
+    if (refused.has(socket)) return;
+    refused.add(socket);
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const code = CODE_OF_CLIENT_ERROR[error.code ?? ''] ?? 'invalid_request';
+    const answer = problemResponse(new TlogError(code, 'the request could not be read'));
+    const body = await answer.text();
+    const length = `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close`;
+    const type = 'Content-Type: application/problem+json';
+    socket.end(`HTTP/1.1 ${answer.status} Refused\r\n${type}\r\n${length}\r\n\r\n${body}`);
+    // A close before the client has sent all would reset the connection, and the answer would be lost with it.
+    const linger = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once('close', () => clearTimeout(linger));
+  };
 }
