@@ -70,7 +70,6 @@ interface Parts extends TreeCheckDeps {
   readonly signer: HeadSigner;
   readonly verifier: NoteVerifier;
   readonly manifest: LogManifest;
-  readonly clock: Clock;
 }
 
 /**
@@ -84,7 +83,7 @@ export async function startLog(deps: StartDeps, options: StartOptions = {}): Pro
       'key_mismatch',
       `the key of log ${manifest.name} is not the one of ${manifest.origin}`,
     );
-  await deps.readGuard();
+  const found = await deps.readGuard();
   const engine = await deps.openStore();
   let guard: Guard | undefined;
   try {
@@ -95,6 +94,8 @@ export async function startLog(deps: StartDeps, options: StartOptions = {}): Pro
     const parts: Parts = { hasher, store, engine, tiles, signer, verifier, manifest, clock };
     const kept = (await deps.findings?.read()) ?? { findings: [], more: 0 };
     const state = await loadTree(hasher, store, tiles);
+    // What may not be extended must not stop the process that may: asked before the take-over, and again after it.
+    await checkAgainstGuard(hasher, tiles, state, found);
     guard = await deps.takeOverGuard();
     checkMaySign(kept, state, guard.mark);
     const { tree, backgroundCheck } = await recover(parts, state, guard, options.check ?? CHECK_LIMITS);

@@ -225,6 +225,19 @@ describe('SEQ-7 start refuses', () => {
     expect(await failCode(dir)).toBe('data_damaged');
   });
 
+  test('a second process on an older copy that shares the guard, and leaves the first alone', async () => {
+    const dir = await newDataDirectory();
+    await grown(dir, 0, 5);
+    const copy = { ...dir, dataPath: `${dir.dataPath}.copy` };
+    await cp(dir.dataPath, copy.dataPath, { recursive: true });
+    const first = await openLog({ dir, clock }, 'main');
+    await first.append({ entries: entries(5, 6) });
+    expect(await failCode(copy)).toBe('guard_ahead');
+    await first.append({ entries: entries(6, 7) });
+    await checkLog(first, 7);
+    await first.close();
+  });
+
   test('a second process on a copy that shares the guard stops the first', async () => {
     const dir = await newDataDirectory();
     const first = await openLog({ dir, clock }, 'main');
