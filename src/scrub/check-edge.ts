@@ -7,7 +7,7 @@ import { TILE_WIDTH } from '../core/tile/tile.ts';
 import type { Damage } from '../sequencer/finding.ts';
 import type { StoredLog } from '../sequencer/stored-log.ts';
 import type { TreeState } from '../sequencer/tree-state.ts';
-import { decodeState, edgeKey, STATE_KEY } from '../store/rows.ts';
+import { bundleKey, decodeState, edgeKey, STATE_KEY } from '../store/rows.ts';
 import type { CheckDeps } from './check-bundle.ts';
 
 /** The tree in memory against its own head: a bit that flips there must never be signed over. */
@@ -51,9 +51,13 @@ export async function checkEdge(deps: CheckDeps, log: StoredLog): Promise<readon
   for (const [i, start] of state.edgeStarts.entries()) {
     const end = state.edgeStarts[i + 1] ?? state.size;
     const wrong = await wrongRecord(deps, state, start, end);
-    const sealed = Math.floor(log.tree().state.size / TILE_WIDTH) > Math.floor(start / TILE_WIDTH);
-    if (sealed) return [];
-    if (wrong !== undefined) found.push(wrong);
+    const bundle = Math.floor(start / TILE_WIDTH);
+    if (Math.floor(log.tree().state.size / TILE_WIDTH) > bundle) return [];
+    if (wrong === undefined) continue;
+    // The commit under way may have sealed the bundle, and removed the records, before its head is there to see.
+    const [sealed] = await deps.rows.readMany([bundleKey(bundle)]);
+    if (sealed !== undefined) return [];
+    found.push(wrong);
   }
   return found;
 }
