@@ -37,6 +37,9 @@ const shape = {
 };
 const settings: z.ZodType<Settings> = z.strictObject(shape);
 
+/** Every setting there is. */
+export const SETTING_NAMES: readonly string[] = Object.freeze(Object.keys(shape));
+
 /** Where to listen. Port 0 takes any free one. */
 export interface ListenAddress {
   readonly host: string;

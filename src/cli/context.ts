@@ -83,15 +83,21 @@ export function tokenFlags(command: Command): Command {
     .option('--token-file <file>', 'file that holds the access token (STELE_TOKEN_FILE)');
 }
 
-/** The access token to send; undefined when there is none. @throws UsageError when its file cannot be read */
+/** The access token to send; undefined when there is none. @throws UsageError when its file cannot be read, or it can be none */
 export async function accessToken(config: Config): Promise<string | undefined> {
-  if (config.token !== undefined || config.tokenFile === undefined) return config.token;
+  const token = config.token ?? (await tokenIn(config.tokenFile));
+  // A token is copied by hand, and anything else would fail as a header, which looks like a broken connection.
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
+    throw new UsageError('the access token is not one: copy it again, whole and without white space');
+  return token;
+}
+
+async function tokenIn(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
   try {
-    return (await readFile(config.tokenFile, 'utf8')).trim();
+    return (await readFile(file, 'utf8')).trim();
   } catch (error) {
-    throw new UsageError(`cannot read the token file ${config.tokenFile}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw new UsageError(`cannot read the token file ${file}: ${(error as Error).message}`, { cause: error });
   }
 }
 

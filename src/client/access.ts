@@ -23,9 +23,15 @@ export interface AccessOptions {
   readonly retry?: RetryDeps;
 }
 
-/** The options with every default in place. @throws TypeError unless logUrl is http or https, without query and fragment */
+/**
+ * The options with every default in place.
+ * @throws TypeError unless logUrl is http or https, without query and fragment, and the token visible ASCII
+ */
 export function logAccess(options: AccessOptions): LogAccess {
   const { token, encoding = 'json', timeoutMs = TIMEOUT_MS, triesMax = TRIES_MAX } = options;
+  // As a header it would fail on each call, and look like a broken connection.
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token))
+    throw new TypeError('the token is none: visible ASCII');
   const { fetch = (url, init) => globalThis.fetch(url, init), retry = platformRetry } = options;
   return { logUrl: checkedUrl(options.logUrl), token, fetch, retry, encoding, timeoutMs, triesMax };
 }

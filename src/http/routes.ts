@@ -1,5 +1,6 @@
 const READ = 'GET, HEAD';
-const KNOWN: readonly (readonly [RegExp, string])[] = [
+/** Every path there is, with its methods. */
+export const ROUTES: readonly (readonly [RegExp, string])[] = [
   [/^\/(healthz|readyz|metrics|logs)$/, READ],
   [/^\/logs\/[^/]+\/(audit|checkpoints?|log|proofs\/inclusion|proofs\/consistency)$/, READ],
   [/^\/logs\/[^/]+\/tile\/.+$/, READ],
@@ -10,5 +11,5 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
 
 /** The methods of a path, as the Allow header lists them; undefined when there is no such route. */
 export function methodsOf(path: string): string | undefined {
-  return KNOWN.find(([pattern]) => pattern.test(path))?.[1];
+  return ROUTES.find(([pattern]) => pattern.test(path))?.[1];
 }

@@ -56,4 +56,9 @@ describe('CLI-6 the access token', () => {
     expect(JSON.parse((await shown(['--token-file', join(root, 'token')])).stdout).token).toBe('stele_x');
     expect((await shown(['--token-file', join(root, 'none')])).exitCode).toBe(2);
   });
+
+  test.each(['…', 'stele_x y', 'stele_x\n'])('%j is no token', async (token) => {
+    const ran = await shown([], { STELE_TOKEN: token });
+    expect([ran.exitCode, ran.stderr]).toEqual([2, expect.stringContaining('copy it again')]);
+  });
 });

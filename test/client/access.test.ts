@@ -27,6 +27,10 @@ describe('CLIENT-1 how a log is reached', () => {
     expect(() => logAccess({ logUrl })).toThrow(TypeError);
   });
 
+  test.each(['', '…', 'a b', 'a\n'])('refuses the token %j', (token) => {
+    expect(() => logAccess({ logUrl: 'https://log.example/', token })).toThrow(TypeError);
+  });
+
   test('waiting ends with its signal, before and while it waits', async () => {
     const { retry } = logAccess({ logUrl: 'https://log.example/' });
     await retry.sleep(1);

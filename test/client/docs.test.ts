@@ -18,8 +18,8 @@ function taken(example: string): { names: string[]; from: string[]; code: string
   };
 }
 
-test('the example of docs/client.md does what it says', async () => {
-  const page = await readFile('docs/client.md', 'utf8');
+test('the example of docs/how-to/use-from-a-program.md does what it says', async () => {
+  const page = await readFile('docs/how-to/use-from-a-program.md', 'utf8');
   const { names, from, code } = taken(/^```js\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? '');
   expect(from).toEqual(['stele/client', 'stele/core']);
   const { logUrl, vkey } = await startServedLog(2);

@@ -8,7 +8,7 @@ export const ROOT: string = join(import.meta.dirname, '..', '..');
 /** What a page may use of a checkout, beside packages and a build. */
 const COPIED = [
   ...['package.json', '.npmrc', 'LICENSE', 'README.md'],
-  ...['scripts', 'src', 'tsconfig.json', 'tsconfig.build.json'],
+  ...['scripts', 'src', 'tsconfig.json', 'tsconfig.build.json', 'test/interop/go'],
 ];
 
 /** Where a page is tried: a checkout of its own after `npm ci` and a build, with `stele` on the PATH. */
@@ -24,17 +24,24 @@ export interface Desk extends AsyncDisposable {
 export async function setDesk(dist: string, address: string): Promise<Desk> {
   const root = await mkdtemp(join(tmpdir(), 'stele-page-'));
   const inRoot = (name: string): string => join(root, name);
-  const [folder, fences, bin, home] = [inRoot('stele'), inRoot('fences'), inRoot('bin'), inRoot('home')];
-  for (const path of [folder, fences, bin, home]) await mkdir(path);
+  const [folder, fences, bin] = [inRoot('stele'), inRoot('fences'), inRoot('bin')];
+  for (const path of [folder, fences, bin]) await mkdir(path);
   await writeCommands(bin, await makeCheckout(folder, dist));
   const env = {
+    ...given(/^(?:HOME|TMPDIR|GO[A-Z]*)$/),
     PATH: `${bin}:${process.env['PATH'] ?? ''}`,
-    HOME: home,
+    GOTOOLCHAIN: 'local',
     STELE_LISTEN: address,
     STELE_SERVER: `http://${address}`,
     npm_config_update_notifier: 'false',
   };
   return { folder, fences, env, [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) };
+}
+
+/** What readers have set before they come to a page. */
+function given(name: RegExp): Record<string, string> {
+  const pairs = Object.entries(process.env).filter(([key]) => name.test(key));
+  return Object.fromEntries(pairs.map(([key, value = '']) => [key, value]));
 }
 
 /** Gives the path of its program. */

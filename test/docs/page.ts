@@ -65,7 +65,8 @@ async function follow(fence: Fence, { desk, shell, servers, addresses, shown }: 
     shown === undefined || isShown(addresses.toNamed(output), shown);
   if (fence.marks.includes('serves')) {
     const server = servers.add(new ServerTerminal(file, { cwd: desk.folder, env: desk.env }));
-    return server.ready(desk.env['STELE_SERVER'] ?? '', isAsShown);
+    const url = desk.env['STELE_SERVER'] ?? '';
+    return server.ready(url, (output) => output.includes(url) && isAsShown(output));
   }
   const output = await shell.run(file, Number(markOf(fence, 'exit') ?? 0));
   if (isAsShown(output)) return;

@@ -1,0 +1,122 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { environmentSettings, fileSettings, SETTING_NAMES } from '../../src/cli/config.ts';
+import { LogClient } from '../../src/client/log-client.ts';
+import { methodsOf, ROUTES } from '../../src/http/routes.ts';
+import { servedLog, TOKEN } from '../support/served-logs.ts';
+import { cliPage } from './cli-page.ts';
+import { ROOT } from './desk.ts';
+import { pages } from './page.ts';
+
+/*
+ * Reference pages say what the program does. Where they differ, the program is asked and the page is wrong.
+ */
+
+const read = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
+
+/** The rows of the tables of a page, each a list of its cells; `code` marks go. */
+async function rowsOf(path: string): Promise<string[][]> {
+  const lines = (await read(path)).split('\n').filter((line) => /^\| `/.test(line));
+  return lines.map((line) =>
+    line
+      .split(/(?<!\\)\|/)
+      .slice(1, -1)
+      .map((cell) => cell.trim().replaceAll('`', '')),
+  );
+}
+
+const WRITTEN = '<!-- From here on written by test/docs/reference.test.ts: run vitest with -u. -->\n';
+
+test('the command page has every command and flag, as --help says them', async () => {
+  const path = 'docs/reference/cli.md';
+  const [intro = ''] = (await read(path)).split(WRITTEN);
+  await expect(`${intro}${WRITTEN}\n${cliPage()}`).toMatchFileSnapshot(join(ROOT, path));
+});
+
+describe('the settings page', () => {
+  const SAMPLES: Readonly<Record<string, unknown>> = { reserveBytes: 1, server: 'http://a.example' };
+  const sampleOf = (name: string): unknown => SAMPLES[name] ?? 'a';
+
+  test('has every setting', async () => {
+    const named = (await rowsOf('docs/reference/configuration.md')).map(([key]) => key ?? '');
+    expect(named.sort()).toEqual([...SETTING_NAMES].sort());
+  });
+
+  test('names where each can be given', async () => {
+    for (const [key = '', flag, variable = '', file] of await rowsOf('docs/reference/configuration.md')) {
+      const sample = sampleOf(key);
+      expect(flag).toBe(`--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+      expect(cliPage()).toContain(`\`${flag} <`);
+      if (variable !== '')
+        expect(environmentSettings({ [variable]: String(sample) })).toEqual({ [key]: sample });
+      const inFile = (): unknown => fileSettings(JSON.stringify({ [key]: sample }), 'config.yaml');
+      if (file === 'yes') expect(inFile()).toEqual({ [key]: sample });
+      else expect(inFile).toThrow('tokenFile');
+    }
+  });
+});
+
+test('the metrics page has every metric with its type and labels', async () => {
+  const { fetch } = await servedLog(0);
+  const post = { method: 'POST', headers: { Authorization: `Bearer ${TOKEN}` }, body: 'a' };
+  await fetch('http://log.example/logs/main/add', post);
+  const text = await (await fetch('http://log.example/metrics', {})).text();
+  const metrics = [...text.matchAll(/^# HELP (\S+) (.+)\n# TYPE \1 (\S+)$/gm)].map(
+    ([, name = '', help = '', type = '']) => {
+      const sample = new RegExp(`^${name}(?:_bucket)?\\{(.*)\\} `, 'm').exec(text)?.[1] ?? '';
+      const labels = [...sample.matchAll(/(\w+)="/g)]
+        .map((match) => match[1] ?? '')
+        .filter((label) => label !== 'le');
+      return [name, type, labels.sort().join(', '), help];
+    },
+  );
+  expect(metrics.length).toBeGreaterThan(10);
+  expect((await rowsOf('docs/reference/metrics.md')).sort()).toEqual(metrics.sort());
+});
+
+/** The paths that a pattern of ROUTES stands for, names being 0. */
+function pathsOf(pattern: RegExp): string[] {
+  const source = pattern.source
+    .replaceAll('\\/', '/')
+    .replaceAll(/\[\^\/\]\+|\.\+/g, '0')
+    .replaceAll(/[\^$]/g, '');
+  const [, before = source, words = '', after = ''] = /^(.*)\((.+)\)(.*)$/.exec(source) ?? [];
+  const paths = words.split('|').map((word) => `${before}${word}${after}`);
+  return paths.flatMap((path) =>
+    path.includes('s?') ? [path.replace('s?', ''), path.replace('?', '')] : [path],
+  );
+}
+
+test('the interface page has every route of the server', async () => {
+  const rows = (await rowsOf('docs/reference/http.md')).map(([call = '']) => call.replace(/\?.*$/, ''));
+  const named = rows.map((call) => call.replaceAll(/\{[^}]*\}/g, '0').replace('tile/0/0', 'tile/0'));
+  const calls = ROUTES.flatMap(([pattern, methods]) =>
+    pathsOf(pattern).flatMap((path) => methods.split(', ').map((method) => `${method} ${path}`)),
+  ).filter((call) => !call.startsWith('HEAD '));
+  expect(calls).toContain('POST /logs/0/proofs/multi');
+  expect(calls).toContain('GET /logs/0/checkpoint');
+  expect(calls.filter((call) => !named.includes(call))).toEqual([]);
+  expect(named.filter((call) => methodsOf(call.replace(/^\S+ /, '')) === undefined)).toEqual([]);
+});
+
+test('the client page has every method of LogClient and every exported value', async () => {
+  const page = await read('docs/reference/client.md');
+  const methods = Object.getOwnPropertyNames(LogClient.prototype).filter((name) => name !== 'constructor');
+  const values = Object.keys(await import('../../src/client/client.ts'));
+  const missing = [...methods.map((name) => `\`${name}(`), ...values];
+  expect(missing.filter((name) => !page.includes(name))).toEqual([]);
+});
+
+test('every page is reached from README.md by links', async () => {
+  const reached = new Set<string>(['README.md']);
+  for (const path of reached) {
+    for (const [, target = ''] of (await read(path)).matchAll(/\]\(([^)\s#]+\.md)(?:#[^)]*)?\)/g)) {
+      if (!/^[a-z]+:/.test(target)) reached.add(join(dirname(path), target));
+    }
+  }
+  const lost = (await pages()).filter(
+    (path) => /^(?:docs|spec|bench)\/|^[A-Z]+\.md$/.test(path) && !reached.has(path),
+  );
+  expect(lost.filter((path) => !/^(?:docs\/decisions|spec\/vectors)\//.test(path))).toEqual([]);
+});
