@@ -28,15 +28,18 @@ async function rowsOf(path: string): Promise<string[][]> {
 
 const WRITTEN = '<!-- From here on written by test/docs/reference.test.ts: run vitest with -u. -->\n';
 
-test('the command page has every command and flag, as --help says them', async () => {
-  const path = 'docs/reference/cli.md';
+/** Compares what stands below the mark of a page with what the program says. */
+async function expectWritten(path: string, written: string): Promise<void> {
   const [intro = ''] = (await read(path)).split(WRITTEN);
-  await expect(`${intro}${WRITTEN}\n${cliPage()}`).toMatchFileSnapshot(join(ROOT, path));
-});
+  await expect(`${intro}${WRITTEN}\n${written}`).toMatchFileSnapshot(join(ROOT, path));
+}
+
+test('the command page has every command and flag, as --help says them', () =>
+  expectWritten('docs/reference/cli.md', cliPage()));
 
 describe('the settings page', () => {
-  const SAMPLES: Readonly<Record<string, unknown>> = { reserveBytes: 1, server: 'http://a.example' };
-  const sampleOf = (name: string): unknown => SAMPLES[name] ?? 'a';
+  const sampleOf = (name: string): unknown =>
+    /(?:Bytes|Seconds)$/.test(name) ? 1 : name === 'server' ? 'http://a.example' : 'a';
 
   test('has every setting', async () => {
     const named = (await rowsOf('docs/reference/configuration.md')).map(([key]) => key ?? '');
@@ -68,11 +71,12 @@ test('the metrics page has every metric with its type and labels', async () => {
       const labels = [...sample.matchAll(/(\w+)="/g)]
         .map((match) => match[1] ?? '')
         .filter((label) => label !== 'le');
-      return [name, type, labels.sort().join(', '), help];
+      return `| \`${name}\` | ${type} | ${labels.sort().join(', ')} | ${help} |\n`;
     },
   );
   expect(metrics.length).toBeGreaterThan(10);
-  expect((await rowsOf('docs/reference/metrics.md')).sort()).toEqual(metrics.sort());
+  const head = '| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n';
+  await expectWritten('docs/reference/metrics.md', head + metrics.sort().join(''));
 });
 
 /** The paths that a pattern of ROUTES stands for, names being 0. */
