@@ -4,7 +4,7 @@
  * nor guard, serves, and says what to try. Arguments go to `stele serve`.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { chmodSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +36,8 @@ function buildIfStale() {
     stdio: 'inherit',
   });
   if (status !== 0) fail(`the build failed; run npm ci, then npm run build`);
+  // As npm run build does: npx starts it as a program.
+  chmodSync(main, 0o755);
 }
 
 /** When the newest thing in a folder changed, in milliseconds; folders count, since a removal shows only there. */

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -71,5 +71,7 @@ describe('CLI-40 npm start', () => {
   test('builds first when dist/ is older than src/', async () => {
     await utimes(join(root, 'dist/cli/main.js'), 1, 1);
     expect((await start()).called[0]).toEqual(['-p', 'tsconfig.build.json']);
+    // npx makes it executable when it first sees it; a build afterwards must do so itself.
+    expect((await stat(join(root, 'dist/cli/main.js'))).mode & 0o111).toBe(0o111);
   });
 });

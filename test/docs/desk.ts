@@ -33,6 +33,7 @@ export async function setDesk(dist: string, address: string): Promise<Desk> {
     GOTOOLCHAIN: 'local',
     STELE_LISTEN: address,
     STELE_SERVER: `http://${address}`,
+    npm_config_cache: inRoot('npm'),
     npm_config_update_notifier: 'false',
   };
   return { folder, fences, env, [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) };
@@ -52,6 +53,7 @@ async function makeCheckout(folder: string, dist: string): Promise<string> {
   const main = join(folder, 'dist', 'cli', 'main.js');
   // Newer than any source, so that npm start does not build again.
   await utimes(main, 4e9, 4e9);
+  // As npm run build does.
   await chmod(main, 0o755);
   return main;
 }
