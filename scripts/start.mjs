@@ -55,19 +55,38 @@ function initIfAbsent() {
   const init = spawnSync(process.execPath, [main, 'init', '--json', ...placeFlags], { encoding: 'utf8' });
   if (init.status === 0) return JSON.parse(init.stdout).token;
   if (init.stderr.includes('"data_exists"')) return undefined;
-  return fail(`cannot make a data directory: ${init.stderr.trim()}`);
+  const why = parsed(init.stderr).error?.message ?? init.stderr.trim();
+  return fail(`cannot make a data directory: ${why}`);
 }
 
 function serve(token) {
   const child = spawn(process.execPath, [main, 'serve', '--json', ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
+  createInterface({ input: child.stderr }).on('line', tell);
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
   const lines = createInterface({ input: child.stdout });
   lines.once('line', (line) => welcome(JSON.parse(line), token));
   child.once('close', (code) => {
     process.exitCode = code ?? 70;
   });
+}
+
+/** A refusal as `stele` says it to a person, and log lines as `stele serve` has them: on a terminal what needs one. */
+function tell(line) {
+  const { error, level, msg } = parsed(line);
+  if (error !== undefined) console.error(`stele: ${error.code}: ${error.message}`);
+  else if (!process.stderr.isTTY || level === undefined) console.error(line);
+  else if (level === 'warn') console.error(`Warning: ${msg}.`);
+  else if (level !== 'info') console.error(line);
+}
+
+function parsed(line) {
+  try {
+    return Object(JSON.parse(line));
+  } catch {
+    return {}; // Not of the server, but of Node itself.
+  }
 }
 
 function welcome({ url, logs: [log] }, token) {

@@ -56,9 +56,16 @@ export async function finish(stream: Writable): Promise<void> {
 export function describeError(error: unknown, json: boolean): string {
   const message = error instanceof Error ? error.message : String(error);
   const code = error instanceof TlogError ? error.code : error instanceof UsageError ? 'usage' : 'internal';
-  if (!json) return error instanceof TlogError ? `stele: ${code}: ${message}` : `stele: ${message}`;
+  if (!json)
+    return error instanceof TlogError ? `stele: ${code}: ${message}${hint(error)}` : `stele: ${message}`;
   const details = error instanceof TlogError ? error.details : {};
   return JSON.stringify({
     error: { code, message, ...(Object.keys(details).length > 0 ? { details } : {}) },
   });
+}
+
+/** What a person at a command line can do, where the server speaks to programs. */
+function hint({ code }: TlogError): string {
+  if (code !== 'unauthorized') return '';
+  return '\nGive an access token with --token or STELE_TOKEN; stele token create makes one.';
 }

@@ -58,6 +58,12 @@ describe('CLI-7 answers of the server', () => {
     expect([ran.exitCode, ran.stdout, JSON.parse(ran.stderr).error.code]).toEqual([exitCode, '', code]);
   });
 
+  test('a person is told how to give a token, a program gets the code alone', async () => {
+    answer = { status: 401, body: '{"code":"unauthorized","detail":"no"}' };
+    expect((await call(['get', '0'])).stderr).toContain('\nGive an access token with --token or STELE_TOKEN;');
+    expect((await call(['get', '0', '--json'])).stderr).not.toContain('Give an access token');
+  });
+
   test('nobody there is exit 3', async () => {
     server.close();
     await once(server, 'close');

@@ -11,6 +11,7 @@ const [command] = process.argv.slice(2);
 appendFileSync(process.env.CALLS, JSON.stringify(process.argv.slice(2)) + '\\n');
 if (command === 'init' && process.env.INIT) { console.error(process.env.INIT); process.exit(1); }
 if (command === 'init') console.log('{"logs":[],"token":"stele_t"}');
+if (command === 'serve' && process.env.SAY) console.error(process.env.SAY);
 if (command === 'serve') {
   console.log('{"url":"http://127.0.0.1:9","logs":[{"name":"main","origin":"stele.invalid/x/main","vkey":"v+1+A","reads":"public"}]}');
   process.exitCode = 5;
@@ -66,6 +67,17 @@ describe('CLI-40 npm start', () => {
     const ran = await start([], { INIT: 'disk full' });
     expect([ran.status, ran.called]).toEqual([70, [['init', '--json']]]);
     expect(ran.stderr).toContain('disk full');
+    const refused = await start([], { INIT: '{"error":{"code":"x","message":"not here"}}' });
+    expect(refused.stderr).toBe('stele: cannot make a data directory: not here\n');
+  });
+
+  test.each([
+    ['{"error":{"code":"data_locked","message":"stop it first"}}', 'stele: data_locked: stop it first\n'],
+    ['{"level":"warn","msg":"a"}', '{"level":"warn","msg":"a"}\n'],
+    ['null', 'null\n'],
+    ['at internal:main {', 'at internal:main {\n'],
+  ])('what the server says on stderr, %s, is told', async (said, told) => {
+    expect((await start([], { SAY: said })).stderr).toBe(told);
   });
 
   test('builds first when dist/ is older than src/', async () => {

@@ -128,7 +128,11 @@ async function bound(app: Hono, { host, port }: ListenAddress): Promise<Bound> {
     return { ...server, url: `http://${host.includes(':') ? `[${host}]` : host}:${server.port}` };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new TlogError('invalid_config', `cannot listen on ${host}:${port}: ${why}`, { cause });
+    throw new TlogError(
+      'invalid_config',
+      `cannot listen on ${host}:${port}: ${why}; name another address with --listen or --ops-listen`,
+      { cause },
+    );
   }
 }
 
