@@ -60,7 +60,9 @@ describe('CLI-7 answers of the server', () => {
 
   test('a person is told how to give a token, a program gets the code alone', async () => {
     answer = { status: 401, body: '{"code":"unauthorized","detail":"no"}' };
-    expect((await call(['get', '0'])).stderr).toContain('\nGive an access token with --token or STELE_TOKEN;');
+    expect((await call(['get', '0'])).stderr).toContain(
+      '\nGive an access token with --token or STELE_TOKEN;',
+    );
     expect((await call(['get', '0', '--json'])).stderr).not.toContain('Give an access token');
   });
 
