@@ -13,6 +13,7 @@ type Db = Level<Uint8Array, Uint8Array>;
 export class DiskLevel implements LevelEngine {
   readonly #path: string;
   readonly #db: Db;
+  readonly #opening: Promise<void>;
   /** Until the content is accepted. */
   #kept: KeptFiles | undefined;
   #opened: string | undefined;
@@ -21,16 +22,20 @@ export class DiskLevel implements LevelEngine {
     this.#path = path;
     this.#kept = kept;
     this.#db = new Level(path, { ...ENCODINGS, ...mode });
+    // At once: a Level that is not opened in the turn that makes it opens by itself, and a second open would be
+    // a second try on what a failed first one has left.
+    this.#opening = this.#db.open();
+    this.#opening.catch(() => undefined);
   }
 
-  /** Keeps the files first: a Level begins to open as soon as it is made. Rejects with what the filesystem says. */
+  /** Keeps the files first, then begins to open. Rejects with what the filesystem says. */
   static async make(path: string, mode: OpenMode): Promise<DiskLevel> {
     return new DiskLevel(path, mode, mode.createIfMissing ? undefined : await KeptFiles.keep(path));
   }
 
   async open(): Promise<void> {
     try {
-      await this.#db.open();
+      await this.#opening;
     } catch (error) {
       await this.#afterFailedOpen(error);
       throw error;

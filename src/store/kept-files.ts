@@ -41,7 +41,8 @@ export class KeptFiles {
   async drop(): Promise<void> {
     await rename(`${this.#db}.kept`, `${this.#db}.kept.old`);
     await syncFolder(dirname(this.#db));
-    await rm(`${this.#db}.kept.old`, { recursive: true, force: true });
+    // Links that could not be removed cost some space until the next start removes them.
+    await rm(`${this.#db}.kept.old`, { recursive: true, force: true }).catch(() => undefined);
   }
 
   /** Lets go of those that this process has made; those of another one stay. */
@@ -49,8 +50,9 @@ export class KeptFiles {
     if (this.#isOurs) await this.drop();
   }
 
-  /** Puts them back in place of what LevelDB, closed by now, has made of them. */
+  /** Puts them back in place of what LevelDB, closed by now, has made of them; none are left when letting go failed halfway. */
   async putBack(): Promise<void> {
+    if (!(await isThere(`${this.#db}.kept`))) return;
     const refused = `${this.#db}.refused`;
     await rm(refused, { recursive: true, force: true });
     await rename(this.#db, refused).catch(ignoreMissing);

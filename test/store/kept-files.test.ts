@@ -6,6 +6,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { logPaths } from '../../src/sequencer/data-directory.ts';
 import { inspectLog } from '../../src/sequencer/inspect-log.ts';
 import { openLog } from '../../src/sequencer/open-log.ts';
+import { KeptFiles } from '../../src/store/kept-files.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { newDataDirectory } from '../support/test-log.ts';
 
@@ -105,6 +106,15 @@ describe('STORE-7 what a start left that died before its verdict', () => {
     const log = await openLog({ dir, clock }, 'main');
     expect([log.head.size, await siblings(db)]).toEqual([600, ['db']]);
     await log.close();
+  });
+
+  test('nothing is put back once they were let go, were it only halfway', async () => {
+    const { db } = await stoppedLog();
+    const before = await contents(db);
+    const kept = await KeptFiles.keep(db);
+    await rename(`${db}.kept`, `${db}.kept.old`);
+    await kept.putBack();
+    expect(await contents(db)).toEqual(before);
   });
 
   test('half-made and half-removed ones do not stand in the way', async () => {
