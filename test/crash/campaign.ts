@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -85,8 +85,13 @@ export class Campaign implements AsyncDisposable {
     this.#judge = new Judge(this.#journal, this.identity);
   }
 
-  static async create(options: CampaignOptions): Promise<Campaign> {
+  /** @param prepare gets the folder in which `data` and `data.guard` are to be, before they are made */
+  static async create(
+    options: CampaignOptions,
+    prepare: (folder: string) => Promise<void> = async () => {},
+  ): Promise<Campaign> {
     const folder = await mkdtemp(join(tmpdir(), 'stele-crash-'));
+    await prepare(folder);
     const args = [
       options.programs.cli,
       'init',
@@ -127,9 +132,56 @@ export class Campaign implements AsyncDisposable {
     return this.#verdict;
   }
 
-  /** Resolves when clients have got so many more acks. */
-  async moreAcks(count: number): Promise<void> {
-    for (const end = this.#journal.acks.length + count; this.#journal.acks.length < end; ) await wait(10);
+  /** Resolves when clients have got so many more acks, or with how the server ended before that. */
+  async moreAcks(count: number, server: ServerProcess): Promise<Ended | undefined> {
+    let ended: Ended | undefined;
+    void server.ended.then((how) => {
+      ended = how;
+    });
+    const end = this.#journal.acks.length + count;
+    while (this.#journal.acks.length < end && ended === undefined) await wait(10);
+    return ended;
+  }
+
+  /** Keeps data, guard and journal as they are now; the call that comes back goes back to them. */
+  async snapshot(): Promise<() => Promise<void>> {
+    const paths = ['data', 'data.guard'].map((name) => join(this.folder, name));
+    for (const path of paths) await cp(path, `${path}.snapshot`, { recursive: true });
+    const journal = this.#journal.copy();
+    return async () => {
+      for (const path of paths) {
+        await rm(path, { recursive: true, force: true });
+        await cp(`${path}.snapshot`, path, { recursive: true });
+      }
+      this.#journal.goBackTo(journal);
+      this.#judge.startOver();
+    };
+  }
+
+  /** Starts the shipped server in any way; it may end without ever being ready. */
+  start(
+    command: Omit<ServerCommand, 'args'> & { readonly flags?: readonly string[] } = {},
+  ): Promise<ServerProcess | Ended> {
+    return this.#start({ ...command, args: [...this.serveArgs(), ...(command.flags ?? [])] });
+  }
+
+  /** The file that the running server writes its entries to first, or that of its guard. */
+  async openFile(of: 'log' | 'guard'): Promise<string> {
+    const folder = join(this.folder, of === 'log' ? 'data/logs/main/db' : 'data.guard/main');
+    const names = (await readdir(folder)).filter((name) => (of === 'log' ? name.endsWith('.log') : true));
+    const [name, ...others] = names;
+    if (name === undefined || others.length > 0) throw new Error(`which of ${names} is it?`);
+    return join(folder, name);
+  }
+
+  /** What `stele fsck` has against the stopped log; empty when nothing. */
+  async fsck(): Promise<string> {
+    const where = ['--data', join(this.folder, 'data'), '--guard', join(this.folder, 'data.guard')];
+    const args = [this.#options.programs.cli, 'fsck', '--json', ...where];
+    return promisify(execFile)(process.execPath, args).then(
+      () => '',
+      (error: { stdout: string; stderr: string }) => `fsck: ${error.stdout}${error.stderr}`,
+    );
   }
 
   /** The damage was meant: nothing is kept as evidence. */

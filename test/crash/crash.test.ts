@@ -52,7 +52,7 @@ describe('the judge', () => {
       await campaign.compare(server);
       const stop = new AbortController();
       const loading = campaign.load(server, 'light', stop.signal);
-      await campaign.moreAcks(500);
+      await campaign.moreAcks(500, server);
       stop.abort();
       await loading;
       await stopInOrder(server);

@@ -26,6 +26,29 @@ export class Journal {
     this.acks.push({ index, leafHash });
   }
 
+  /** What was told up to now, to be gone back to. */
+  copy(): Journal {
+    const copied = new Journal();
+    copied.#take(this);
+    return copied;
+  }
+
+  /** Forgets all that came after the copy. */
+  goBackTo(earlier: Journal): void {
+    this.acks.length = 0;
+    this.heads.clear();
+    this.keyed.clear();
+    this.conflicts.length = 0;
+    this.#take(earlier);
+  }
+
+  #take(other: Journal): void {
+    for (const ack of other.acks) this.acks.push(ack);
+    for (const [size, rootHash] of other.heads) this.heads.set(size, rootHash);
+    for (const hash of other.keyed) this.keyed.add(hash);
+    this.conflicts.push(...other.conflicts);
+  }
+
   /** Keeps it beside the data that it speaks of. */
   save(path: string): void {
     writeFileSync(path, '');

@@ -33,6 +33,12 @@ export class Judge {
     this.#identity = identity;
   }
 
+  /** Forgets what it has read, as after a restore. */
+  startOver(): void {
+    this.#leaves = [];
+    this.#frontier = emptyFrontier;
+  }
+
   /** The head that is served now; it goes into the journal. */
   async seeHead(logUrl: string): Promise<VerifiedCheckpoint> {
     const note = (await bytes(`${logUrl}/checkpoint`)).toString();
@@ -46,10 +52,7 @@ export class Judge {
    * With `everything` it begins at 0 and hashes the entries themselves.
    */
   async judge(logUrl: string, everything = false): Promise<Verdict> {
-    if (everything) {
-      this.#leaves = [];
-      this.#frontier = emptyFrontier;
-    }
+    if (everything) this.startOver();
     const head = await this.seeHead(logUrl);
     const conflicts: string[] = [];
     // Every head at or below the verified size has been compared with these very leaves.

@@ -20,14 +20,14 @@ export interface ZombieResult {
 export async function wakeZombie(campaign: Campaign, round: number, data: string): Promise<ZombieResult> {
   const first = await campaign.serve(data);
   const firstLoad = campaign.load(first, 'light', new AbortController().signal);
-  await campaign.moreAcks(300 + 37 * round);
+  await campaign.moreAcks(300 + 37 * round, first);
   first.kill('SIGSTOP');
   const copy = `copy-${round}`;
   await cp(join(campaign.folder, data), join(campaign.folder, copy), { recursive: true });
   const rival = await campaign.serve(copy);
   const stop = new AbortController();
   const rivalLoad = campaign.load(rival, 'light', stop.signal);
-  await campaign.moreAcks(300);
+  await campaign.moreAcks(300, rival);
   first.kill('SIGCONT');
   const zombie = await watch(campaign, first);
   await firstLoad;

@@ -18,7 +18,7 @@ afterAll(() => programs?.[Symbol.asyncDispose]());
 
 describe('SEQ-2 many kills under load', () => {
   test(`${KILLS} kills, half of them under heavy writes; Tessera's fsck accepts what is left`, async () => {
-    const options = { programs, kills: KILLS, seed: SEED, heavyShare: 0.5, killWithinMs: 1_000 };
+    const options = { programs, kills: KILLS, seed: SEED, heavyShare: 0.5, killWithinMs: 700 };
     await using campaign = await Campaign.create(options);
     const result = await campaign.run();
     console.info(JSON.stringify(result));

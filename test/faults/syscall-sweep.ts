@@ -1,0 +1,180 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Programs } from '../crash/campaign.ts';
+import { Campaign, stopInOrder } from '../crash/campaign.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+import { type Ended, isRunning } from '../support/server-process.ts';
+import { attachStrace, type Injection, injecting } from './strace.ts';
+
+/** Calls by which a server changes what lies on the disk, and opens what it reads. */
+const CALLS = 'openat,rename,link,unlink,rmdir,mkdir,fsync,fdatasync,write,pwrite64';
+const FAULTS = ['EIO', 'ENOSPC', 'SIGKILL'] as const;
+/** One thread makes all calls to the disk: the k-th call is then always the same one. */
+const ENV = { UV_THREADPOOL_SIZE: '1' };
+
+/** What became of one fault. */
+export interface SweepRun {
+  readonly injection: Injection;
+  /** How the server with the fault ended; `alive`: it went on, and was killed. */
+  readonly outcome: 'refused' | 'fault' | 'killed' | 'alive';
+  /** What is wrong with that, or with what the next start found; absent when all is as it must be. */
+  readonly wrong?: string;
+}
+
+/** A log of its own into whose calls faults are put. */
+export class SyscallSweep implements AsyncDisposable {
+  readonly #campaign: Campaign;
+  readonly #random: SeededRandom;
+
+  private constructor(campaign: Campaign, seed: number) {
+    this.#campaign = campaign;
+    this.#random = new SeededRandom(seed);
+  }
+
+  /** A log that has grown over two starts, the last of which was killed. */
+  static async create(programs: Programs, seed: number): Promise<SyscallSweep> {
+    const campaign = await Campaign.create({ programs, kills: 0, seed, heavyShare: 0, killWithinMs: 0 });
+    const sweep = new SyscallSweep(campaign, seed);
+    for (let start = 0; start < 2; start += 1) await sweep.#grow();
+    return sweep;
+  }
+
+  async #grow(): Promise<void> {
+    const server = await this.#campaign.serve();
+    const stop = new AbortController();
+    const load = this.#campaign.load(server, 'light', stop.signal);
+    await this.#campaign.moreAcks(400, server);
+    server.kill('SIGKILL');
+    await load;
+  }
+
+  /** Faults in a start: each call below data and guard that a good start makes, with each fault; `runs` of them. */
+  async starts(runs: number): Promise<SweepRun[]> {
+    const goBack = await this.#campaign.snapshot();
+    const all = (await this.#callsOfStart()).flatMap((call) => FAULTS.map((fault) => ({ ...call, fault })));
+    const done: SweepRun[] = [];
+    for (const injection of this.#some(all, runs)) {
+      await goBack();
+      done.push(await this.#startWith(injection));
+    }
+    await goBack();
+    return done;
+  }
+
+  /** The calls of one good start, each with its number among the calls of its kind on its path. */
+  async #callsOfStart(): Promise<Omit<Injection, 'fault'>[]> {
+    const out = join(this.#campaign.folder, 'trace');
+    const before = ['strace', '-D', '-f', '-y', '-qq', '-s', '0', '-o', out, '-e', `trace=${CALLS}`];
+    const server = await this.#campaign.start({ before, env: ENV });
+    if (!isRunning(server)) throw new Error(`the start to be traced failed: ${server.said}`);
+    await stopInOrder(server);
+    return numbered(await readFile(out, 'utf8'), this.#campaign.folder);
+  }
+
+  #some<T>(all: readonly T[], count: number): T[] {
+    const rest = [...all];
+    const some: T[] = [];
+    while (some.length < count && rest.length > 0)
+      some.push(...rest.splice(this.#random.int(0, rest.length), 1));
+    return some;
+  }
+
+  async #startWith(injection: Injection): Promise<SweepRun> {
+    const out = join(this.#campaign.folder, 'trace');
+    const before = ['strace', '-D', ...injecting(injection, out)];
+    const server = await this.#campaign.start({ before, env: ENV });
+    let ended: Ended | undefined;
+    if (isRunning(server)) {
+      const stop = new AbortController();
+      const load = this.#campaign.load(server, 'light', stop.signal);
+      ended = await this.#campaign.moreAcks(20, server);
+      server.kill('SIGKILL');
+      await load;
+    } else ended = server;
+    return this.#judged(injection, ended, await readFile(out, 'utf8'));
+  }
+
+  /** Faults while entries are written: the k-th call on the log file, the guard's file or, unnamed, on any table. */
+  async commits(runs: number): Promise<SweepRun[]> {
+    const done: SweepRun[] = [];
+    const kinds = ['log write', 'log fdatasync', 'guard pwrite64', 'any openat'] as const;
+    const all = kinds.flatMap((kind) => FAULTS.map((fault) => ({ kind, fault })));
+    for (let i = 0; i < runs; i += 1) {
+      const choice = all[i % all.length];
+      if (choice !== undefined) done.push(await this.#writeWith(choice.kind, choice.fault));
+    }
+    return done;
+  }
+
+  async #writeWith(kind: string, fault: Injection['fault']): Promise<SweepRun> {
+    const server = await this.#campaign.start({ env: ENV });
+    if (!isRunning(server)) throw new Error(`a start without a fault failed: ${server.said}`);
+    await this.#campaign.compare(server);
+    const [where, syscall = ''] = kind.split(' ');
+    const k = where === 'any' ? this.#random.int(1, 3) : this.#random.int(1, 25);
+    const path =
+      where === 'any' ? undefined : await this.#campaign.openFile(where === 'log' ? 'log' : 'guard');
+    const injection = { syscall, fault, k, ...(path === undefined ? {} : { path }) };
+    const out = join(this.#campaign.folder, 'trace');
+    const strace = await attachStrace(server.pid, injecting(injection, out));
+    // Only much data makes LevelDB open files.
+    const weight = where === 'any' ? 'heavy' : 'light';
+    const load = this.#campaign.load(server, weight, new AbortController().signal);
+    const ended = await this.#campaign.moreAcks(30_000, server);
+    server.kill('SIGKILL');
+    await load;
+    await server.ended;
+    await strace.stop();
+    return this.#judged(injection, ended, await readFile(out, 'utf8'));
+  }
+
+  /** The next start must serve all that was acked, and fsck must find nothing. */
+  async #judged(injection: Injection, ended: Ended | undefined, trace: string): Promise<SweepRun> {
+    const outcome = outcomeOf(ended);
+    const run = { injection, outcome };
+    const hit = /INJECTED|SIGKILL/.test(trace) || outcome === 'killed';
+    if (!hit) return { ...run, wrong: 'the fault did not happen' };
+    if (ended !== undefined && outcome === 'fault' && ended.code !== 70)
+      return { ...run, wrong: `ended with ${ended.code ?? ended.signal}: ${ended.said}` };
+    if (mustEnd(injection) && outcome === 'alive') return { ...run, wrong: 'went on after a failed write' };
+    const server = await this.#campaign.start();
+    if (!isRunning(server)) return { ...run, wrong: `the next start: ${server.said}` };
+    const { lost, conflicts, doubled } = await this.#campaign.compare(server);
+    await stopInOrder(server);
+    const wrong = lost + doubled > 0 ? `lost ${lost}, doubled ${doubled}` : conflicts.join('; ');
+    const checked = await this.#campaign.fsck();
+    if (wrong === '' && checked === '') return run;
+    return { ...run, wrong: `${wrong}${checked}` };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#campaign[Symbol.asyncDispose]();
+  }
+}
+
+/** After a failed write or sync of data or guard nothing may be acked any more; other calls may fail harmlessly. */
+function mustEnd({ syscall, path = '' }: Injection): boolean {
+  return /write|sync/.test(syscall) && !path.includes('.kept.old');
+}
+
+function outcomeOf(ended: Ended | undefined): SweepRun['outcome'] {
+  if (ended === undefined) return 'alive';
+  if (ended.signal === 'SIGKILL') return 'killed';
+  return ended.code === 1 ? 'refused' : 'fault';
+}
+
+/** The calls in a trace that succeeded on something below a folder. */
+function numbered(trace: string, folder: string): Omit<Injection, 'fault'>[] {
+  const counts = new Map<string, number>();
+  const calls: Omit<Injection, 'fault'>[] = [];
+  for (const line of trace.split('\n')) {
+    const [, syscall, rest = ''] = /^\d+ +(\w+)\((.*)$/.exec(line) ?? [];
+    const path = /^(?:AT_FDCWD<[^>]*>, )?(?:"([^"]*)"|\d+<([^>]*)>)/.exec(rest)?.slice(1).find(Boolean);
+    if (syscall === undefined || path === undefined || !path.startsWith(`${folder}/data`)) continue;
+    const k = (counts.get(`${syscall} ${path}`) ?? 0) + 1;
+    counts.set(`${syscall} ${path}`, k);
+    // LevelDB's own notes about itself; whether they can be written changes nothing.
+    if (!/= -1 /.test(line) && !/\/LOG(?:\.old)?$/.test(path)) calls.push({ syscall, path, k });
+  }
+  return calls;
+}
