@@ -80,6 +80,9 @@ export class FileGuard implements Guard {
       const guard = new FileGuard(files, folder, own, await highest(files, folder, lower));
       await guard.#firstRaise(folder);
       for (const n of lower) await files.unlink(join(folder, `owner.${n}`));
+      // An earlier owner may still write a mark into its file, which nobody will have seen: after a power cut that file
+      // must not be there again, beside marks of ours for the same size.
+      await files.syncFolder(folder);
       return guard;
     } catch (error) {
       // The file stays, empty or not: a number that came back would be one that a rival does not look for.

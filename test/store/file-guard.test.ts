@@ -5,6 +5,7 @@ import { TlogError } from '../../src/core/error.ts';
 import { treeSize } from '../../src/core/units.ts';
 import { createFileGuard, FileGuard, readFileGuard } from '../../src/store/file-guard.ts';
 import type { GuardMark } from '../../src/store/guard.ts';
+import { type GuardFiles, nodeGuardFiles } from '../../src/store/guard-files.ts';
 import { decodeSlot, encodeSlot, SLOT_BYTES } from '../../src/store/guard-slot.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -47,6 +48,25 @@ describe('GUARD-1 making and taking over', () => {
     expect(await second.raise(mark(4))).toBe('raised');
     await first.close();
     await second.close();
+  });
+
+  test('a take-over is over when no power cut can bring a lower file back', async () => {
+    const folder = await newGuard(1);
+    const calls: string[] = [];
+    const files: GuardFiles = {
+      ...nodeGuardFiles,
+      unlink: (path) => {
+        calls.push('unlink');
+        return nodeGuardFiles.unlink(path);
+      },
+      syncFolder: (path) => {
+        calls.push('sync');
+        return nodeGuardFiles.syncFolder(path);
+      },
+    };
+    const guard = await FileGuard.takeOver(folder, files);
+    expect(calls).toEqual(['sync', 'unlink', 'sync']);
+    await guard.close();
   });
 
   test('two take-overs at once end with at most one owner', async () => {
