@@ -1,0 +1,175 @@
+import type { TreeHasher } from '../../src/core/merkle/hasher.ts';
+import type { NoteSigner } from '../../src/core/note/verifier.ts';
+import type { Clock } from '../../src/runtime/clock.ts';
+import type { LogManifest } from '../../src/sequencer/data-directory.ts';
+import type { FindingFile, KeptFindings } from '../../src/sequencer/finding-file.ts';
+import type { SignedHead } from '../../src/sequencer/log.ts';
+import type { QueueLimits } from '../../src/sequencer/pending-queue.ts';
+import type { RunningLog } from '../../src/sequencer/running-log.ts';
+import { type CheckLimits, type StartDeps, startLog } from '../../src/sequencer/start-log.ts';
+import { FileGuard, readFileGuard } from '../../src/store/file-guard.ts';
+import type { Guard } from '../../src/store/guard.ts';
+import type { GuardFiles } from '../../src/store/guard-files.ts';
+import { type LevelEngine, LevelStore } from '../../src/store/level-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import type { Disk } from './disk.ts';
+import { Engine } from './engine.ts';
+import type { GuardDisk } from './guard-disk.ts';
+import { hasherOf } from './hasher.ts';
+import { type Machine, osError, Process } from './process.ts';
+
+/** A turn of the event loop. */
+const TURN_MS = 0.02;
+const SLOW_MS = 400;
+/** A Sunday, 400 ms before a full minute. */
+const EPOCH_MS = 1_767_225_599_600;
+const VOLUME_BYTES = 2 ** 40;
+const GUARD_FOLDER = '/guard/main';
+
+/** Where bugs are planted: each may put something else in the place of a part. */
+export interface Seams {
+  readonly engine?: (engine: LevelEngine, server: Server) => LevelEngine;
+  readonly store?: (store: Store, server: Server) => Store;
+  readonly files?: (files: GuardFiles, server: Server) => GuardFiles;
+  readonly guard?: (guard: Guard, server: Server) => Guard;
+  readonly signer?: (signer: NoteSigner, server: Server) => NoteSigner;
+  readonly hasher?: (hasher: TreeHasher, server: Server) => TreeHasher;
+}
+
+/** What all servers of a world share. */
+export interface Site {
+  readonly machine: Machine;
+  readonly manifest: LogManifest;
+  readonly guardDisk: GuardDisk;
+  readonly queue: QueueLimits;
+  readonly check: CheckLimits;
+  readonly seams: Seams;
+  /** Milliseconds that wall clocks are wrong by. */
+  wallErrorMs: number;
+  /** Largest size that anybody could read. */
+  publishedSize(): number;
+  onSignature(server: Server, text: string, signature: string): void;
+}
+
+/** One run of the production log on models of its disk and its guard's disk. */
+export class Server {
+  readonly name: string;
+  readonly process: Process;
+  readonly disk: Disk;
+  readonly site: Site;
+  engine: Engine | undefined;
+  log: RunningLog | undefined;
+  /** The head seen last by those who read from outside. */
+  seen: SignedHead | undefined;
+  /** Another process ran on the same guard at some time of its life. */
+  hadRival = false;
+  /** What `start` came to. */
+  opened: Promise<RunningLog> | undefined;
+  /** It signed a state that an earlier process had left. */
+  signedAtStart = false;
+  /** What was readable when it began to take the guard over: it must show that at least. */
+  sizeToShow = 0;
+  /** Somebody was told that its data are damaged. */
+  isDamaged = false;
+  /** It is being stopped in good order. */
+  stopping = false;
+  readonly #key: NoteSigner;
+  readonly #files: GuardFiles;
+
+  constructor(name: string, site: Site, disk: Disk, key: NoteSigner) {
+    this.name = name;
+    this.site = site;
+    this.disk = disk;
+    this.#key = key;
+    this.process = new Process(name, site.machine);
+    const files = site.guardDisk.files(this.process);
+    this.#files = site.seams.files?.(files, this) ?? files;
+  }
+
+  /** Starts the log; resolves when it runs, rejects when it refuses. */
+  async start(): Promise<RunningLog> {
+    const { queue, check } = this.site;
+    this.log = await startLog(this.#deps(), { queue, check });
+    return this.log;
+  }
+
+  /** The size that the guard shows to this process. */
+  readGuard(): ReturnType<typeof readFileGuard> {
+    return readFileGuard(GUARD_FOLDER, this.#files);
+  }
+
+  #deps(): StartDeps {
+    const { seams, manifest } = this.site;
+    const signer = this.#signer();
+    const hasher = hasherOf(this.process);
+    return {
+      manifest,
+      signer: seams.signer?.(signer, this) ?? signer,
+      clock: this.#clock(),
+      hasher: seams.hasher?.(hasher, this) ?? hasher,
+      readGuard: () => this.readGuard(),
+      openStore: () => this.#openStore(),
+      takeOverGuard: async () => {
+        this.sizeToShow = this.site.publishedSize();
+        const guard = await FileGuard.takeOver(GUARD_FOLDER, this.#files);
+        return seams.guard?.(guard, this) ?? guard;
+      },
+      bytesOnDisk: async () => 0,
+      findings: this.#findings(),
+      diskSpace: () => ({ freeBytes: this.disk.low ? 0 : VOLUME_BYTES / 2, totalBytes: VOLUME_BYTES }),
+    };
+  }
+
+  async #openStore(): Promise<Store> {
+    const { seams } = this.site;
+    const store = await LevelStore.open('db', (_, mode) => {
+      const engine = new Engine(this.process, this.disk, mode);
+      this.engine = engine;
+      return seams.engine?.(engine, this) ?? engine;
+    });
+    return seams.store?.(store, this) ?? store;
+  }
+
+  #findings(): FindingFile {
+    const { disk, process } = this;
+    const write = (kept: KeptFindings) => (): void => {
+      disk.findings = kept;
+    };
+    return {
+      read: () => process.call('findings read', [], () => disk.findings),
+      write: (kept) => process.call('findings write', [write(kept)], () => undefined),
+    };
+  }
+
+  #clock(): Clock {
+    const { scheduler } = this.site.machine;
+    return {
+      nowMs: () => EPOCH_MS + Math.floor(scheduler.nowMs) + this.site.wallErrorMs,
+      monotonicMs: () => scheduler.nowMs,
+      nextTurn: () => this.process.call('turn', [], () => undefined, { ms: TURN_MS }),
+      sleep: (ms) => this.process.call('sleep', [], () => undefined, { extraMs: ms }),
+    };
+  }
+
+  #signer(): NoteSigner {
+    const { process } = this;
+    const sign = async (text: Uint8Array): Promise<Uint8Array> => {
+      const isBroken = process.takes('sign-error');
+      const never = process.takes('sign-never');
+      const extraMs = process.takes('sign-slow') ? SLOW_MS : 0;
+      await process.call('sign', [], () => this.#beforeSigning(isBroken), { extraMs, never });
+      this.signedAtStart ||= this.log === undefined;
+      const signature = await this.#key.sign(text);
+      this.site.onSignature(this, Buffer.from(text).toString(), Buffer.from(signature).toString('base64'));
+      if (process.takes('sign-flip')) signature[9] = (signature[9] ?? 0) ^ 1;
+      return signature;
+    };
+    return { ...this.#key, sign };
+  }
+
+  #beforeSigning(isBroken: boolean): void {
+    if (!isBroken) return;
+    this.process.doom('sign-error');
+    throw osError('EIO', 'the signer does not answer');
+  }
+}
