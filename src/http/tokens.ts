@@ -36,8 +36,9 @@ function allowed(tokens: readonly KnownToken[], access: Access): KnownToken {
   const match = /^Bearer (stele_([0-9a-f]{8})_[A-Za-z0-9_-]{43})$/i.exec(access.authorization ?? '');
   const token = tokens.find((known) => known.id === match?.[2]);
   // An unknown id is compared too: both refusals take the same steps.
-  const expected = Buffer.from(token?.sha256 ?? '0'.repeat(64), 'hex');
-  const same = timingSafeEqual(hash('sha256', match?.[1] ?? '', 'buffer'), expected);
+  const expected = Buffer.from(token?.sha256 ?? '0'.repeat(64), 'latin1');
+  const digest = Buffer.from(hash('sha256', match?.[1] ?? '', 'hex'), 'latin1');
+  const same = timingSafeEqual(digest, expected);
   const isOver = token?.expiresAt !== undefined && Date.parse(token.expiresAt) <= access.nowMs;
   if (token === undefined || !same || isOver)
     throw new TlogError('unauthorized', 'send a valid token as Authorization: Bearer');

@@ -6,7 +6,7 @@ import { rowName } from './row-place.ts';
 import type { CommitOutcome, KeyRange, Store, StoreBatch } from './store.ts';
 
 /** Up to this many keys are read in place (2 us a key); more go to the thread pool in one call. */
-const SYNC_READ_KEYS_MAX = 64;
+const SYNC_READ_KEYS_MAX = 256;
 /** Rows fetched at a time while iterating. */
 const ITERATE_ROWS = 256;
 
