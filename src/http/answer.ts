@@ -23,11 +23,11 @@ export function textAnswer(
   return new Response(body, { status, headers: vary === undefined ? type : { ...type, Vary: vary } });
 }
 
-/** Bytes that no browser is to take for anything else. */
-export function octetAnswer(bytes: Uint8Array<ArrayBuffer>, headers: Record<string, string>): Response {
-  const type = { 'Content-Type': 'application/octet-stream', 'X-Content-Type-Options': 'nosniff' };
-  return new Response(bytes, { headers: { ...type, ...headers } });
-}
+/** Headers of bytes that no browser is to take for anything else. */
+export const OCTETS = {
+  'Content-Type': 'application/octet-stream',
+  'X-Content-Type-Options': 'nosniff',
+} as const;
 
 /** GET checkpoint: the published head's note; 304 for who has it already. */
 export function checkpoint(c: Context, { publishedHead }: Log): Response {

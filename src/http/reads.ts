@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { type LeafIndex, leafIndex, parseLeafIndex, parseTreeSize, type TreeSize } from '../core/units.ts';
 import type { Log } from '../sequencer/log.ts';
-import { base64, beyond, octetAnswer } from './answer.ts';
+import { base64, beyond, OCTETS } from './answer.ts';
 import { queryOf, required } from './query.ts';
 
 /** Most entries or checkpoints in one answer. */
@@ -16,7 +16,8 @@ export async function oneEntry(c: Context, log: Log): Promise<Response> {
   if (index >= log.head.size) throw beyond(log);
   const [entry] = await log.readEntries(index, (index + 1) as TreeSize);
   if (entry === undefined) throw new RangeError(`no entry ${index}`);
-  return octetAnswer(new Uint8Array(entry), { 'Content-Disposition': 'attachment' });
+  const headers = { ...OCTETS, 'Content-Disposition': 'attachment' };
+  return new Response(new Uint8Array(entry), { headers });
 }
 
 /** GET entries?start&end: the entries of [start, end) as lines {"index","entry"}. */

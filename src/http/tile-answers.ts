@@ -6,7 +6,7 @@ import { parseBundlePath, parseTilePath } from '../core/tile/path.ts';
 import { TILE_WIDTH } from '../core/tile/tile.ts';
 import type { Now } from '../runtime/now.ts';
 import type { Log } from '../sequencer/log.ts';
-import { acceptsGzip, beyond, hasTag, octetAnswer, tagOf } from './answer.ts';
+import { acceptsGzip, beyond, hasTag, OCTETS, tagOf } from './answer.ts';
 import { rawPath } from './raw-path.ts';
 
 /** Memory for answers that are ready to be sent. */
@@ -51,6 +51,7 @@ async function makeReady(bytes: Uint8Array, isBundle: boolean, isGzip: boolean):
   // Two encodings are two representations: each has a tag of its own (RFC 9110 8.8.3).
   const etag = tagOf(bytes, isGzip ? '.gz' : '');
   const headers = {
+    ...OCTETS,
     ETag: etag,
     'Cache-Control': IMMUTABLE,
     ...(isBundle ? { Vary: 'Accept-Encoding' } : {}),
@@ -61,5 +62,5 @@ async function makeReady(bytes: Uint8Array, isBundle: boolean, isGzip: boolean):
 }
 
 function answer(c: Context, { bytes, etag, headers }: Ready): Response {
-  return hasTag(c, etag) ? new Response(null, { status: 304, headers }) : octetAnswer(bytes, headers);
+  return hasTag(c, etag) ? new Response(null, { status: 304, headers }) : new Response(bytes, { headers });
 }
