@@ -21,8 +21,22 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   sequencer: ['core', 'keys', 'runtime', 'store'],
   fsck: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client'],
   scrub: ['core', 'runtime', 'keys', 'store', 'sequencer'],
-  http: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck', 'scrub'],
-  cli: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck', 'scrub', 'http'],
+  backup: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck'],
+  repair: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck', 'scrub', 'backup'],
+  http: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck', 'scrub', 'backup'],
+  cli: [
+    'core',
+    'runtime',
+    'keys',
+    'store',
+    'sequencer',
+    'client',
+    'fsck',
+    'scrub',
+    'backup',
+    'repair',
+    'http',
+  ],
 };
 const CORE_PACKAGES = /^(?:@noble\/hashes|cbor-x)(?:\/|$)/;
 

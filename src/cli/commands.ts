@@ -1,4 +1,5 @@
 import { registerAppend } from './commands/append.ts';
+import { registerBackup } from './commands/backup.ts';
 import { registerExportTiles } from './commands/export-tiles.ts';
 import { registerFsck } from './commands/fsck.ts';
 import { registerGuard } from './commands/guard.ts';
@@ -6,6 +7,8 @@ import { registerInit } from './commands/init.ts';
 import { registerKeygen } from './commands/keygen.ts';
 import { registerProve } from './commands/prove.ts';
 import { registerRead } from './commands/read.ts';
+import { registerRepair } from './commands/repair.ts';
+import { registerRestore } from './commands/restore.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerToken } from './commands/token.ts';
 import { registerVerify } from './commands/verify.ts';
@@ -24,4 +27,7 @@ export const commands: readonly Register[] = [
   registerKeygen,
   registerToken,
   registerGuard,
+  registerBackup,
+  registerRestore,
+  registerRepair,
 ];

@@ -1,10 +1,10 @@
-import { mkdir, open, rename } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { planGrowth } from '../core/tile/growth.ts';
 import { formatBundlePath, formatTilePath } from '../core/tile/path.ts';
 import { treeSize } from '../core/units.ts';
 import type { Log, SignedHead } from '../sequencer/log.ts';
+import { DurableFiles } from './durable-files.ts';
 
 /** What an export reads of a log. */
 export type ExportSource = Pick<Log, 'publishedHead' | 'readTile' | 'readBundle'>;
@@ -29,50 +29,20 @@ export async function exportTiles(
   const head = log.publishedHead;
   const tiles = planGrowth(treeSize(0), head.size);
   const bundles = tiles.filter(({ level }) => level === 0);
-  const folders = new Set<string>();
+  const files = new DurableFiles(root);
   const filesTotal = bundles.length + tiles.length + 1;
-  let files = 0;
+  let written = 0;
   const write = async (path: string, bytes: Uint8Array | undefined): Promise<void> => {
     signal?.throwIfAborted();
     if (bytes === undefined) throw new TlogError('storage_corrupt', `${path} is missing; run stele fsck`);
-    await writeDurably(root, path, bytes, folders);
-    files += 1;
-    onProgress?.({ files, filesTotal });
+    await files.write(path, bytes);
+    written += 1;
+    onProgress?.({ files: written, filesTotal });
   };
   for (const bundle of bundles) await write(formatBundlePath(bundle), await log.readBundle(bundle));
   for (const tile of tiles) await write(formatTilePath(tile), await log.readTile(tile));
-  for (const path of folders) await syncFolder(path);
+  await files.syncFolders();
   await write('checkpoint', new TextEncoder().encode(head.note));
-  await syncFolder(root);
+  await files.syncFolders();
   return head;
-}
-
-/** Written beside and renamed, so a crash leaves no half file under a tile's name. */
-async function writeDurably(
-  root: string,
-  name: string,
-  bytes: Uint8Array,
-  folders: Set<string>,
-): Promise<void> {
-  const path = join(root, name);
-  for (let at = dirname(path); !folders.has(at) && at.length >= root.length; at = dirname(at))
-    folders.add(at);
-  await mkdir(dirname(path), { recursive: true });
-  const file = await open(`${path}.new`, 'w');
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, path);
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

@@ -5,6 +5,7 @@ import type { Log } from '../sequencer/log.ts';
 import { checkpoint, keepPrivate } from './answer.ts';
 import { append } from './append.ts';
 import { audit, type ScrubSource } from './audit.ts';
+import { type BackupSource, backupFacts, backupRetries } from './backup.ts';
 import { describeLog } from './describe.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { isOwnFault, problemResponse } from './problem.ts';
@@ -21,6 +22,8 @@ export interface AppDeps {
   readonly tokens: TokenSource;
   readonly clock: { nowMs(): number };
   readonly scrub?: ScrubSource;
+  /** What backups need; without it there are no routes for them. */
+  readonly backup?: BackupSource;
   /** Gets what was answered with 500: bugs of ours and stored bytes that failed a check. */
   readonly onBug?: (thrown: unknown) => void;
 }
@@ -130,6 +133,18 @@ function logRoutes({ app, deps, metrics, route, openLog }: Parts): void {
   };
   for (const [path, { label, answer }] of Object.entries(createReads(deps.scrub)))
     app.get(`/logs/:log/${path}`, route(label, read(answer)));
+  const { backup } = deps;
+  if (backup !== undefined) {
+    const admin =
+      (answer: typeof backupFacts): Handler =>
+      async (c) => {
+        const name = c.req.param('log') ?? '';
+        await permit(c, 'admin', name);
+        return answer(c, await openLog(name), backup);
+      };
+    app.get('/logs/:log/backup', route('backup', admin(backupFacts)));
+    app.get('/logs/:log/backup/retries', route('backup', admin(backupRetries)));
+  }
   app.post('/logs/:log/proofs/multi', route('proofs/multi', read(multiByBody)));
   app.post('/logs/:log/entries', route('entries', write(false)));
   app.post('/logs/:log/add', route('add', write(true)));

@@ -2,7 +2,10 @@ const READ = 'GET, HEAD';
 /** Every path there is, with its methods. */
 export const ROUTES: readonly (readonly [RegExp, string])[] = [
   [/^\/(healthz|readyz|metrics|logs)$/, READ],
-  [/^\/logs\/[^/]+\/(audit|checkpoints?|log|proofs\/inclusion|proofs\/consistency)$/, READ],
+  [
+    /^\/logs\/[^/]+\/(audit|backup|backup\/retries|checkpoints?|log|proofs\/inclusion|proofs\/consistency)$/,
+    READ,
+  ],
   [/^\/logs\/[^/]+\/tile\/.+$/, READ],
   [/^\/logs\/[^/]+\/entries\/[^/]+$/, READ],
   [/^\/logs\/[^/]+\/(entries|proofs\/multi)$/, `${READ}, POST`],

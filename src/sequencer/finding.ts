@@ -1,8 +1,8 @@
 import { TlogError } from '../core/error.ts';
 import { type RowPart, rowPlace } from '../store/row-place.ts';
 
-/** Who met damaged bytes: the scrubber, somebody's read, or a commit that looked something up. */
-export type FoundBy = 'scrub' | 'read' | 'append';
+/** Who met damaged bytes: the scrubber, somebody's read, a commit that looked something up, or a repair that had nothing to mend them with. */
+export type FoundBy = 'scrub' | 'read' | 'append' | 'repair';
 
 /** Stored bytes that are not what the signed tree says. Hashes in hex. */
 export interface Damage {

@@ -133,6 +133,11 @@ export interface RetryRow {
   readonly contentHash: Uint8Array;
 }
 
+/** A retry with the idempotency key (32 bytes) that it answers. */
+export interface KeyedRetry extends RetryRow {
+  readonly key: Uint8Array;
+}
+
 export function encodeRetry(row: RetryRow): Uint8Array {
   const bytes = new Uint8Array(10 + ROOT_BYTES);
   writeU64(bytes, 0, row.firstIndex);

@@ -1,13 +1,9 @@
 import type { Command } from 'commander';
 import { logAccess } from '../../client/access.ts';
 import { LogCalls } from '../../client/log-calls.ts';
-import { equalBytes } from '../../core/bytes.ts';
-import { TlogError } from '../../core/error.ts';
-import { verifyCheckpoint } from '../../core/note/checkpoint.ts';
-import { createNoteVerifier } from '../../core/note/verifier.ts';
 import { type FsckDeps, type FsckResult, type FsckSource, fsckLog } from '../../fsck/fsck-log.ts';
+import { type HeadTrust, headVerifier } from '../../fsck/head-verifier.ts';
 import { RemoteLog } from '../../fsck/remote-log.ts';
-import { ed25519Verify } from '../../runtime/ed25519.ts';
 import { nodeHasher } from '../../runtime/node-hasher.ts';
 import { inspectLog } from '../../sequencer/inspect-log.ts';
 import { type CommandContext, type CommandHost, dataFlags, tokenFlags } from '../context.ts';
@@ -26,12 +22,6 @@ export function registerFsck(program: Command, host: CommandHost): void {
     .option('--vkey <vkey>', 'public key of a served log')
     .option('--log <name>', 'name of the log in the data directory (STELE_LOG; default main)');
   host.bind<[string | undefined]>(fsck, runFsck);
-}
-
-/** Whose heads are right. */
-interface Signed {
-  readonly origin: string;
-  readonly vkeys: readonly string[];
 }
 
 async function runFsck(
@@ -60,7 +50,7 @@ async function checkServed(
   return report(context, url, await check(context, log, { origin: client.origin, vkeys: [vkey] }));
 }
 
-async function check(context: CommandContext, log: FsckSource, signed: Signed): Promise<FsckResult> {
+async function check(context: CommandContext, log: FsckSource, signed: HeadTrust): Promise<FsckResult> {
   using bar = progressBar(context.terminal, 'entries');
   const onProgress: FsckDeps['onProgress'] = ({ entries, size }) => bar.show(entries, size);
   return await fsckLog(log, { hasher: nodeHasher, verifyHead: headVerifier(signed), onProgress });
@@ -74,14 +64,4 @@ async function report(context: CommandContext, name: string, result: FsckResult)
   else
     say(context.terminal, `${name}: ${difference.part} ${difference.index} differs: ${difference.message}`);
   return difference === undefined ? EXIT.ok : EXIT.failed;
-}
-
-/** The signature, and that the note says the size and root that it is kept for. */
-function headVerifier({ origin, vkeys }: Signed): FsckDeps['verifyHead'] {
-  const logVerifiers = vkeys.map((vkey) => createNoteVerifier(vkey, ed25519Verify));
-  return async (head) => {
-    const { size, rootHash } = await verifyCheckpoint(head.note, { origin, logVerifiers });
-    if (size === head.size && equalBytes(rootHash, head.rootHash)) return;
-    throw new TlogError('proof_mismatch', `the head kept for size ${head.size} is of another tree`);
-  };
 }

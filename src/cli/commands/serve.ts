@@ -13,6 +13,7 @@ import type { Now } from '../../runtime/now.ts';
 import { type DataDirectory, listLogs } from '../../sequencer/data-directory.ts';
 import { LogSet } from '../../sequencer/log-set.ts';
 import { byteCount, secondCount } from '../arguments.ts';
+import { backupSource } from '../backup-source.ts';
 import type { ListenAddress } from '../config.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
 import { EXIT, type ExitCode } from '../exit-code.ts';
@@ -33,7 +34,7 @@ export function registerServe(program: Command, host: CommandHost): void {
       '--listen <address>',
       'address and port (STELE_LISTEN; default 127.0.0.1:8080; port 0: any free one)',
     )
-    .option('--ops-listen <address>', 'serve /metrics there, and there only')
+    .option('--ops-listen <address>', 'serve /metrics and the routes of backups there, and there only')
     .option(
       '--reserve-bytes <bytes>',
       'disk space that entries never take (default: 1 GiB or 5 % of the volume, the lesser; 0: none)',
@@ -65,7 +66,14 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
   try {
     const onBug = (err: unknown): void => lines.error({ err }, 'a request failed');
     const scrub: ScrubSource = (log) => scrubbers.status(log);
-    const deps = { logs, tokens: tokensOf(data), clock: systemClock, onBug, scrub };
+    const deps = {
+      logs,
+      tokens: tokensOf(data),
+      clock: systemClock,
+      onBug,
+      scrub,
+      backup: backupSource(dir, logs),
+    };
     await using servers = await listen(context, deps);
     if (await isOneDevice(dir)) warnOfOneDevice(context, lines);
     await announce(context, servers, dir);

@@ -1,0 +1,26 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TlogError } from '../core/error.ts';
+import type { BackupSource } from '../http/backup.ts';
+import { type DataDirectory, readManifest } from '../sequencer/data-directory.ts';
+import type { LogSet } from '../sequencer/log-set.ts';
+
+/** What a running server gives to a backup: neither keys nor tokens. */
+export function backupSource(dir: DataDirectory, logs: LogSet): BackupSource {
+  return {
+    manifest: (name) => readManifest(dir, name),
+    config: async () => {
+      try {
+        return await readFile(join(dir.dataPath, 'config.yaml'), 'utf8');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+    stored: async (name) => {
+      const log = await logs.get(name);
+      if (log === undefined) throw new TlogError('unknown_log', 'there is no log of this name');
+      return log.stored();
+    },
+  };
+}

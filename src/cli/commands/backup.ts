@@ -1,0 +1,102 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { type BackUpResult, backUpLog } from '../../backup/back-up-log.ts';
+import { BACKUP_FILE, BACKUP_SCHEMA, isBackup } from '../../backup/backup-folder.ts';
+import { logAccess } from '../../client/access.ts';
+import { LogCalls } from '../../client/log-calls.ts';
+import { TlogError } from '../../core/error.ts';
+import { DurableFiles } from '../../fsck/durable-files.ts';
+import { nodeHasher } from '../../runtime/node-hasher.ts';
+import { listArgument } from '../arguments.ts';
+import { type CommandContext, type CommandHost, tokenFlags } from '../context.ts';
+import { UsageError } from '../exit-code.ts';
+import { accessOptions } from '../log-access.ts';
+import { progressBar } from '../progress-bar.ts';
+import { say, writeJson } from '../terminal.ts';
+
+/** What a backup never holds, so that whoever gets one can neither sign nor write. */
+const LEFT_OUT = ['signing keys', 'tokens', 'guard'] as const;
+const LOGS_BYTES_MAX = 64 * 1024;
+
+/** `stele backup FOLDER`: copies what is new of a running server. */
+export function registerBackup(program: Command, host: CommandHost): void {
+  const backup = tokenFlags(program.command('backup'))
+    .description(
+      'copy what is new of a running server, verified by re-hashing; needs a token with scope admin',
+    )
+    .argument('<folder>', 'the backup; a second run adds to it')
+    .option('--server <url>', 'base URL of the server (STELE_SERVER; default http://127.0.0.1:8080)')
+    .option('--ops-server <url>', 'base URL of its --ops-listen, where it has one (default: the server)')
+    .option('--logs <list>', 'names of the logs (default: every log)', listArgument);
+  host.bind<[string]>(backup, runBackup);
+}
+
+async function runBackup(context: CommandContext, folder: string, command: Command): Promise<void> {
+  const { opsServer, logs }: { opsServer?: string; logs?: readonly string[] } = command.opts();
+  const { server } = context.config;
+  const names = logs ?? (await namesOf(context, server));
+  const files = await openFolder(folder);
+  const results: BackUpResult[] = [];
+  for (const name of names) {
+    const calls = await callsTo(context, `${server}/logs/${name}`);
+    const admin = await callsTo(context, `${opsServer?.replace(/\/+$/, '') ?? server}/logs/${name}`);
+    results.push(
+      await withBar(context, name, (onProgress) =>
+        backUpLog({ calls, admin, name, folder, hasher: nodeHasher, nowMs: Date.now(), onProgress }),
+      ),
+    );
+  }
+  const config = results[0]?.config;
+  if (config !== undefined) await files.write('config.yaml', config);
+  await files.syncFolders();
+  const shown = results.map(({ config: _, ...result }) => result);
+  if (context.json) return writeJson(context.terminal, { folder, logs: shown, leftOut: LEFT_OUT });
+  for (const { log, treeSize, files: copied, heads, retries } of shown)
+    say(
+      context.terminal,
+      `${log}: verified at tree size ${treeSize}. New files: ${copied}, kept heads: ${heads}, retry keys: ${retries}.`,
+    );
+  say(context.terminal, `Left out: ${LEFT_OUT.join(', ')}. Keep a copy of each log's key apart from this.`);
+}
+
+/** Marks the folder before anything is in it. @throws TlogError data_exists for a folder that holds something else */
+async function openFolder(folder: string): Promise<DurableFiles> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const files = new DurableFiles(folder);
+  if (await isBackup(folder)) return files;
+  if ((await readdir(folder)).length > 0)
+    throw new TlogError('data_exists', `${folder} is not empty and no backup; take another folder`);
+  await files.write(BACKUP_FILE, `${JSON.stringify({ schema: BACKUP_SCHEMA, leftOut: LEFT_OUT })}\n`);
+  await files.syncFolders();
+  return files;
+}
+
+async function callsTo(context: CommandContext, url: string): Promise<LogCalls> {
+  return new LogCalls(logAccess(await accessOptions(context, url)));
+}
+
+/** The names that the server lists. @throws UsageError when the list is none */
+async function namesOf(context: CommandContext, server: string): Promise<readonly string[]> {
+  const { fields } = await (await callsTo(context, server)).askFields({
+    path: 'logs',
+    bytesMax: LOGS_BYTES_MAX,
+  });
+  const { logs } = fields as { logs?: unknown };
+  if (
+    Array.isArray(logs) &&
+    logs.length > 0 &&
+    logs.every((name) => /^[a-z0-9][a-z0-9-]{0,62}$/.test(String(name)))
+  )
+    return logs.map(String);
+  throw new UsageError(`${server} lists no logs`);
+}
+
+async function withBar<T>(
+  { terminal }: CommandContext,
+  log: string,
+  work: (onProgress: (part: string, done: number, total: number) => void) => Promise<T>,
+): Promise<T> {
+  using copying = progressBar(terminal, `${log}: files`);
+  using hashing = progressBar(terminal, `${log}: re-hashing`);
+  return await work((part, done, total) => (part === 'files' ? copying : hashing).show(done, total));
+}

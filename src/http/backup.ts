@@ -1,0 +1,87 @@
+import type { Context } from 'hono';
+import { formatRetry } from '../backup/backup-folder.ts';
+import { TlogError } from '../core/error.ts';
+import { parseTreeSize } from '../core/units.ts';
+import type { LogManifest } from '../sequencer/data-directory.ts';
+import { damageOf } from '../sequencer/finding.ts';
+import type { Log } from '../sequencer/log.ts';
+import type { StoredLog } from '../sequencer/stored-log.ts';
+import { unsealValue } from '../store/checked-store.ts';
+import { decodeRetry, type KeyedRetry, LETTER, retryKey, rowsAfter } from '../store/rows.ts';
+import { base64 } from './answer.ts';
+import { queryOf, required } from './query.ts';
+
+/** What a backup needs beside what everybody may read. */
+export interface BackupSource {
+  manifest(log: string): Promise<LogManifest>;
+  /** The config file in the data directory; undefined where there is none. */
+  config(): Promise<string | undefined>;
+  /** An open log by its rows. */
+  stored(log: string): Promise<StoredLog>;
+}
+
+/** Rows that one answer has at most, and that are looked at for it. */
+const PAGE_ROWS = 4_096;
+const SCAN_ROWS = 65_536;
+
+/** GET backup: the facts of the log, the config file, and the head to copy. */
+export async function backupFacts(c: Context, log: Log, source: BackupSource): Promise<Response> {
+  const { size: treeSize, rootHash, note: checkpoint } = log.publishedHead;
+  const config = await source.config();
+  const head = { treeSize, rootHash: base64(rootHash), checkpoint };
+  const body = {
+    manifest: await source.manifest(log.name),
+    ...(config === undefined ? {} : { config }),
+    ...head,
+  };
+  return c.json(body, 200, { 'Cache-Control': 'no-store' });
+}
+
+/** GET backup/retries?from&to&after: retry keys of entries in [from, to), by key; nextCursor is the next page's `after`. */
+export async function backupRetries(c: Context, log: Log, source: BackupSource): Promise<Response> {
+  const query = queryOf(c, ['from', 'to', 'after']);
+  const [from, to] = [parseTreeSize(required(query, 'from')), parseTreeSize(required(query, 'to'))];
+  const after = query.get('after');
+  if (after !== undefined && !/^[0-9a-f]{64}$/.test(after))
+    throw new TlogError('malformed_hex', 'after is 64 lower-case hex digits');
+  const stored = await source.stored(log.name);
+  const page = await pageOf(
+    stored,
+    after === undefined ? undefined : retryKey(Buffer.from(after, 'hex')),
+    (row) => row.firstIndex >= from && row.firstIndex + row.count <= to,
+  );
+  const retries = page.retries.map(formatRetry);
+  const next = page.next === undefined ? {} : { nextCursor: Buffer.from(page.next).toString('hex') };
+  return c.json({ retries, ...next }, 200, { 'Cache-Control': 'no-store' });
+}
+
+async function pageOf(
+  log: StoredLog,
+  after: Uint8Array | undefined,
+  isWanted: (row: KeyedRetry) => boolean,
+): Promise<{ readonly retries: readonly KeyedRetry[]; readonly next: Uint8Array | undefined }> {
+  const retries: KeyedRetry[] = [];
+  let scanned = 0;
+  for await (const [rowKey, sealed] of log.stored.iterate({
+    ...rowsAfter(LETTER.retry, after),
+    limit: SCAN_ROWS,
+  })) {
+    const key = rowKey.slice(1);
+    const row = { ...soundRow(log, rowKey, sealed), key };
+    scanned += 1;
+    if (isWanted(row)) retries.push(row);
+    if (retries.length === PAGE_ROWS || scanned === SCAN_ROWS) return { retries, next: key };
+  }
+  return { retries, next: undefined };
+}
+
+/** A damaged row must not be left out without a word: the copy would lack what the log has. */
+function soundRow(log: StoredLog, key: Uint8Array, sealed: Uint8Array): ReturnType<typeof decodeRetry> {
+  try {
+    return decodeRetry(unsealValue(key, sealed));
+  } catch (error) {
+    const damage = damageOf(error);
+    if (damage !== undefined) log.report({ ...damage, row: key });
+    throw error;
+  }
+}

@@ -1,0 +1,79 @@
+import type { TreeHasher } from '../core/merkle/hasher.ts';
+import { headVerifier } from '../fsck/head-verifier.ts';
+import { RowReader } from '../scrub/row-reader.ts';
+import type { LogManifest } from '../sequencer/data-directory.ts';
+import type { SignedHead } from '../sequencer/log.ts';
+import { CheckedStore } from '../store/checked-store.ts';
+import type { Store } from '../store/store.ts';
+import { ProvenTree } from './proven-tree.ts';
+import { DerivedRepair } from './repair-derived.ts';
+import { RowRepair } from './repair-rows.ts';
+import { DerivedTiles, StoredTree } from './stored-tree.ts';
+import type { Tally } from './tally.ts';
+import type { TreeSource } from './tree-source.ts';
+
+/** A database that is to hold exactly the tree of a signed head. */
+export interface RebuildDeps {
+  readonly hasher: TreeHasher;
+  /** The database, with nothing checked. */
+  readonly engine: Store;
+  readonly manifest: LogManifest;
+  /** Verified by the caller: everything is proven by it. */
+  readonly head: SignedHead;
+  /** Where bytes may come from beside the database itself. */
+  readonly sources: readonly TreeSource[];
+  /** Removes kept heads and retry keys that are wrong and that no source has. */
+  readonly dropLost: boolean;
+  readonly nowMs: number;
+  readonly onProgress?: (progress: { readonly entries: number; readonly size: number }) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What a rebuild has done to the rows. */
+export interface Rebuilt {
+  readonly repaired: Tally;
+  /** Rows of a tree beyond the head, and index rows of no leaf. */
+  readonly removed: Tally;
+  /** Wrong, and no source has them: they stay as they are. */
+  readonly lost: Tally;
+  /** Kept heads and retry keys that were given up. */
+  readonly dropped: Tally;
+}
+
+/**
+ * Makes the rows of a database those of a signed head. Nothing is written before the edge of the tree is proven, and no
+ * row before it is proven itself. To be run again when it was cut short.
+ * @throws TlogError data_damaged when nothing leads to the signed root; then the database is as it was
+ */
+export async function rebuild(deps: RebuildDeps): Promise<Rebuilt> {
+  const { hasher, engine, manifest, head, sources, dropLost } = deps;
+  const rows = new RowReader(engine);
+  const stored = new StoredTree(hasher, rows);
+  const all = [stored, new DerivedTiles(hasher, stored), ...sources];
+  const tree = await ProvenTree.open(hasher, all, head);
+  await engine.accept();
+  const store = new CheckedStore(engine);
+  const { rootHash } = head;
+  const byTree = new RowRepair({
+    ...deps,
+    rows,
+    store,
+    tree,
+    rootHash,
+    leafHashIndex: manifest.leafHashIndex,
+  });
+  await byTree.run();
+  const verifyHead = headVerifier({ origin: manifest.origin, vkeys: [manifest.vkey] });
+  const derived = new DerivedRepair({ ...deps, rows, store, tree, verifyHead, sources, dropLost });
+  await derived.run();
+  return {
+    repaired: joined(byTree.repaired, derived.repaired),
+    removed: byTree.removed,
+    lost: joined(byTree.lost, derived.lost),
+    dropped: derived.dropped,
+  };
+}
+
+function joined(a: Tally, b: Tally): Tally {
+  return { count: a.count + b.count, names: [...a.names, ...b.names] };
+}

@@ -1,0 +1,122 @@
+import { TlogError } from '../core/error.ts';
+import { headVerifier } from '../fsck/head-verifier.ts';
+import { nodeHasher } from '../runtime/node-hasher.ts';
+import { LogPass, newPass } from '../scrub/pass.ts';
+import { FINDINGS_MAX } from '../sequencer/damage-record.ts';
+import { type DataDirectory, type LogManifest, logPaths, readManifest } from '../sequencer/data-directory.ts';
+import { type Damage, findingOf } from '../sequencer/finding.ts';
+import { closeFindings, findingFile } from '../sequencer/finding-file.ts';
+import type { SignedHead } from '../sequencer/log.ts';
+import { encodeCleanStop, loadTree } from '../sequencer/recovery.ts';
+import { TileReader } from '../sequencer/tile-reader.ts';
+import { CheckedStore } from '../store/checked-store.ts';
+import { readFileGuard } from '../store/file-guard.ts';
+import { LevelStore } from '../store/level-store.ts';
+import { OPEN_KEY } from '../store/rows.ts';
+import { type RebuildDeps, type Rebuilt, rebuild } from './rebuild.ts';
+import { commitOrFail } from './repair-rows.ts';
+import type { TreeSource } from './tree-source.ts';
+
+/** A log to be repaired while no server runs on it. */
+export interface RepairJob extends Pick<RebuildDeps, 'dropLost' | 'nowMs' | 'onProgress' | 'signal'> {
+  readonly dir: DataDirectory;
+  readonly name: string;
+  /** A mirror, a backup or another copy; without one, only what the log can make again by itself is repaired. */
+  readonly source: TreeSource | undefined;
+}
+
+/** What a repair has done, and whether all is right now. */
+export interface RepairReport extends Rebuilt {
+  readonly log: string;
+  /** Size of the guard's head, which everything was compared with. */
+  readonly treeSize: number;
+  /** Every row was read again after the repair and is right; the findings are closed then. */
+  readonly clean: boolean;
+}
+
+/**
+ * Makes a stopped log exactly what its guard says was signed: restores damaged rows and entries that are missing, takes
+ * away what was never signed, and reads everything again.
+ * @throws TlogError data_locked, guard_missing, guard_unreadable, data_damaged when nothing leads to the signed root or the
+ * database cannot be read through; then nothing was changed
+ */
+export async function repairLog(job: RepairJob): Promise<RepairReport> {
+  const { dir, name, source } = job;
+  const manifest = await readManifest(dir, name);
+  const paths = logPaths(dir, name);
+  const head: SignedHead = await readFileGuard(paths.guard);
+  await headVerifier({ origin: manifest.origin, vkeys: [manifest.vkey] })(head);
+  const engine = await LevelStore.open(paths.db);
+  try {
+    const sources = source === undefined ? [] : [source];
+    const rebuilt = await rebuild({ ...job, hasher: nodeHasher, engine, manifest, head, sources });
+    const damages = await checkAll(engine, manifest, head);
+    const clean = damages.length === 0 && rebuilt.lost.count === 0;
+    await settle(job, engine, head, clean, damages);
+    return { log: name, treeSize: head.size, clean, ...rebuilt };
+  } catch (error) {
+    throw asRefusal(error, paths.db);
+  } finally {
+    await engine.close();
+  }
+}
+
+/** Everything once more, as a running server would. */
+async function checkAll(
+  engine: LevelStore,
+  manifest: LogManifest,
+  head: SignedHead,
+): Promise<readonly Damage[]> {
+  const store = new CheckedStore(engine);
+  const state = await loadTree(nodeHasher, store, new TileReader(store, nodeHasher)).catch(
+    (error: unknown) => {
+      if (error instanceof TlogError) return error;
+      throw error;
+    },
+  );
+  if (state instanceof TlogError) return [{ message: state.message }];
+  const { reads = 'public', vkey, ...facts } = manifest;
+  const log = {
+    ...facts,
+    vkeys: [vkey],
+    reads,
+    stored: engine,
+    tree: () => ({ head, state, signedAtMs: 0 }),
+    report: () => undefined,
+  };
+  const pass = new LogPass(log, nodeHasher);
+  const damages: Damage[] = [];
+  for (let at = newPass(head.size, 0), isLast = false; !isLast; ) {
+    const step = await pass.step(at);
+    damages.push(...step.damages);
+    ({ next: at, isLast } = step);
+  }
+  return damages;
+}
+
+/** All was re-hashed, so the next start is as after a clean stop; or what is left is recorded, and nothing is signed. */
+async function settle(
+  { dir, name, nowMs }: RepairJob,
+  engine: LevelStore,
+  head: SignedHead,
+  clean: boolean,
+  damages: readonly Damage[],
+): Promise<void> {
+  const { root } = logPaths(dir, name);
+  if (clean) {
+    const marker = { key: OPEN_KEY, value: encodeCleanStop(head.size) };
+    await commitOrFail(new CheckedStore(engine), { puts: [marker], deletes: [] });
+    return closeFindings(root, nowMs);
+  }
+  const found = { log: name, by: 'repair', atMs: nowMs } as const;
+  const findings = damages.slice(0, FINDINGS_MAX).map((damage) => findingOf(damage, found));
+  await findingFile(root).write({ findings, more: Math.max(0, damages.length - FINDINGS_MAX) });
+}
+
+/** What LevelDB cannot read at all is beyond a repair of rows. */
+function asRefusal(error: unknown, db: string): unknown {
+  const code = (error as { code?: unknown }).code;
+  if (error instanceof TlogError || typeof code !== 'string' || !code.startsWith('LEVEL_')) return error;
+  const message = `the database at ${db} cannot be read through: restore a backup into a new directory, then repair that one`;
+  return new TlogError('data_damaged', message, { cause: error });
+}
