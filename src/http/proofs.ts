@@ -116,14 +116,26 @@ function checkBelow(log: Log, index: LeafIndex, size: TreeSize, isAsked: boolean
 
 function parseObject(body: Uint8Array): Record<string, unknown> {
   let parsed: unknown;
+  let text: string;
   try {
-    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body));
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(body);
+    parsed = JSON.parse(text);
   } catch (cause) {
     throw new TlogError('invalid_json', 'the body is not JSON', { cause });
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw new TlogError('invalid_json', 'the body is not a JSON object');
+  checkSpelling(text, parsed);
   return { ...parsed };
+}
+
+/**
+ * JSON.parse takes the last of two members of one name, and 1e3, 1.0, -0 and what it has to round for numbers. Such a
+ * text differs from what its value is written as. White space is no matter: no name or number holds any.
+ */
+function checkSpelling(text: string, parsed: object): void {
+  if (text.replace(/[ \t\r\n]/g, '') !== JSON.stringify(parsed))
+    throw new TlogError('invalid_json', 'write numbers in plain digits, and each member once');
 }
 
 /** The number's one spelling, so that the parsers of query and body are the same. */

@@ -103,6 +103,8 @@ test('HTTP-13 a multi-proof by query and by body, which verifies', async () => {
   const byQuery = await (await app.request('/logs/main/proofs/multi?indexes=0,7,149')).json();
   const init = { method: 'POST', body: '{"indexes":[0,7,149],"treeSize":150}' };
   expect(await (await app.request('/logs/main/proofs/multi', init)).json()).toEqual(byQuery);
+  const spaced = { method: 'POST', body: '\t{ "treeSize": 150,\r\n"indexes": [0, 7,149] }\n' };
+  expect(await (await app.request('/logs/main/proofs/multi', spaced)).json()).toEqual(byQuery);
   expect(byQuery.checkpoint).toBe(log.head.note);
   verifyMultiProof(nodeHasher, {
     indexes: [0, 7, 149].map(leafIndex),
@@ -140,6 +142,15 @@ test.each([
   ['POST', 'proofs/multi', '{"indexes":["1"]}', 400, 'invalid_json'],
   ['POST', 'proofs/multi', '{"indexes":[1],"size":2}', 400, 'invalid_json'],
   ['POST', 'proofs/multi', '{"indexes":[1.5]}', 400, 'malformed_number'],
+  ['POST', 'proofs/multi', '{"indexes":[9007199254740992]}', 400, 'malformed_number'],
+  ['POST', 'proofs/multi', '{"indexes":[9007199254740993]}', 400, 'invalid_json'],
+  ['POST', 'proofs/multi', '{"indexes":[1e2]}', 400, 'invalid_json'],
+  ['POST', 'proofs/multi', '{"indexes":[1.0]}', 400, 'invalid_json'],
+  ['POST', 'proofs/multi', '{"indexes":[-0]}', 400, 'invalid_json'],
+  ['POST', 'proofs/multi', '{"indexes":[1],"treeSize":15e1}', 400, 'invalid_json'],
+  ['POST', 'proofs/multi', '{"indexes":[1],"indexes":[2]}', 400, 'invalid_json'],
+  ['POST', 'proofs/multi', '{"treeSize":9,"indexes":[2],"treeSize":9}', 400, 'invalid_json'],
+  ['POST', 'proofs/multi', '{"\\u0069ndexes":[1]}', 400, 'invalid_json'],
   ['POST', 'proofs/multi', ' '.repeat(131_073), 413, 'body_too_large'],
 ])('HTTP-13 HTTP-14 HTTP-15 HTTP-24 refuses %s %s %#', async (method, path, body, status, code) => {
   const { app, bugs } = await filled();
