@@ -126,7 +126,7 @@ const faults: [string, Fault, string, number][] = [
   ['a rival has taken the guard over', { raise: async () => 'superseded' }, 'guard_superseded', 3],
 ];
 
-describe('SEQ-4 whatever goes wrong in a commit ends the log, and the next start is sound', () => {
+describe('SEQ-3 SEQ-4 whatever goes wrong in a commit ends the log, and the next start is sound', () => {
   test.each(faults)('%s', async (_, fault, code, sizeAfter) => {
     const dir = await newDataDirectory();
     let now: Fault = {};
@@ -154,6 +154,30 @@ describe('SEQ-4 whatever goes wrong in a commit ends the log, and the next start
     expect(all.map((one) => (one.status === 'rejected' ? one.reason.code : 'ok'))).toEqual(
       Array(3).fill('commit_unknown'),
     );
+    await close();
+  });
+});
+
+describe('SEQ-1 one commit at a time', () => {
+  test('from its batch to its raised guard, and the next takes all that queued meanwhile', async () => {
+    const steps: string[] = [];
+    const noted: Fault = {
+      commit: (store, batch) => {
+        steps.push('commit');
+        return store.commit(batch);
+      },
+      raise: async (guard, mark) => {
+        const outcome = await guard.raise(mark);
+        steps.push(`raised ${mark.size}`);
+        return outcome;
+      },
+    };
+    const { sequencer, close } = await openFaulty(await newDataDirectory(), () => noted);
+    const first = sequencer.append({ entries: [entry(0)] });
+    await new Promise(setImmediate);
+    const others = [1, 2, 3].map((i) => sequencer.append({ entries: [entry(i)] }));
+    await Promise.all([first, ...others]);
+    expect(steps).toEqual(['commit', 'raised 1', 'commit', 'raised 4']);
     await close();
   });
 });

@@ -76,7 +76,7 @@ describe('SEQ-2 entries come back proven', () => {
     }
   });
 
-  test('requests of one moment share a commit', async () => {
+  test('SEQ-1 requests of one moment share a commit', async () => {
     const log = await openLog({ dir: await newDataDirectory(), clock }, 'main');
     let commits = 0;
     log.onCommit(() => {
@@ -223,6 +223,19 @@ describe('SEQ-7 start refuses', () => {
     await grown(dir, 0, 5);
     await rm(join(dir.dataPath, 'logs/main/db/CURRENT'));
     expect(await failCode(dir)).toBe('data_damaged');
+  });
+
+  test('GUARD-5 not an old copy of data and guard together: neither remembers, and the history forks', async () => {
+    const dir = await newDataDirectory();
+    await grown(dir, 0, 5);
+    const copy = { ...dir, dataPath: `${dir.dataPath}.copy`, guardPath: `${dir.guardPath}.copy` };
+    await cp(dir.dataPath, copy.dataPath, { recursive: true });
+    await cp(dir.guardPath, copy.guardPath, { recursive: true });
+    await grown(dir, 5, 9);
+    const log = await openLog({ dir: copy, clock }, 'main');
+    await log.append({ entries: entries(5, 7) });
+    await checkLog(log, 7);
+    await log.close();
   });
 
   test('a second process on an older copy that shares the guard, and leaves the first alone', async () => {
