@@ -13,7 +13,7 @@ export interface ProgressBar extends Disposable {
 }
 
 /**
- * A bar on stderr when a person watches it, else nothing. The one of @clack/prompts takes over stdin and the signals of
+ * A bar on stderr when a person watches it, else nothing. Progress bars from packages take over stdin and the signals of
  * the process, which a bar has no need of.
  */
 export function progressBar({ stderr, interactive }: Terminal, label: string): ProgressBar {
