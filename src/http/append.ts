@@ -69,6 +69,12 @@ function checkIdentity(c: Context): void {
   const coding = c.req.header('content-encoding') ?? 'identity';
   if (coding.trim().toLowerCase() !== 'identity')
     throw new TlogError('unsupported_media_type', 'send the bytes as they are, without Content-Encoding');
+  const transfer = c.req.header('transfer-encoding') ?? 'chunked';
+  if (transfer.trim().toLowerCase() !== 'chunked')
+    throw new TlogError(
+      'unsupported_media_type',
+      'send the bytes as they are: no Transfer-Encoding but chunked',
+    );
 }
 
 async function batchOf(c: Context, isBundle: boolean): Promise<Uint8Array[]> {

@@ -1,4 +1,10 @@
-import { createServer, type Server, type ServerOptions } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { promisify } from 'node:util';
@@ -52,12 +58,20 @@ export async function startServer(
   const listener = getRequestListener(app.fetch, {
     errorHandler: refuseRequest,
   });
-  const server = createServer(nodeOptions(limits), (incoming, outgoing) => {
+  const take = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    // Node drops what came along behind a request to switch protocols: the next answer would pass for an older one's.
+    if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
     allowPagesToRead(incoming, outgoing);
     void listener(incoming, outgoing);
-  });
+  };
+  const server = createServer(nodeOptions(limits), take);
   const refuse = refuser();
   server.on('clientError', (error, socket) => void refuse(error, socket));
+  // Node would answer these with no problem, or not at all.
+  server.on('checkExpectation', take);
+  server.on('connect', (_, socket) => void refuse(new Error('no tunnels here'), socket));
+  // The bytes of the headers are bounded; beyond a count, node would leave out some and not tell.
+  server.maxHeadersCount = 0;
   server.maxConnections = limits.connectionsMax;
   server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
   server.timeout = limits.idleMs;
@@ -113,6 +127,17 @@ const CODE_OF_CLIENT_ERROR: Readonly<Record<string, ErrorCode>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
 };
 
+/**
+ * Waits for the answers to requests that came whole before what is refused: the refusal must not pass for the answer
+ * to an append that went through. Node keeps the answer that is the socket's turn under this name.
+ */
+async function answersBefore(
+  socket: Duplex & { readonly _httpMessage?: ServerResponse | null },
+): Promise<void> {
+  for (let next = socket._httpMessage; next?.req.complete === true; next = socket._httpMessage)
+    await new Promise((closed) => next?.once('close', closed));
+}
+
 /** How long what a refused client still sends is read and dropped. */
 const LINGER_MS = 1_000;
 
@@ -125,6 +150,7 @@ function refuser(): (error: NodeJS.ErrnoException, socket: Duplex) => Promise<vo
   return async (error, socket) => {
     if (refused.has(socket)) return;
     refused.add(socket);
+    await answersBefore(socket);
     if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
       return;

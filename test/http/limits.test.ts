@@ -268,6 +268,59 @@ describe('HTTP-25 time and connections are bounded', () => {
   });
 });
 
+describe('HTTP-29 an answer is that of its request', () => {
+  const get = 'GET /healthz HTTP/1.1\r\nHost: x\r\n';
+
+  test('an append and, behind it, what is no request', async () => {
+    const { server, authorization, log } = await listening();
+    const append = post(authorization, 'Content-Length: 3\r\n').replace('Connection: close\r\n', '');
+    const answer = await answerTo(server.port, `${append}abc${append}abdtoo long`);
+    expect(answer.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 201', 'HTTP/1.1 201', 'HTTP/1.1 400']);
+    expect(log.head.size).toBe(2);
+  });
+
+  test('no request is dropped between two answers when one asks for another protocol', async () => {
+    const { server } = await listening();
+    const upgrade = `${get}Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n`;
+    const answer = await answerTo(server.port, `${upgrade}${get}\r\n`);
+    expect(answer.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 200']);
+    expect(answer).toMatch(/^connection: close\r$/im);
+  });
+
+  test('a tunnel', async () => {
+    const { server } = await listening();
+    const answer = await answerTo(server.port, 'CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n');
+    expect(refusal(answer)).toEqual([400, PROBLEM, 'invalid_request']);
+  });
+
+  test('an expectation nobody knows is passed over', async () => {
+    const { server, authorization, log } = await listening();
+    const answer = await answerTo(
+      server.port,
+      post(authorization, 'Expect: tea\r\nContent-Length: 1\r\n'),
+      'a',
+    );
+    expect([answer.slice(0, 12), log.head.size]).toEqual(['HTTP/1.1 201', 1]);
+  });
+
+  test('no header is left out, however many there are', async () => {
+    const { server, authorization } = await listening();
+    const many = `${'a:b\r\n'.repeat(2_100)}Idempotency-Key: a b\r\nContent-Length: 1\r\n`;
+    const answer = await answerTo(server.port, post(authorization, many), 'a');
+    expect(refusal(answer)).toEqual([400, PROBLEM, 'invalid_idempotency_key']);
+  });
+});
+
+test('HTTP-6 a body that is compressed on its way is not an entry', async () => {
+  const { server, authorization, log } = await listening();
+  const answer = await answerTo(
+    server.port,
+    post(authorization, 'Transfer-Encoding: gzip, chunked\r\n'),
+    '1\r\na\r\n0\r\n\r\n',
+  );
+  expect([...refusal(answer), log.head.size]).toEqual([415, PROBLEM, 'unsupported_media_type', 0]);
+});
+
 test('HTTP-1 a request without a valid Host gets a problem', async () => {
   const { server } = await listening();
   const requests = [
