@@ -30,7 +30,17 @@ export async function writeJson(terminal: Terminal, value: unknown): Promise<voi
 
 /** Says something to the person at stderr; that nobody listens is not an error. */
 export function say(terminal: Terminal, text: string): void {
-  terminal.stderr.write(`${text}\n`);
+  terminal.stderr.write(`${harmless(text)}\n`);
+}
+
+/** What servers and files say, without the characters that move a terminal; their escapes are those of JSON. */
+function harmless(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]|\p{Cf}/gu, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
 }
 
 /** Everything a stream holds, at most `bytesMax` bytes. @throws UsageError when there is more */

@@ -18,10 +18,20 @@ const OWN_KINDS: readonly ErrorKind[] = ['verification', 'refused', 'fatal', 'un
 /** The error that an answer other than 2xx stands for; all of the answer may be chosen by an attacker. */
 export function refusalOf(url: string, { status, body }: Answer): TlogError {
   const { code, detail, treeSize } = problemOf(body);
-  const said = [code, detail].filter((part) => typeof part === 'string').join(': ');
-  const message = `${url} answered ${status}${said === '' ? '' : ` ${said.slice(0, 500)}`}`;
+  const said = oneLine(
+    [code, detail]
+      .filter((part) => typeof part === 'string')
+      .join(': ')
+      .slice(0, 500),
+  );
+  const message = `${url} answered ${status}${said === '' ? '' : ` ${said}`}`;
   const options = typeof treeSize === 'number' ? { details: { treeSize } } : {};
   return new TlogError(codeOf(status, code), message, options satisfies TlogErrorOptions);
+}
+
+/** A server's words end up in logs and terminals: they must not pass for a line of ours. */
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd');
 }
 
 function codeOf(status: number, code: unknown): ErrorCode {
