@@ -2,6 +2,7 @@
 /**
  * `npm start`: builds when dist/ is missing or older than src/, makes a data directory when there is neither data
  * nor guard, serves, and says what to try. Arguments go to `stele serve`.
+ * package.json starts it with `exec`: npm hands signals to its shell alone, which would die and leave the server behind.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, statSync } from 'node:fs';

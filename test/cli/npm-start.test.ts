@@ -26,6 +26,8 @@ interface Started {
   /** The commands it printed, as they stand. */
   readonly commands: readonly string[];
   stop(): Promise<number | null>;
+  /** SIGTERM to npm alone, as a supervisor does. */
+  terminate(): Promise<number | null>;
 }
 
 async function npmStart(cwd: string, listen: string): Promise<Started> {
@@ -43,6 +45,11 @@ async function npmStart(cwd: string, listen: string): Promise<Started> {
       const closed = once(child, 'close');
       endGroup(child, 'SIGTERM');
       return (await closed)[0];
+    },
+    terminate: async () => {
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      return (await ended)[0];
     },
   };
 }
@@ -83,6 +90,7 @@ test('CLI-40 npm start on a fresh checkout, and again: what it prints works as i
   expect(second.text).toContain('Make a new token with: npx stele token create\n');
   expect(second.text).not.toContain(first.token);
   for (const command of second.commands) await typed(command, cwd);
-  await second.stop();
+  await second.terminate();
+  // It would find the data in use if a server had been left behind.
   expect(await typed('npx stele fsck', cwd)).toBe('');
 }, 240_000);
