@@ -165,12 +165,16 @@ async function recover(
 }
 
 async function checkMark({ verifier, manifest }: Parts, mark: GuardMark): Promise<void> {
-  const checkpoint = await verifyCheckpoint(mark.note, { origin: manifest.origin, logVerifiers: [verifier] });
-  if (checkpoint.size === mark.size) return;
-  throw new TlogError(
-    'guard_unreadable',
-    `the guard of ${manifest.origin} holds a note of another size; restore it`,
+  const { origin } = manifest;
+  const checkpoint = await verifyCheckpoint(mark.note, { origin, logVerifiers: [verifier] }).catch(
+    (cause) => {
+      if (!(cause instanceof TlogError)) throw cause;
+      const message = `the guard of ${origin} holds a note that this log has not signed: it is another log's guard, or was changed; restore it`;
+      throw new TlogError('guard_unreadable', message, { cause });
+    },
   );
+  if (checkpoint.size === mark.size) return;
+  throw new TlogError('guard_unreadable', `the guard of ${origin} holds a note of another size; restore it`);
 }
 
 /**

@@ -208,6 +208,15 @@ describe('SEQ-7 start refuses', () => {
     expect(await failCode(dir)).toBe('guard_missing');
   });
 
+  test('the guard of another log', async () => {
+    const dir = await newDataDirectory();
+    const other = await newDataDirectory();
+    const guards = { ...dir, guardPath: other.guardPath };
+    await expect(openLog({ dir: guards, clock: systemClock }, 'main')).rejects.toThrow(/another log/);
+    expect(await failCode(guards)).toBe('guard_unreadable');
+    await grown(dir, 0, 1);
+  });
+
   test('a slip of the pen in who may read', async () => {
     const dir = await newDataDirectory({ reads: 'token' });
     const path = join(dir.dataPath, 'logs/main/log.json');
