@@ -125,6 +125,13 @@ function parseObject(body: Uint8Array): Record<string, unknown> {
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw new TlogError('invalid_json', 'the body is not a JSON object');
+  // Before it is written again, which recurses: a body can be nested deeper than the stack.
+  if (
+    !Object.values(parsed)
+      .flat()
+      .every((item) => typeof item === 'number')
+  )
+    throw new TlogError('invalid_json', 'every member is a number or a list of numbers');
   checkSpelling(text, parsed);
   return { ...parsed };
 }
