@@ -79,7 +79,7 @@ export class FileGuard implements Guard {
       const lower = (await ownerNumbers(files, folder)).filter((n) => n < own.number);
       const guard = new FileGuard(files, folder, own, await highest(files, folder, lower));
       await guard.#firstRaise(folder);
-      for (const n of lower) await files.unlink(join(folder, `owner.${n}`));
+      for (const n of lower) await files.unlink(join(folder, `owner.${n}`)).catch(ignoreMissing);
       // An earlier owner may still write a mark into its file, which nobody will have seen: after a power cut that file
       // must not be there again, beside marks of ours for the same size.
       await files.syncFolder(folder);
@@ -126,6 +126,11 @@ export class FileGuard implements Guard {
   async close(): Promise<void> {
     await this.#file.close();
   }
+}
+
+/** Who took the guard over after us removes lower files as well, and is found when we raise. */
+function ignoreMissing(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }
 
 /** A number in the folder, and its file. */

@@ -69,6 +69,20 @@ describe('GUARD-1 making and taking over', () => {
     await guard.close();
   });
 
+  test('a lower file that a later owner has removed already is no error', async () => {
+    const folder = await newGuard(1);
+    const files: GuardFiles = {
+      ...nodeGuardFiles,
+      unlink: async (path) => {
+        await nodeGuardFiles.unlink(path);
+        await nodeGuardFiles.unlink(path);
+      },
+    };
+    const guard = await FileGuard.takeOver(folder, files);
+    expect(await readdir(folder)).toEqual(['owner.1']);
+    await guard.close();
+  });
+
   test('two take-overs at once end with at most one owner', async () => {
     const folder = await newGuard(5);
     const all = await Promise.allSettled([1, 2, 3].map(() => FileGuard.takeOver(folder)));
