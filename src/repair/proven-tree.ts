@@ -46,17 +46,15 @@ export class ProvenTree {
     sources: readonly TreeSource[],
     head: ProvenHead,
   ): Promise<ProvenTree> {
-    const levels: (readonly TileNodes[])[] = [];
-    for (let [level, count] = [0, head.size as number]; level === 0 || count > 0; level += 1) {
-      const [index, width] = [Math.floor(count / TILE_WIDTH), count % TILE_WIDTH];
-      levels.push(
-        width === 0 ? [TileNodes.empty(hasher)] : await candidates(hasher, sources, { level, index, width }),
-      );
-      count = index;
-    }
-    for (const tiles of combinations(levels)) {
-      const edge = { size: head.size, tiles };
-      if (equalBytes(edgeRoot(hasher, edge), head.rootHash)) return new ProvenTree(hasher, sources, edge);
+    const places = edgePlaces(head.size);
+    const levels = places.map(({ width }) => (width === 0 ? [TileNodes.empty(hasher)] : []));
+    for (const source of sources) {
+      for (const [level, place] of places.entries())
+        await addCandidate(hasher, source, place, levels[level] ?? []);
+      for (const tiles of combinations(levels)) {
+        const edge = { size: head.size, tiles };
+        if (equalBytes(edgeRoot(hasher, edge), head.rootHash)) return new ProvenTree(hasher, sources, edge);
+      }
     }
     const message = `nothing here leads to the signed root of size ${head.size}: name a mirror or a backup of at least that size with --from`;
     throw new TlogError('data_damaged', message);
@@ -143,24 +141,30 @@ async function tileFrom(
   return hashes === undefined ? undefined : TileNodes.fromLeaves(hasher, hashes.slice());
 }
 
-/** The different tiles that the sources have for one place. */
-async function candidates(
-  hasher: TreeHasher,
-  sources: readonly TreeSource[],
-  tile: TileId,
-): Promise<readonly TileNodes[]> {
-  const found: TileNodes[] = [];
-  for (const source of sources) {
-    const nodes = await tileFrom(hasher, source, tile);
-    const isNew =
-      nodes !== undefined &&
-      !found.some((one) => equalBytes(one.leaves(tile.width), nodes.leaves(tile.width)));
-    if (isNew) found.push(nodes);
+/** The partial tile of each level of a tree, level 0 first; of width 0 where there is none. */
+function edgePlaces(size: TreeSize): TileId[] {
+  const places: TileId[] = [];
+  for (let [level, count] = [0, size as number]; level === 0 || count > 0; level += 1) {
+    places.push({ level, index: Math.floor(count / TILE_WIDTH), width: count % TILE_WIDTH });
+    count = Math.floor(count / TILE_WIDTH);
   }
-  return found;
+  return places;
 }
 
-/** One of each level, in every way; of three sources and seven levels at most 2,187. */
+/** Adds what a source has for one place of the edge, unless another source had the same. */
+async function addCandidate(
+  hasher: TreeHasher,
+  source: TreeSource,
+  tile: TileId,
+  found: TileNodes[],
+): Promise<void> {
+  const nodes = tile.width === 0 ? undefined : await tileFrom(hasher, source, tile);
+  const isSame = (one: TileNodes): boolean =>
+    nodes !== undefined && equalBytes(one.leaves(tile.width), nodes.leaves(tile.width));
+  if (nodes !== undefined && !found.some(isSame)) found.push(nodes);
+}
+
+/** One of each level, in every way; of four sources and seven levels at most 16,384. */
 function* combinations(levels: readonly (readonly TileNodes[])[]): Generator<readonly TileNodes[]> {
   const [first, ...rest] = levels;
   if (first === undefined) {

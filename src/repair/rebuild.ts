@@ -49,7 +49,9 @@ export async function rebuild(deps: RebuildDeps): Promise<Rebuilt> {
   const { hasher, engine, manifest, head, sources, dropLost } = deps;
   const rows = new RowReader(engine);
   const stored = new StoredTree(hasher, rows);
-  const all = [stored, new DerivedTiles(hasher, stored), ...sources];
+  const derived = (from: 'tiles' | 'entries'): TreeSource => new DerivedTiles(hasher, stored, from);
+  // The dearest last: it is asked only where all others have nothing that is right.
+  const all = [stored, derived('tiles'), ...sources, derived('entries')];
   const tree = await ProvenTree.open(hasher, all, head);
   await engine.accept();
   const store = new CheckedStore(engine);
@@ -64,13 +66,13 @@ export async function rebuild(deps: RebuildDeps): Promise<Rebuilt> {
   });
   await byTree.run();
   const verifyHead = headVerifier({ origin: manifest.origin, vkeys: [manifest.vkey] });
-  const derived = new DerivedRepair({ ...deps, rows, store, tree, verifyHead, sources, dropLost });
-  await derived.run();
+  const besides = new DerivedRepair({ ...deps, rows, store, tree, verifyHead, sources, dropLost });
+  await besides.run();
   return {
-    repaired: joined(byTree.repaired, derived.repaired),
+    repaired: joined(byTree.repaired, besides.repaired),
     removed: byTree.removed,
-    lost: joined(byTree.lost, derived.lost),
-    dropped: derived.dropped,
+    lost: joined(byTree.lost, besides.lost),
+    dropped: besides.dropped,
   };
 }
 

@@ -81,14 +81,19 @@ export class StoredTree implements TreeSource {
   }
 }
 
-/** Tiles that are lost, made again from what lies below them in a source. */
+/**
+ * Tiles that are lost, made again from what lies below them in a source: from the tiles below, or, as `entries` says, from
+ * the entries alone, since a tile below may be wrong and yet right in itself.
+ */
 export class DerivedTiles implements TreeSource {
   readonly #hasher: TreeHasher;
   readonly #source: TreeSource;
+  readonly #from: 'tiles' | 'entries';
 
-  constructor(hasher: TreeHasher, source: TreeSource) {
+  constructor(hasher: TreeHasher, source: TreeSource, from: 'tiles' | 'entries') {
     this.#hasher = hasher;
     this.#source = source;
+    this.#from = from;
   }
 
   async tile({ level, index, width }: TileId): Promise<Uint8Array | undefined> {
@@ -96,7 +101,8 @@ export class DerivedTiles implements TreeSource {
     const roots: Uint8Array[] = [];
     for (let i = 0; i < width; i += 1) {
       const child = { level: level - 1, index: index * TILE_WIDTH + i, width: TILE_WIDTH };
-      const hashes = (await this.#source.tile(child)) ?? (await this.tile(child));
+      const stored = this.#from === 'tiles' ? await this.#source.tile(child) : undefined;
+      const hashes = stored ?? (await this.tile(child));
       if (hashes === undefined) return undefined;
       roots.push(TileNodes.fromLeaves(this.#hasher, hashes.slice()).node(TILE_HEIGHT, 0));
     }

@@ -40,7 +40,6 @@ export class DamageRecord {
       this.#known.add(nameOf(finding));
       if (finding.row !== undefined) deps.withhold(Buffer.from(finding.row, 'hex'));
     }
-    if (this.isOpen) deps.halt();
   }
 
   get findings(): readonly Finding[] {

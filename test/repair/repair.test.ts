@@ -18,7 +18,7 @@ import { nodeHasher } from '../../src/runtime/node-hasher.ts';
 import type { DataDirectory } from '../../src/sequencer/data-directory.ts';
 import { inspectLog } from '../../src/sequencer/inspect-log.ts';
 import { openLog } from '../../src/sequencer/open-log.ts';
-import { sealValue } from '../../src/store/checked-store.ts';
+import { sealValue, unsealValue } from '../../src/store/checked-store.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import {
   bundleKey,
@@ -246,6 +246,25 @@ describe('REPAIR-1 what is damaged is restored, and everything is right after it
     60_000,
   );
 
+  test('a tile in the place of another, each right in itself', async () => {
+    const dir = await copy();
+    const before = await contents(dir);
+    let other: Uint8Array = new Uint8Array(0);
+    await spoil(dir, [
+      [
+        tileKey(0, 6),
+        (sealed) => {
+          other = unsealValue(tileKey(0, 6), sealed);
+          return sealed;
+        },
+      ],
+      [tileKey(0, 5), () => sealValue(tileKey(0, 5), other)],
+    ]);
+    expect(await contents(dir)).not.toEqual(before);
+    expect(await repair(dir)).toMatchObject({ clean: true, repaired: { names: ['tile 0/5'] } });
+    expect(await contents(dir)).toEqual(before);
+  });
+
   test('a log that is right stays as it is', async () => {
     const dir = await copy();
     const before = await contents(dir);
@@ -384,6 +403,8 @@ describe('REPAIR-3 the size of the guard is what counts', () => {
     const dir = { dataPath: desk.dir.dataPath, guardPath: old };
     await spoil(dir, [[STATE_KEY, rot]]);
     const report = await repair(dir);
+    expect(report.removed.names.slice(0, 2)).toEqual(['bundle 1', 'tile 0/1']);
+    expect([...(await contents(dir)).keys()].filter((hex) => /^(?:62|68|74)/.test(hex))).toHaveLength(302);
     expect(report).toMatchObject({
       treeSize: 300,
       clean: false,

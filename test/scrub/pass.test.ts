@@ -6,6 +6,7 @@ import { LogPass, newPass, type PassPosition, stepsOf } from '../../src/scrub/pa
 import { Slices } from '../../src/scrub/slices.ts';
 import type { Damage } from '../../src/sequencer/finding.ts';
 import type { StoredLog } from '../../src/sequencer/stored-log.ts';
+import { unsealValue } from '../../src/store/checked-store.ts';
 import { rowPlace } from '../../src/store/row-place.ts';
 import {
   bundleKey,
@@ -97,6 +98,14 @@ describe('SCRUB-1 a pass', () => {
         { part: 'tile', level: 0, index: 5 },
       ],
       [
+        'leaf tile, another in its place',
+        tileKey(0, 5),
+        content(tileKey(0, 5), () =>
+          unsealValue(tileKey(0, 6), rotting.raw(tileKey(0, 6)) ?? new Uint8Array(0)),
+        ),
+        { part: 'tile', level: 0, index: 5 },
+      ],
+      [
         'leaf tile, an inner hash',
         tileKey(0, 5),
         content(tileKey(0, 5), flip(8_192 + 40)),
@@ -158,7 +167,7 @@ describe('SCRUB-1 a pass', () => {
     ];
     const whole = new Set([
       'bundle, an entry',
-      'leaf tile, a leaf',
+      'leaf tile, another in its place',
       'upper tile, a hash',
       'leaf index, a later leaf',
     ]);
