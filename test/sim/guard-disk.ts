@@ -15,6 +15,8 @@ interface Inode {
 /** The guard's folder: names and files, each as processes see it and as a power cut would leave it. */
 export class GuardDisk {
   full = false;
+  /** False only for a planted bug: files that are not opened for synced writes. */
+  syncsWrites = true;
   #names = new Map<string, Inode>();
   #durableNames = new Map<string, Inode>();
   #away: Map<string, Inode> | undefined;
@@ -84,7 +86,9 @@ export class GuardDisk {
   #write(process: Process, inode: Inode, bytes: Buffer, at: number): Promise<number> {
     const half = (): void => put(inode, bytes.subarray(0, bytes.length / 2), at);
     const all = (): void => put(inode, bytes, at);
-    const durable = (): void => flush(inode);
+    const durable = (): void => {
+      if (this.syncsWrites) flush(inode);
+    };
     const fail = (): number => {
       process.doom('guard write failed');
       throw osError(this.full ? 'ENOSPC' : 'EIO', 'write');
@@ -139,6 +143,12 @@ export class GuardDisk {
       copy.#names.set(name, { cached: Buffer.from(cached), durable: Buffer.from(cached) });
     copy.#durableNames = new Map(copy.#names);
     return copy;
+  }
+
+  /** Forgets all and has what another has; for a planted bug. */
+  become(other: GuardDisk): void {
+    this.#names = other.copy().#names;
+    this.#durableNames = new Map(this.#names);
   }
 
   /** Turns one bit of one slot. Gives back what undoes it; undefined when there is nothing to spoil. */

@@ -15,6 +15,18 @@ import type { World } from './world.ts';
 const HUNG_MS = 3_000;
 /** Engines whose rows are kept: more than there are processes at a time. */
 const ENGINES = 12;
+/** How often, and how many times, a fault looks for its moment. */
+const LOOK_MS = 0.2;
+const LOOKS_MAX = 300;
+/** Calls of a take-over in which the process before it may go on. */
+const TAKE_OVER_CALLS = [
+  'guard create',
+  'guard sync',
+  'guard list',
+  'guard read',
+  'guard write',
+  'guard unlink',
+];
 const STARTS_MAX = 400;
 
 /** Who runs the server, and ruins it: starts it again when it ends, restores data when a start is refused. */
@@ -49,8 +61,14 @@ export class Operator {
       this.#starts += 1;
       if (this.#starts > STARTS_MAX)
         this.#world.check(() => never('L', 'the log is started again and again'));
-      else this.#homeServer = this.#world.launch(`server ${this.#starts}`, this.home);
+      else this.#launchHome();
     });
+  }
+
+  #launchHome(): void {
+    const server = this.#world.launch(`server ${this.#starts}`, this.home);
+    if (server.process.alive) this.#homeServer = server;
+    else this.startHome(10);
   }
 
   onOpen(server: Server): void {
@@ -171,6 +189,8 @@ export class Operator {
     for (const server of this.#world.servers.filter((one) => one.disk === disk))
       this.#world.kill(server, 'a repair');
     disk.findings = NO_FINDINGS;
+    // A guard that rotted is put right first: it says which data are the newest.
+    this.#undoGuardRot?.();
     if (disk === this.home && disk.suspect !== undefined) this.restoreNewest();
   }
 
@@ -222,6 +242,7 @@ export class Operator {
     'rival-locked': (random) => this.#rival(random, 'locked'),
     'rival-lock-lost': (random) => this.#rival(random, 'lock lost'),
     'rival-copy': (random) => this.#rival(random, 'copy'),
+    'rival-duel': (random) => this.#duel(random),
     'wrong-key': () => this.#wrongKey(),
     'clock-back': (random) => this.#turnClock(-random.between(1, 3_600_000)),
     'clock-forward': (random) => this.#turnClock(random.pick([1_000, 61_000, 86_400_000, 31_536_000_000])),
@@ -268,8 +289,35 @@ export class Operator {
     if (server?.log === undefined || server.process.paused) return false;
     server.process.pause();
     if (random.chance(0.6)) this.#rival(random, 'copy');
-    this.#world.scheduler.after(random.pick([20, 400, 3_000, 12_000]), () => server.process.resume());
+    this.#world.scheduler.after(random.pick([3, 8, 15, 30, 60, 400, 3_000]), () => server.process.resume());
     return true;
+  }
+
+  /** The server stops in the middle of a commit, a rival on a copy takes over, and in the middle of that the server goes on. */
+  #duel(random: Random): boolean {
+    const server = this.#homeServer;
+    if (server?.log === undefined || server.process.paused || this.home.suspect !== undefined) return false;
+    const step = random.pick(TAKE_OVER_CALLS);
+    const goOn = (): void => server.process.resume();
+    this.#when(
+      () => server.process.inFlight.has('commit'),
+      () => {
+        server.process.pause();
+        if (!this.#rival(random, 'copy')) return goOn();
+        const rival = this.#world.servers.at(-1);
+        this.#when(() => rival?.process.inFlight.has(step) !== false, goOn, goOn);
+      },
+    );
+    return true;
+  }
+
+  /** Looks again and again for a while whether something is so. */
+  #when(isSo: () => boolean, then: () => void, otherwise: () => void = () => {}, looks = LOOKS_MAX): void {
+    this.#world.scheduler.after(LOOK_MS, () => {
+      if (isSo()) then();
+      else if (looks === 0) otherwise();
+      else this.#when(isSo, then, otherwise, looks - 1);
+    });
   }
 
   /** A second process: on the folder in use, on the folder whose lock is gone, or on a copy that shares the guard. */

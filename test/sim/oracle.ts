@@ -162,20 +162,27 @@ export class Oracle {
   }
 }
 
-/** Entries [start, end) as a process would read them, without its help. */
+/** Entries [start, end) as they are stored, without the process's help. */
 function entriesOf(engine: Engine, start: number, end: number): Uint8Array[] {
   const entries: Uint8Array[] = [];
-  for (let at = Math.floor(start / 256) * 256; at < end; ) {
-    const bundle = read(engine, bundleKey(Math.floor(at / 256)));
-    const found = at % 256 === 0 && bundle !== undefined ? bundle : read(engine, edgeKey(at));
-    if (found === undefined || found.length === 0)
-      throw new Violation('S4', `entry ${at} of a readable tree is not stored`);
-    found.forEach((entry, i) => {
-      if (at + i >= start && at + i < end) entries.push(entry);
-    });
-    at += found.length;
+  for (let at = start; at < end; at = start + entries.length) {
+    const record = read(engine, edgeKey(at));
+    const bundle = record ?? read(engine, bundleKey(Math.floor(at / 256)))?.slice(at % 256);
+    // A process that signs what it found at its start may have found records that begin earlier.
+    const found = bundle ?? recordsFrom(engine, at);
+    if (found.length === 0) throw new Violation('S4', `entry ${at} of a readable tree is not stored`);
+    entries.push(...found.slice(0, end - at));
   }
   return entries;
+}
+
+/** Entries from an index to the end of the record that holds it. */
+function recordsFrom(engine: Engine, index: number): Uint8Array[] {
+  for (let start = index - 1; start >= Math.floor(index / 256) * 256; start -= 1) {
+    const record = read(engine, edgeKey(start));
+    if (record !== undefined) return record.slice(index - start);
+  }
+  return [];
 }
 
 function read(engine: Engine, key: Uint8Array): Uint8Array[] | undefined {

@@ -33,7 +33,7 @@ export interface Plan {
   readonly ops: readonly Op[];
 }
 
-const KINDS = { append: 154, read: 18, arm: 14, damage: 5, act: 14 };
+const KINDS = { append: 160, read: 18, arm: 12, damage: 4, act: 11 };
 const ACTION_WEIGHTS: Readonly<Record<Action, number>> = {
   kill: 20,
   'power-cut': 12,
@@ -41,7 +41,8 @@ const ACTION_WEIGHTS: Readonly<Record<Action, number>> = {
   pause: 8,
   'rival-locked': 10,
   'rival-lock-lost': 8,
-  'rival-copy': 14,
+  'rival-copy': 12,
+  'rival-duel': 8,
   'wrong-key': 3,
   'clock-back': 3,
   'clock-forward': 6,
@@ -62,13 +63,13 @@ const DAMAGE_WEIGHTS: Readonly<Record<Damage, number>> = {
 };
 const BASES = [0, 0, 0, 3, 120, 200, 250, 254, 255, 256, 257, 509];
 const BIG_BASE = 65_531;
-const OPS = [200, 220] as const;
+const OPS = [200, 204] as const;
 
 export function planOf(seed: number): Plan {
   const random = new Random(seed, 1);
   const duplicates = random.weighted({ key: 6, content: 3, off: 2 });
   const isBig = seed % 500 === 250;
-  const gapMs = random.pick([2, 8, 20, 80]);
+  const gapMs = random.pick([1, 3, 10, 60]);
   const count = random.between(...OPS);
   const entriesMax = random.pick([8, 40, 4_000]);
   let at = 0;

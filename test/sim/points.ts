@@ -57,6 +57,7 @@ export const ACTIONS = [
   'rival-locked',
   'rival-lock-lost',
   'rival-copy',
+  'rival-duel',
   'wrong-key',
   'clock-back',
   'clock-forward',

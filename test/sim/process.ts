@@ -5,10 +5,12 @@ import type { Scheduler } from './scheduler.ts';
 /** Faults that wait for their call, and how often each named point was reached. */
 export class Faults {
   readonly hits: Map<Point, number> = new Map();
-  readonly #armed = new Map<CallFault, number>();
+  /** For each fault, how many calls each one that waits lets pass. */
+  readonly #armed = new Map<CallFault, number[]>();
 
-  arm(fault: CallFault): void {
-    this.#armed.set(fault, (this.#armed.get(fault) ?? 0) + 1);
+  /** Spoils the next call that it can, or a later one. */
+  arm(fault: CallFault, after = 0): void {
+    this.#armed.set(fault, [...(this.#armed.get(fault) ?? []), after]);
   }
 
   disarmAll(): void {
@@ -16,9 +18,14 @@ export class Faults {
   }
 
   take(fault: CallFault): boolean {
-    const left = this.#armed.get(fault) ?? 0;
-    if (left === 0) return false;
-    this.#armed.set(fault, left - 1);
+    const waiting = this.#armed.get(fault);
+    const after = waiting?.[0];
+    if (waiting === undefined || after === undefined) return false;
+    if (after > 0) {
+      waiting[0] = after - 1;
+      return false;
+    }
+    waiting.shift();
     this.hit(fault);
     return true;
   }
@@ -36,8 +43,8 @@ export interface Machine {
   readonly faults: Faults;
   /** Longest usual duration of a call, in milliseconds. */
   readonly callMs: number;
-  /** Told of every call before it starts and after each of its effects: where small worlds crash. */
-  readonly onCall?: (process: Process, what: string, effectsDone: number, effects: number) => void;
+  /** Told of every call before it begins and after each of its effects: where small worlds crash. */
+  readonly onCall?: (what: string, effectsDone: number) => void;
 }
 
 /** Error of a call of the operating system. */
@@ -101,14 +108,14 @@ export class Process {
   ): Promise<T> {
     if (!this.alive) return new Promise(() => {});
     const { scheduler, latency, callMs, onCall } = this.machine;
-    onCall?.(this, what, 0, effects.length);
+    onCall?.(what, 0);
     if (!this.alive) return new Promise(() => {});
     const step = (ms ?? 0.05 + (latency.u32() / 2 ** 32) * callMs) / (effects.length + 1);
     effects.forEach((effect, i) => {
       const run = (): void => {
         if (!this.alive) return;
         effect();
-        onCall?.(this, what, i + 1, effects.length);
+        onCall?.(what, i + 1);
       };
       scheduler.after(extraMs + step * (i + 1), run, false);
     });

@@ -34,7 +34,10 @@ export interface RunOptions {
   readonly seams?: Seams;
   readonly keyDigest?: KeyDigest;
   readonly keepLog?: boolean;
-  readonly onCall?: NonNullable<Machine['onCall']>;
+  /** Told of every call before it begins and after each of its effects. */
+  readonly onCall?: (world: World, what: string, effectsDone: number) => void;
+  /** Told before anything happens. */
+  readonly onBegin?: (world: World) => void;
 }
 
 /** Time after the last fault within which everything must be in order again, in simulated milliseconds. */
@@ -81,7 +84,7 @@ export class World implements ClientWorld {
       latency,
       faults,
       callMs: plan.callMs,
-      ...(onCall === undefined ? {} : { onCall }),
+      onCall: (what, effectsDone) => onCall?.(this, what, effectsDone),
     };
     this.guardDisk = image.guardDisk.copy();
     this.oracle = new Oracle(this.#watched(), image.tree.clone());
@@ -98,6 +101,7 @@ export class World implements ClientWorld {
     };
     this.tasks = new TaskMaker(plan, options.keyDigest);
     this.operator = new Operator(this, image.disk.copy('home', []));
+    options.onBegin?.(this);
   }
 
   #watched(): ConstructorParameters<typeof Oracle>[0] {
