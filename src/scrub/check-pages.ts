@@ -8,6 +8,7 @@ import type { TreeSize } from '../core/units.ts';
 import { ed25519Verify } from '../runtime/ed25519.ts';
 import { contentHash } from '../sequencer/content-hash.ts';
 import type { Damage } from '../sequencer/finding.ts';
+import { COMMIT_ENTRIES_MAX } from '../sequencer/pending-queue.ts';
 import type { StoredLog } from '../sequencer/stored-log.ts';
 import { rowName, rowPlace } from '../store/row-place.ts';
 import { bundleKey, decodeIndex, decodeRetry, type RetryRow } from '../store/rows.ts';
@@ -15,10 +16,10 @@ import type { CheckDeps } from './check-bundle.ts';
 import type { PageRow } from './row-reader.ts';
 import { rootOf } from './tree-root.ts';
 
-/** Entries that a commit under way may have written beyond the tree that readers see. */
-const COMMIT_ENTRIES_MAX = 8_192;
-
-/** Rows of the leaf-hash index, also of leaves that are not there: each must name a leaf that there can be. */
+/**
+ * Rows of the leaf-hash index, also of leaves that are not there: each must name a leaf that there can be. A commit
+ * under way may have written beyond the tree that readers see.
+ */
 export function checkIndexPage(log: StoredLog, page: readonly PageRow[]): readonly Damage[] {
   const end = log.tree().state.size + COMMIT_ENTRIES_MAX;
   return page.flatMap((row) => {

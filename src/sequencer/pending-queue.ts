@@ -12,8 +12,8 @@ export interface QueueLimits {
 
 export const QUEUE_LIMITS: QueueLimits = { entriesMax: 32_768, bytesMax: 64 * 1024 * 1024, ageMaxMs: 2_000 };
 
-/** Most that one commit takes. */
-const COMMIT_ENTRIES_MAX = 8_192;
+/** Most that one commit takes: as many as one request may bring. */
+export const COMMIT_ENTRIES_MAX = 4_096;
 const COMMIT_BYTES_MAX = 16 * 1024 * 1024;
 /** What a refused client is told to wait. */
 export const RETRY_AFTER_SEC = 1;

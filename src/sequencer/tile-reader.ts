@@ -12,8 +12,8 @@ import { tileKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 
 const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
-/** Full tiles kept in memory: up to 17 KiB each, so 34 MiB. */
-const CACHED_TILES = 2_048;
+/** Full tiles kept in memory: up to 17 KiB each, so 17 MiB. */
+const CACHED_TILES = 1_024;
 /** Levels of tiles that a tree of 2^53 leaves has at most. */
 const LEVELS = 7;
 
