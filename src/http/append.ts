@@ -10,6 +10,7 @@ import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
 import { idempotencyOf } from './idempotency.ts';
 import { headText, inclusionText } from './proof-text.ts';
 
+const ENTRY_TYPE = 'application/octet-stream';
 const BUNDLE_TYPE = 'application/vnd.stele.entry-bundle';
 const ENTRY: BodyLimit = { bytesMax: ENTRY_BYTES_MAX, code: 'entry_too_large' };
 const BATCH: BodyLimit = { bytesMax: BATCH_BYTES_MAX, code: 'batch_too_large' };
@@ -26,9 +27,9 @@ export interface AppendCall {
 export async function append(c: Context, log: Log, call: AppendCall): Promise<Response> {
   const { tokenId, isAdd } = call;
   checkIdentity(c);
-  const type = (c.req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase();
+  const type = mediaType(c.req.header('content-type') ?? '');
   const isBatch = !isAdd && (type === 'application/x-ndjson' || type === BUNDLE_TYPE);
-  if (!isAdd && !isBatch && type !== 'application/octet-stream')
+  if (!isAdd && !isBatch && type !== ENTRY_TYPE)
     throw new TlogError(
       'unsupported_media_type',
       `send application/octet-stream, x-ndjson or ${BUNDLE_TYPE}`,
@@ -40,6 +41,11 @@ export async function append(c: Context, log: Log, call: AppendCall): Promise<Re
   if (isAdd) return textAnswer(`${result.indexes[0]}`);
   const status = isNew ? 201 : 200;
   return isBatch ? batchAnswer(c, result, status) : receiptAnswer(c, log, result, status);
+}
+
+/** A media type without its parameters. */
+function mediaType(header: string): string {
+  return header === ENTRY_TYPE ? header : (header.split(';')[0] ?? '').trim().toLowerCase();
 }
 
 /** The receipt of one entry: JSON, or what Accept names. */

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type ErrorCode, TlogError } from '../core/error.ts';
-import { allowPagesToRead } from './cors.ts';
+import { PageReadableResponse } from './cors.ts';
 import { problemResponse } from './problem.ts';
 
 /** A listening server; whoever started it closes it. */
@@ -61,7 +61,6 @@ export async function startServer(
   const take = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     // Node drops what came along behind a request to switch protocols: the next answer would pass for an older one's.
     if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
-    allowPagesToRead(incoming, outgoing);
     void listener(incoming, outgoing);
   };
   const server = createServer(nodeOptions(limits), take);
@@ -91,6 +90,7 @@ export async function startServer(
 
 function nodeOptions(limits: ServerLimits): ServerOptions {
   return {
+    ServerResponse: PageReadableResponse,
     headersTimeout: limits.headersMs,
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,

@@ -8,15 +8,6 @@ const SPKI_PREFIX = Uint8Array.from([0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0
 export const ed25519Verify: Ed25519Verify = (publicKey, message, signature) =>
   verify(null, message, publicKeyObject(publicKey), signature);
 
-/** The same in the thread pool: a verification takes as long as twenty appends that could go on meanwhile. */
-export const ed25519VerifyInPool: Ed25519Verify = (publicKey, message, signature) =>
-  new Promise((resolve, reject) => {
-    verify(null, message, publicKeyObject(publicKey), signature, (error, isTrue) => {
-      if (error === null) resolve(isTrue);
-      else reject(error);
-    });
-  });
-
 /** A key object costs more than a verification, so it is kept as long as the bytes of its key. */
 const keyObjects = new WeakMap<Uint8Array, KeyObject>();
 

@@ -5,7 +5,6 @@ import type { TlogError } from '../core/error.ts';
 import { readKeyFile } from '../keys/key-file.ts';
 import { createSigner } from '../keys/signer.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { ed25519VerifyInPool } from '../runtime/ed25519.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import { FileGuard, readFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
@@ -53,7 +52,6 @@ export async function logOnFiles(deps: OpenLogDeps, name: string): Promise<Start
     signer: createSigner(await readKeyFile(paths.key)),
     clock: deps.clock,
     hasher: nodeHasher,
-    verifyOwn: ed25519VerifyInPool,
     readGuard: () => readFileGuard(paths.guard),
     openStore: () => LevelStore.open(paths.db),
     takeOverGuard: () => FileGuard.takeOver(paths.guard),

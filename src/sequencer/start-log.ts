@@ -1,12 +1,7 @@
 import { TlogError } from '../core/error.ts';
 import type { TreeHasher } from '../core/merkle/hasher.ts';
 import { verifyCheckpoint } from '../core/note/checkpoint.ts';
-import {
-  createNoteVerifier,
-  type Ed25519Verify,
-  type NoteSigner,
-  type NoteVerifier,
-} from '../core/note/verifier.ts';
+import { createNoteVerifier, type NoteSigner, type NoteVerifier } from '../core/note/verifier.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { ed25519Verify } from '../runtime/ed25519.ts';
 import { CheckedStore } from '../store/checked-store.ts';
@@ -35,8 +30,6 @@ export interface StartDeps {
   readonly signer: NoteSigner;
   readonly clock: Clock;
   readonly hasher: TreeHasher;
-  /** Checks each signature of ours before it leaves; at once where absent. */
-  readonly verifyOwn?: Ed25519Verify;
   /** Refuses when there is no guard to take over; asked before the database is touched. */
   readGuard(): Promise<GuardMark>;
   openStore(): Promise<Store>;
@@ -97,8 +90,7 @@ export async function startLog(deps: StartDeps, options: StartOptions = {}): Pro
     const verifier = createNoteVerifier(manifest.vkey, ed25519Verify);
     const store = new CheckedStore(engine);
     const tiles = new TileReader(store, hasher);
-    const own = createNoteVerifier(manifest.vkey, deps.verifyOwn ?? ed25519Verify);
-    const signer = new HeadSigner(manifest.origin, deps.signer, own);
+    const signer = new HeadSigner(manifest.origin, deps.signer, verifier);
     const parts: Parts = { hasher, store, engine, tiles, signer, verifier, manifest, clock };
     const kept = (await deps.findings?.read()) ?? { findings: [], more: 0 };
     const state = await loadTree(hasher, store, tiles);

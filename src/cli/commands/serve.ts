@@ -149,11 +149,19 @@ function tokensOf(dataPath: string): () => Now<readonly TokenRecord[]> {
   const path = join(dataPath, 'tokens.json');
   let version: string | undefined;
   let tokens: readonly TokenRecord[] = [];
+  let isFresh = false;
   return () => {
-    // Asked at once: each request asks, and a turn of the thread pool costs twenty times the answer.
+    if (isFresh) return tokens;
+    // Asked at once: a turn of the thread pool costs twenty times the answer, which holds for this turn of the event loop.
     const found = statSync(path, { throwIfNoEntry: false });
     const now = `${found?.ino}/${found?.mtimeMs}/${found?.size}`;
-    if (now === version) return tokens;
+    if (now === version) {
+      isFresh = true;
+      setImmediate(() => {
+        isFresh = false;
+      });
+      return tokens;
+    }
     return readTokens(dataPath).then((read) => {
       tokens = read;
       version = now;
