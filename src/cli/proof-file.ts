@@ -1,3 +1,4 @@
+import { parseShallowJson } from '../client/json.ts';
 import { equalBytes } from '../core/bytes.ts';
 import { utf8Decode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
@@ -70,8 +71,12 @@ export function policyOfKey(key: Policy['logs'][number]['key'], policy: Policy |
 
 function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseShallowJson(text);
   } catch (cause) {
-    throw new TlogError('malformed_proof', 'neither a .tlog-proof nor a receipt: no JSON', { cause });
+    throw new TlogError(
+      'malformed_proof',
+      'neither a .tlog-proof nor a receipt: no JSON with each member once',
+      { cause },
+    );
   }
 }

@@ -14,6 +14,7 @@ export type ErrorKind =
   | 'too_large' // 413
   | 'media_type' // 415
   | 'unprocessable' // 422
+  | 'headers' // 431
   | 'busy' // 503 with Retry-After: try again soon
   | 'unavailable' // 503: not able to answer now, or the server is not reachable
   | 'full' // 507
@@ -68,6 +69,7 @@ export const ERROR_CODES = {
   entry_too_large: { kind: 'too_large' },
   batch_too_large: { kind: 'too_large' },
   body_too_large: { kind: 'too_large' },
+  headers_too_large: { kind: 'headers' },
   unsupported_media_type: { kind: 'media_type' },
   idempotency_key_reused: { kind: 'unprocessable' },
   queue_full: { kind: 'busy' },

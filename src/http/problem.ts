@@ -13,6 +13,7 @@ export const STATUS_OF_KIND: Readonly<Record<ErrorKind, number>> = {
   too_large: 413,
   media_type: 415,
   unprocessable: 422,
+  headers: 431,
   busy: 503,
   unavailable: 503,
   full: 507,

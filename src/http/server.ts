@@ -61,9 +61,12 @@ export async function startServer(
   const take = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     // Node drops what came along behind a request to switch protocols: the next answer would pass for an older one's.
     if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
-    void listener(incoming, outgoing);
+    if (hasTwoHosts(incoming)) void refuseTwoHosts(outgoing);
+    else void listener(incoming, outgoing);
   };
   const server = createServer(nodeOptions(limits), take);
+  // Who has said all and waits gets an answer; node would drop it, though the append went through.
+  Object.assign(server, { httpAllowHalfOpen: true });
   const refuse = refuser();
   server.on('clientError', (error, socket) => void refuse(error, socket));
   // Node would answer these with no problem, or not at all.
@@ -113,6 +116,23 @@ function stop(server: Server, drainMs: number): Promise<void> {
   });
 }
 
+/** Node takes the first of two Host headers, a proxy may take the last (RFC 9112 3.2). */
+function hasTwoHosts({ rawHeaders }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts > 1;
+}
+
+async function refuseTwoHosts(outgoing: ServerResponse): Promise<void> {
+  const answer = problemResponse(new TlogError('invalid_request', 'the request has two Host headers'));
+  outgoing.shouldKeepAlive = false;
+  outgoing.writeHead(answer.status, Object.fromEntries(answer.headers));
+  outgoing.end(await answer.text());
+}
+
 /** What is HTTP and yet no request of ours, such as one without Host; all else is a bug, and tells nothing. */
 function refuseRequest(error: unknown): Response {
   if (!(error instanceof RequestError)) return problemResponse(error);
@@ -123,7 +143,7 @@ function refuseRequest(error: unknown): Response {
 
 const CODE_OF_CLIENT_ERROR: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
-  HPE_HEADER_OVERFLOW: 'body_too_large',
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'body_too_large',
 };
 

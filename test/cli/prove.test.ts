@@ -56,6 +56,19 @@ describe('CLI-32 prove', () => {
     expect(verified.stdout).toContain('entry      not checked');
   });
 
+  test('PROOF-1 a receipt with a member twice is none, whichever of the two would hold', async () => {
+    const { folder, vkey, prove } = await served();
+    const { stdout } = await prove('2', '--json');
+    const file = join(folder, 'p');
+    for (const twice of [
+      stdout.replace('{', '{"index":0,'),
+      stdout.replace('"index":2', '"index":2,"index":2'),
+    ]) {
+      await writeFile(file, twice);
+      expect(codeOf(await run(['verify', file, '--vkey', vkey, '--json']))).toEqual([1, 'malformed_proof']);
+    }
+  });
+
   test('what the server refuses keeps its code', async () => {
     const { prove } = await served();
     expect(codeOf(await prove('3', '--json'))).toEqual([1, 'beyond_log_head']);

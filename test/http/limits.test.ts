@@ -91,7 +91,7 @@ describe('HTTP-23 a path has one spelling', () => {
   test('a path of a megabyte', async () => {
     const { server } = await listening();
     const answer = await answerTo(server.port, `GET /${'a'.repeat(1_000_000)} HTTP/1.1\r\n${CLOSE}\r\n`);
-    expect(refusal(answer)).toEqual([413, PROBLEM, 'body_too_large']);
+    expect(refusal(answer)).toEqual([431, PROBLEM, 'headers_too_large']);
   });
 
   test.each(['PUT', 'POST', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE'])('%s on a tile', async (method) => {
@@ -332,6 +332,43 @@ test('HTTP-1 a request without a valid Host gets a problem', async () => {
     const answer = await answerTo(server.port, request.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'));
     expect(refusal(answer)).toEqual([400, PROBLEM, 'invalid_request']);
   }
+});
+
+test.each([
+  ['Host: x\r\nHost: y\r\n', 'two'],
+  ['Host: x\r\nhost: x\r\n', 'one twice'],
+])('HTTP-1 %j: a request with %s Hosts gets a problem and adds nothing', async (hosts) => {
+  const { server, authorization, log } = await listening();
+  const request = post(authorization, 'Content-Length: 1\r\n').replace('Host: x\r\n', hosts);
+  expect(refusal(await answerTo(server.port, request, 'a'))).toEqual([400, PROBLEM, 'invalid_request']);
+  expect(log.head.size).toBe(0);
+});
+
+describe('HTTP-29 a client that has said all and closed its side', () => {
+  const closed = async (server: RunningServer, text: string): Promise<string> => {
+    const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+    socket.on('error', () => undefined);
+    socket.end(text);
+    const answer = await received(socket);
+    return answer;
+  };
+  const append = (authorization: string): string =>
+    `${post(authorization, 'Content-Length: 1\r\n').replace('Connection: close\r\n', '')}a`;
+
+  test('gets the answers to its requests, and the connection ends', async () => {
+    const { server, authorization, log } = await listening();
+    const two = append(authorization) + append(authorization);
+    expect((await closed(server, two)).match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 201', 'HTTP/1.1 201']);
+    expect(log.head.size).toBe(2);
+  });
+
+  test('gets a refusal for half a request, and it adds nothing', async () => {
+    const { server, authorization, log } = await listening();
+    const half = post(authorization, 'Content-Length: 10\r\n');
+    expect(refusal(await closed(server, `${half}12345`))).toEqual([400, PROBLEM, 'invalid_request']);
+    expect(await closed(server, '')).toBe('');
+    expect(log.head.size).toBe(0);
+  });
 });
 
 test('HTTP-22 HEAD on a socket', async () => {

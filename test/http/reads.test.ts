@@ -214,7 +214,7 @@ test('HTTP-3 our own bug is a 500 that tells nothing, and goes to onBug', async 
 
 test.each([
   ['NONSENSE\r\n\r\n', 400, 'invalid_request'],
-  [`GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(20_000)}\r\n\r\n`, 413, 'body_too_large'],
+  [`GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(20_000)}\r\n\r\n`, 431, 'headers_too_large'],
 ])('HTTP-1 what is no request gets a problem too %#', async (request, status, code) => {
   const { app } = await newServer();
   await using server = await startServer(app, { hostname: '127.0.0.1', port: 0 });
