@@ -1,5 +1,6 @@
-import { mkdir, open, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import { TlogError } from '../core/error.ts';
 import { syncFolder } from '../store/guard-files.ts';
 
 /** Writes files below one folder so that a crash leaves no half file under a name that counts. */
@@ -12,13 +13,19 @@ export class DurableFiles {
     this.#root = root;
   }
 
-  /** Written beside and renamed; the bytes are durable on return, the name after syncFolders. */
+  /**
+   * Written beside and renamed; the bytes are durable on return, the name after syncFolders. A symbolic link under the
+   * name is replaced, never followed. @throws TlogError data_exists when a folder on the way leads out of the root
+   */
   async write(name: string, bytes: Uint8Array | string): Promise<void> {
     const path = join(this.#root, name);
     for (let at = dirname(path); !this.#unsynced.has(at) && at.length >= this.#root.length; at = dirname(at))
       this.#unsynced.add(at);
     await mkdir(dirname(path), { recursive: true });
-    const file = await open(`${path}.new`, 'w');
+    await this.#checkInside(dirname(path));
+    // What lies there was left by a run that was cut short, or is a link to somebody's file.
+    await rm(`${path}.new`, { force: true });
+    const file = await open(`${path}.new`, 'wx');
     try {
       await file.writeFile(bytes);
       await file.sync();
@@ -26,6 +33,15 @@ export class DurableFiles {
       await file.close();
     }
     await rename(`${path}.new`, path);
+  }
+
+  async #checkInside(folder: string): Promise<void> {
+    const [root, real] = await Promise.all([realpath(this.#root), realpath(folder)]);
+    if (real === root || real.startsWith(`${root}${sep}`)) return;
+    throw new TlogError(
+      'data_exists',
+      `${folder} leads out of ${this.#root}: there is a symbolic link on the way`,
+    );
   }
 
   /** Makes every name written so far durable. */

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
@@ -53,15 +54,20 @@ function prefixOf(full: Uint8Array, width: number): Uint8Array | undefined {
   }
 }
 
-/** A file of at most so many bytes; undefined when there is none, or a longer one. */
+/** A pipe without a writer must not hold up the open. */
+const READ = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** A plain file of at most so many bytes; undefined when there is none, or a longer one. */
 export async function readBounded(path: string, bytesMax: number): Promise<Uint8Array | undefined> {
-  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+  const file = await open(path, READ).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
     throw error;
   });
   if (file === undefined) return undefined;
   try {
-    return (await file.stat()).size > bytesMax ? undefined : new Uint8Array(await file.readFile());
+    const stat = await file.stat();
+    // A device has no size and no end.
+    return stat.isFile() && stat.size <= bytesMax ? new Uint8Array(await file.readFile()) : undefined;
   } finally {
     await file.close();
   }
