@@ -6,8 +6,9 @@ import { parseHex } from '../core/encoding/hex.ts';
 import { TlogError } from '../core/error.ts';
 import { leafIndex } from '../core/units.ts';
 import { readBounded, TileFolder } from '../fsck/tile-folder.ts';
-import type { LogManifest } from '../sequencer/data-directory.ts';
+
 import type { SignedHead } from '../sequencer/log.ts';
+import { type LogManifest, manifestSchema } from '../sequencer/manifest.ts';
 import { keptHeadOf } from '../sequencer/running-log.ts';
 import type { KeyedRetry } from '../store/rows.ts';
 
@@ -48,18 +49,6 @@ const backupSchema = z.strictObject({
   heads: z.array(segmentSchema),
   retries: z.array(segmentSchema),
 });
-const LOG_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
-const manifestSchema: z.ZodType<LogManifest> = z.strictObject({
-  schema: z.literal(1),
-  name: z.string().regex(LOG_NAME),
-  kind: z.enum(['entries', 'events']),
-  origin: z.string().min(1).max(255),
-  vkey: z.string(),
-  duplicates: z.enum(['key', 'content', 'off']),
-  leafHashIndex: z.boolean(),
-  reads: z.enum(['public', 'token']).optional(),
-  createdAt: z.string(),
-}) as z.ZodType<LogManifest>;
 const retrySchema = z.strictObject({
   key: z.string().length(64),
   firstIndex: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER),
@@ -149,9 +138,13 @@ export function parseRetry(value: unknown): KeyedRetry {
 export async function isBackup(folder: string): Promise<boolean> {
   const text = await readText(join(folder, BACKUP_FILE));
   if (text === undefined) return false;
-  const { schema } = parseJson(text) as { schema?: unknown };
+  const { schema } = parsed(
+    z.looseObject({ schema: z.unknown() }),
+    parseJson(text),
+    `${folder}/${BACKUP_FILE}`,
+  );
   if (schema === BACKUP_SCHEMA) return true;
-  const message = `${folder} is a backup of schema ${String(schema)}; this version reads ${BACKUP_SCHEMA}`;
+  const message = `${folder} is a backup of schema ${JSON.stringify(schema)}; this version reads ${BACKUP_SCHEMA}`;
   throw new TlogError('schema_unsupported', message);
 }
 

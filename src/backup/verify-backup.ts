@@ -9,8 +9,8 @@ import type { TreeSize } from '../core/units.ts';
 import { fsckLog } from '../fsck/fsck-log.ts';
 import { headVerifier } from '../fsck/head-verifier.ts';
 import { contentHash } from '../sequencer/content-hash.ts';
-import type { LogManifest } from '../sequencer/data-directory.ts';
 import type { SignedHead } from '../sequencer/log.ts';
+import type { LogManifest } from '../sequencer/manifest.ts';
 import type { BackupLog, LogBackup, Segment } from './backup-folder.ts';
 
 /** A copy as it lies in its folder, and the head that it is to be right for. */

@@ -90,7 +90,7 @@ export function environmentSettings(env: Readonly<Record<string, string | undefi
 export function fileSettings(text: string, name: string): Settings {
   let value: unknown;
   try {
-    value = parseYaml(text, { maxAliasCount: 0 }) ?? {};
+    value = parseYaml(text, { maxAliasCount: 0, logLevel: 'error' }) ?? {};
   } catch (error) {
     throw new TlogError('invalid_config', `${name} is not YAML: ${(error as Error).message}`, {
       cause: error,

@@ -1,8 +1,8 @@
 import type { TreeHasher } from '../core/merkle/hasher.ts';
 import { headVerifier } from '../fsck/head-verifier.ts';
 import { RowReader } from '../scrub/row-reader.ts';
-import type { LogManifest } from '../sequencer/data-directory.ts';
 import type { SignedHead } from '../sequencer/log.ts';
+import type { LogManifest } from '../sequencer/manifest.ts';
 import { CheckedStore } from '../store/checked-store.ts';
 import type { Store } from '../store/store.ts';
 import { ProvenTree } from './proven-tree.ts';

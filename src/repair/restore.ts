@@ -12,12 +12,11 @@ import { nodeHasher } from '../runtime/node-hasher.ts';
 import {
   type DataDirectory,
   dataDirectoryExists,
-  type LogManifest,
   logPaths,
-  SCHEMA,
   writeFileDurably,
 } from '../sequencer/data-directory.ts';
 import type { SignedHead } from '../sequencer/log.ts';
+import { type LogManifest, SCHEMA } from '../sequencer/manifest.ts';
 import { encodeCleanStop } from '../sequencer/recovery.ts';
 import { CheckedStore } from '../store/checked-store.ts';
 import { readFileGuard } from '../store/file-guard.ts';

@@ -14,16 +14,10 @@ import { CheckedStore } from '../store/checked-store.ts';
 import { createFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { encodeState, OPEN_KEY, STATE_KEY } from '../store/rows.ts';
-import {
-  type DataDirectory,
-  dataDirectoryExists,
-  type LogManifest,
-  logPaths,
-  SCHEMA,
-  writeFileDurably,
-} from './data-directory.ts';
+import { type DataDirectory, dataDirectoryExists, logPaths, writeFileDurably } from './data-directory.ts';
 import { HeadSigner } from './head-signer.ts';
 import type { DuplicateMode, LogKind, ReadAccess } from './log.ts';
+import { type LogManifest, SCHEMA } from './manifest.ts';
 import { encodeCleanStop } from './recovery.ts';
 
 /** What a new log shall be. */

@@ -2,30 +2,12 @@ import { open, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { syncFolder } from '../store/guard-files.ts';
-import type { DuplicateMode, LogKind, ReadAccess } from './log.ts';
-
-/** Version of everything on disk; a directory of another version is refused. */
-export const SCHEMA = 1;
-const LOG_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+import { LOG_NAME, type LogManifest, manifestSchema, SCHEMA } from './manifest.ts';
 
 /** Where a server keeps its logs, and where it remembers how far it has signed. */
 export interface DataDirectory {
   readonly dataPath: string;
   readonly guardPath: string;
-}
-
-/** What `log.json` holds: the facts of a log that never change. */
-export interface LogManifest {
-  readonly schema: typeof SCHEMA;
-  readonly name: string;
-  readonly kind: LogKind;
-  readonly origin: string;
-  readonly vkey: string;
-  readonly duplicates: DuplicateMode;
-  readonly leafHashIndex: boolean;
-  /** Absent in directories made before there was a choice: public. */
-  readonly reads?: ReadAccess;
-  readonly createdAt: string;
 }
 
 /** Paths of one log. */
@@ -80,11 +62,13 @@ export async function readManifest(dir: DataDirectory, name: string): Promise<Lo
   const path = logPaths(dir, name).manifest;
   const manifest = await readJson(path);
   if (manifest['schema'] !== SCHEMA) throw unsupported(path, manifest['schema']);
-  const { reads = 'public' } = manifest;
-  // A slip of the pen here must not open a log to everybody.
-  if (reads !== 'public' && reads !== 'token')
-    throw new TlogError('invalid_config', `${path}: reads is "public" or "token"`);
-  return manifest as unknown as LogManifest;
+  const checked = manifestSchema.safeParse(manifest);
+  const [issue] = checked.error?.issues ?? [];
+  if (issue !== undefined)
+    throw new TlogError('invalid_config', `${path}: ${issue.path.join('.')}: ${issue.message}`);
+  if (checked.data?.name !== name)
+    throw new TlogError('invalid_config', `${path} is of another log: it was moved or copied here`);
+  return checked.data;
 }
 
 /** Every log in the directory, `main` first, then by name. */
@@ -114,7 +98,9 @@ async function fileExists(path: string): Promise<boolean> {
 
 async function readJson(path: string): Promise<Record<string, unknown>> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    if (typeof value !== 'object' || value === null) throw new TypeError('no JSON object');
+    return value as Record<string, unknown>;
   } catch (cause) {
     throw new TlogError(
       'no_data',
@@ -141,6 +127,6 @@ export async function writeFileDurably(path: string, text: string, mode = 0o600)
 function unsupported(path: string, schema: unknown): TlogError {
   return new TlogError(
     'schema_unsupported',
-    `${path} has schema ${String(schema)}; this version reads ${SCHEMA}`,
+    `${path} has schema ${JSON.stringify(schema)}; this version reads ${SCHEMA}`,
   );
 }

@@ -45,7 +45,7 @@ export async function closeFindings(logFolder: string, nowMs: number): Promise<v
 async function readFindings(path: string): Promise<KeptFindings> {
   try {
     const { schema, findings, more } = JSON.parse(await readFile(path, 'utf8'));
-    if (schema !== 1 || !Array.isArray(findings) || typeof more !== 'number')
+    if (schema !== 1 || !Array.isArray(findings) || !findings.every(isFinding) || !Number.isSafeInteger(more))
       throw new TypeError('not a list of findings');
     return { findings, more };
   } catch (cause) {
@@ -54,4 +54,11 @@ async function readFindings(path: string): Promise<KeptFindings> {
       cause,
     });
   }
+}
+
+/** Whether it says what is wrong, and of which row: what a start does with it depends on no more. */
+function isFinding(value: unknown): value is Finding {
+  const { message, row } = (value ?? {}) as { readonly message?: unknown; readonly row?: unknown };
+  const isRow = row === undefined || (typeof row === 'string' && /^(?:[0-9a-f]{2})+$/.test(row));
+  return typeof message === 'string' && isRow;
 }

@@ -1,6 +1,7 @@
 import { TlogError } from '../core/error.ts';
 import type { Now } from '../runtime/now.ts';
 import { checkDataDirectory, listLogs } from './data-directory.ts';
+import type { LogManifest } from './manifest.ts';
 import { type OpenLog, type OpenLogDeps, type OpenOptions, openLog } from './open-log.ts';
 
 /** Logs that one process serves at most. */
@@ -12,6 +13,17 @@ const WATCH_MS = 1_000;
 export interface LogSetOptions extends OpenOptions {
   /** Gives what works on a log while it is open; it is disposed of before the log closes. */
   readonly attend?: (log: OpenLog) => AsyncDisposable;
+}
+
+/** Two logs of one origin would sign two trees in one name: a copied folder is no second log. */
+function checkOrigins(manifests: readonly LogManifest[]): void {
+  const seen = new Map<string, string>();
+  for (const { name, origin } of manifests) {
+    const other = seen.get(origin);
+    if (other !== undefined)
+      throw new TlogError('invalid_config', `logs ${other} and ${name} have one origin, ${origin}: keep one`);
+    seen.set(origin, name);
+  }
 }
 
 /** The logs of one data directory, each opened when it is first asked for. */
@@ -39,10 +51,12 @@ export class LogSet implements AsyncDisposable {
   /** Lists the logs and opens the first, so that a directory that must not start is refused here. */
   static async open(deps: OpenLogDeps, options: LogSetOptions = {}): Promise<LogSet> {
     await checkDataDirectory(deps.dir);
-    const names = (await listLogs(deps.dir)).map((manifest) => manifest.name);
+    const manifests = await listLogs(deps.dir);
+    const names = manifests.map((manifest) => manifest.name);
     if (names.length === 0) throw new TlogError('no_data', `no log in ${deps.dir.dataPath}: run stele init`);
     if (names.length > LOGS_MAX)
       throw new TlogError('invalid_config', `${names.length} logs; one process serves ${LOGS_MAX} at most`);
+    checkOrigins(manifests);
     const set = new LogSet(deps, names, options);
     for (const name of names.slice(0, 1)) await set.get(name);
     void set.#watch();

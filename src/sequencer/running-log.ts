@@ -12,7 +12,6 @@ import type { Guard } from '../store/guard.ts';
 import { keptKey, keptRange, OPEN_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { DamageRecord } from './damage-record.ts';
-import type { LogManifest } from './data-directory.ts';
 import { damageOf, type Finding } from './finding.ts';
 import type {
   AppendRequest,
@@ -26,6 +25,7 @@ import type {
   SignedHead,
 } from './log.ts';
 import type { LogReader } from './log-reader.ts';
+import type { LogManifest } from './manifest.ts';
 import { encodeCleanStop } from './recovery.ts';
 import type { Reserve } from './reserve.ts';
 import type { Sequencer } from './sequencer.ts';

@@ -116,13 +116,20 @@ export function encodeState(state: StateRow): Uint8Array {
   return bytes;
 }
 
+/** A number that can be a size. @throws TlogError storage_corrupt */
+function sizeAt(bytes: Uint8Array, offset: number, row: string): number {
+  const n = readU64(bytes, offset);
+  if (Number.isSafeInteger(n)) return n;
+  throw new TlogError('storage_corrupt', `${row} row has a number over 2^53 - 1; run stele fsck`);
+}
+
 /** @throws TlogError storage_corrupt */
 export function decodeState(bytes: Uint8Array): StateRow {
   checkLength(bytes, 16 + ROOT_BYTES, 'state');
   return {
-    size: treeSize(readU64(bytes, 0)),
+    size: treeSize(sizeAt(bytes, 0, 'state')),
     rootHash: bytes.slice(8, 8 + ROOT_BYTES),
-    committedAtMs: readU64(bytes, 8 + ROOT_BYTES),
+    committedAtMs: sizeAt(bytes, 8 + ROOT_BYTES, 'state'),
   };
 }
 
@@ -150,7 +157,7 @@ export function encodeRetry(row: RetryRow): Uint8Array {
 export function decodeRetry(bytes: Uint8Array): RetryRow {
   checkLength(bytes, 10 + ROOT_BYTES, 'retry');
   const count = new DataView(bytes.buffer, bytes.byteOffset).getUint16(8);
-  return { firstIndex: leafIndex(readU64(bytes, 0)), count, contentHash: bytes.slice(10) };
+  return { firstIndex: leafIndex(sizeAt(bytes, 0, 'retry')), count, contentHash: bytes.slice(10) };
 }
 
 export function encodeIndex(index: LeafIndex): Uint8Array {
@@ -162,7 +169,7 @@ export function encodeIndex(index: LeafIndex): Uint8Array {
 /** @throws TlogError storage_corrupt */
 export function decodeIndex(bytes: Uint8Array): LeafIndex {
   checkLength(bytes, 8, 'leaf index');
-  return leafIndex(readU64(bytes, 0));
+  return leafIndex(sizeAt(bytes, 0, 'leaf index'));
 }
 
 function checkLength(bytes: Uint8Array, length: number, row: string): void {

@@ -63,7 +63,7 @@ describe('BACKUP-1 a backup', () => {
       (await filesBelow(desk.folder)).map((name) => readFile(join(desk.folder, name), 'utf8')),
     );
     const key = await readFile(join(desk.dir.dataPath, 'logs/main/key'), 'utf8');
-    expect(all.filter((text) => text.includes(key.trim().split('+').at(-1) ?? '?'))).toEqual([]);
+    expect(all.filter((text) => text.includes(key.trim().split('+').slice(4).join('+')))).toEqual([]);
   });
 
   test.each([0, 1, 255, 256, 257, 512])('of %i entries', async (size) => {

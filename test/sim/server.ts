@@ -1,9 +1,9 @@
 import type { TreeHasher } from '../../src/core/merkle/hasher.ts';
 import type { NoteSigner } from '../../src/core/note/verifier.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
-import type { LogManifest } from '../../src/sequencer/data-directory.ts';
 import type { FindingFile, KeptFindings } from '../../src/sequencer/finding-file.ts';
 import type { SignedHead } from '../../src/sequencer/log.ts';
+import type { LogManifest } from '../../src/sequencer/manifest.ts';
 import type { QueueLimits } from '../../src/sequencer/pending-queue.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
 import { type CheckLimits, type StartDeps, startLog } from '../../src/sequencer/start-log.ts';

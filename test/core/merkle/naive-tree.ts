@@ -35,8 +35,12 @@ export class NaiveTree {
   readonly #leafHashes: readonly Hash[];
   readonly #memo = new Map<string, Hash>();
 
-  constructor(size: number) {
-    this.#leafHashes = Array.from({ length: size }, (_, i) => portableHasher.leafHash(entryOf(i)));
+  /** Of so many entries of the vectors, or of leaf hashes, to which more may be added later. */
+  constructor(leaves: number | readonly Hash[]) {
+    this.#leafHashes =
+      typeof leaves === 'number'
+        ? Array.from({ length: leaves }, (_, i) => portableHasher.leafHash(entryOf(i)))
+        : leaves;
   }
 
   leafHashes(size: number): readonly Hash[] {
