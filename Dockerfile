@@ -16,7 +16,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --omit=dev
 
 FROM node:22-slim
-ENV NODE_ENV=production STELE_DATA=/data STELE_GUARD=/data.guard STELE_LISTEN=0.0.0.0:8080
+ENV NODE_ENV=production STELE_DATA=/data STELE_GUARD=/data.guard STELE_LISTEN=0.0.0.0:8080 MALLOC_ARENA_MAX=2
 WORKDIR /app
 # A fixed number, so that the owner of mounted volumes can be set from outside.
 RUN groupadd --gid 10001 stele \
@@ -33,5 +33,5 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8080/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "dist/cli/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "dist/cli/main.js"]
 CMD ["serve"]

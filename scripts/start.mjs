@@ -61,7 +61,10 @@ function initIfAbsent() {
 }
 
 function serve(token) {
-  const child = spawn(process.execPath, [main, 'serve', '--json', ...args], {
+  // As the first line of main.js has it: less memory, as fast.
+  const env = { MALLOC_ARENA_MAX: '2', ...process.env };
+  const child = spawn(process.execPath, ['--max-semi-space-size=4', main, 'serve', '--json', ...args], {
+    env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   createInterface({ input: child.stderr }).on('line', tell);

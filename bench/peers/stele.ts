@@ -56,8 +56,9 @@ async function switchIndexOff(data: string): Promise<void> {
 
 /** Serves a log until disposed; a clean stop. */
 export async function serveStele(bench: Bench, place: Place): Promise<SteleServer> {
-  const args = [bench.program, 'serve', '--json', '--listen', '127.0.0.1:0', '--data', place.data];
-  const child = await startChild(process.execPath, args);
+  const args = ['serve', '--json', '--listen', '127.0.0.1:0', '--data', place.data];
+  // As a program, so that its first line chooses the flags of node as it does for `npx stele`.
+  const child = await startChild(bench.program, args);
   const headers = (type: string): Record<string, string> => ({
     Authorization: `Bearer ${place.token}`,
     'Content-Type': type,
