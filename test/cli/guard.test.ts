@@ -7,12 +7,16 @@ import { createFileGuard } from '../../src/store/file-guard.ts';
 import { run } from './run-cli.ts';
 
 const note = 'example.org/main\n7\nAAAA\n\n— example.org/main AAAA\n';
+const manifest = {
+  ...{ schema: 1, name: 'main', kind: 'entries', origin: 'example.org/main', vkey: 'example.org/main+0+AA' },
+  ...{ duplicates: 'key', leafHashIndex: true, createdAt: '2026-01-01T00:00:00.000Z' },
+};
 let root: string;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'stele-guard-'));
   await mkdir(join(root, 'd', 'logs', 'main'), { recursive: true });
   await writeFile(join(root, 'd', 'stele.json'), '{"schema":1}');
-  await writeFile(join(root, 'd', 'logs', 'main', 'log.json'), '{"schema":1,"name":"main"}');
+  await writeFile(join(root, 'd', 'logs', 'main', 'log.json'), JSON.stringify(manifest));
 });
 afterEach(() => rm(root, { recursive: true }));
 
