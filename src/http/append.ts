@@ -30,10 +30,7 @@ export async function append(c: Context, log: Log, call: AppendCall): Promise<Re
   const type = mediaType(c.req.header('content-type') ?? '');
   const isBatch = !isAdd && (type === 'application/x-ndjson' || type === BUNDLE_TYPE);
   if (!isAdd && !isBatch && type !== ENTRY_TYPE)
-    throw new TlogError(
-      'unsupported_media_type',
-      `send application/octet-stream, x-ndjson or ${BUNDLE_TYPE}`,
-    );
+    throw new TlogError('unsupported_media_type', `send ${ENTRY_TYPE}, x-ndjson or ${BUNDLE_TYPE}`);
   const entries = isBatch ? await batchOf(c, type === BUNDLE_TYPE) : [await readBody(c, ENTRY)];
   const result = await log.append({ entries, ...retryOf(c, log, tokenId, entries) });
   const isNew = result.isNew.includes(true);

@@ -7,8 +7,6 @@ import {
 
 type Headers = OutgoingHttpHeaders | OutgoingHttpHeader[];
 
-const ANY_PAGE = { 'Access-Control-Allow-Origin': '*' };
-
 /**
  * Lets pages of any origin read logs and the refusals of reads. Nothing is said to preflights, so a page sends neither
  * tokens nor bodies from elsewhere: writing, and logs that are read with a token, stay out of its reach.
@@ -21,9 +19,9 @@ export class PageReadableResponse<
     const isRead = this.req.method === 'GET' || this.req.method === 'HEAD';
     if (!isRead || this.req.url?.startsWith('/logs/') !== true)
       return super.writeHead(status, first as string, second);
-    if (typeof first === 'object' && !Array.isArray(first))
-      return super.writeHead(status, { ...first, ...ANY_PAGE });
-    this.setHeaders(new Map(Object.entries(ANY_PAGE)));
+    if (typeof first !== 'string' && !Array.isArray(first))
+      return super.writeHead(status, { ...first, 'Access-Control-Allow-Origin': '*' });
+    this.setHeader('Access-Control-Allow-Origin', '*');
     return super.writeHead(status, first as string, second);
   }
 }

@@ -108,7 +108,7 @@ function commitCounter(registers: Registry[]): (log: string, report: CommitRepor
     name: 'stele_log_batch_entries',
     help: 'Entries of one commit; its count is the number of commits',
     labelNames: ['log'],
-    buckets: [1, 4, 16, 64, 256, 1024, 4096, 8192],
+    buckets: [1, 4, 16, 64, 256, 1024, 4096],
     registers,
   });
   const step = new Histogram({

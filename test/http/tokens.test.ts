@@ -55,6 +55,23 @@ describe('HTTP-4 which tokens count', () => {
     expect(await verdict([known({ id: 'ffffffff' }), known(facts)], `Bearer ${TOKEN}`)).toBe(code);
   });
 
+  test('one that has proven itself proves no other header, ends when it expires, and goes with its list', async () => {
+    const tokens = [known({ expiresAt: '2026-01-01T00:00:01Z' })];
+    const at = (authorization: string, nowMs: number, list = tokens): string => {
+      try {
+        const token = authorize(() => list, { authorization, scope: 'append', log: 'main', nowMs });
+        return (token as KnownToken).id;
+      } catch (error) {
+        return (error as { code: string }).code;
+      }
+    };
+    const right = `Bearer ${TOKEN}`;
+    expect([at(right, NOW_MS), at(right, NOW_MS)]).toEqual(['0123abcd', '0123abcd']);
+    expect(at(`Bearer stele_0123abcd_${'B'.repeat(43)}`, NOW_MS)).toBe('unauthorized');
+    expect(at(right, NOW_MS + 1_000)).toBe('unauthorized');
+    expect(at(right, NOW_MS, [])).toBe('unauthorized');
+  });
+
   test('without tokens nobody may', async () => {
     expect(await verdict([], `Bearer ${TOKEN}`)).toBe('unauthorized');
   });
