@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { CommandHost, type Register, type Surroundings } from './context.ts';
+import { keepEvidence } from './evidence-file.ts';
 import { type ExitCode, exitCodeOf } from './exit-code.ts';
 import { describeError, say } from './terminal.ts';
 
@@ -19,6 +20,7 @@ export async function runCli(
     await program.parseAsync([...args], { from: 'user' });
     return host.exitCode;
   } catch (error) {
+    await keepEvidence(error, surroundings.terminal);
     const silent = error instanceof CommanderError;
     if (!silent) say(surroundings.terminal, describeError(error, args.includes('--json')));
     return exitCodeOf(error);

@@ -1,5 +1,6 @@
 import { formatBase64 } from '../core/encoding/base64.ts';
 import { TlogError, type TlogErrorOptions } from '../core/error.ts';
+import { evidenceOfConsistency, formatEvidence } from '../core/evidence/evidence.ts';
 import { type ConsistencyClaim, verifyConsistency } from '../core/merkle/consistency.ts';
 import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
 import { type ConsistencyAnswer, readConsistency } from './answers.ts';
@@ -25,7 +26,8 @@ export interface TwoMarks {
  * Shows that the smaller of two trees is a prefix of the larger, asking the log where sizes do not tell. Gives back
  * the proof, of no hashes for one size or size 0.
  * @throws TlogError fork when the log's own answer shows two trees, rollback when it no longer knows a size that it
- * signed, proof_mismatch or malformed_proof for a wrong proof; each with both notes in `details`
+ * signed, proof_mismatch or malformed_proof for a wrong proof; each with both notes in `details`, and for a
+ * fork the text of a file that convicts the log, `evidence`
  */
 export async function proveConsistent(
   deps: ConsistencyDeps,
@@ -42,7 +44,9 @@ export async function proveConsistent(
     return proof;
   } catch (error) {
     if (!(error instanceof TlogError)) throw error;
-    throw refusal(deps.hasher, { ...sizes, oldRoot: answer.fromRootHash }, { cause: error, details: notes });
+    const asAnswered = { ...sizes, oldRoot: answer.fromRootHash };
+    const pair = [older.note, newer.note] as const;
+    throw refusal(deps.hasher, asAnswered, { cause: error, details: notes, pair });
   }
 }
 
@@ -69,7 +73,11 @@ async function ask(
 function refusal(
   hasher: TreeHasher,
   asAnswered: ConsistencyClaim,
-  { cause, details }: { readonly cause: TlogError; readonly details: Notes },
+  {
+    cause,
+    details,
+    pair,
+  }: { readonly cause: TlogError; readonly details: Notes; readonly pair: readonly [string, string] },
 ): TlogError {
   const { oldSize, newSize, proof } = asAnswered;
   const given = proof.map(formatBase64);
@@ -78,7 +86,11 @@ function refusal(
     return new TlogError(cause.code, `${cause.message}; keep both notes`, options);
   }
   const message = `the tree of size ${newSize} does not extend the one signed for ${oldSize}; the notes are evidence`;
-  return new TlogError('fork', message, { cause, details: { ...details, consistencyProof: given } });
+  const evidence = formatEvidence(evidenceOfConsistency(pair, asAnswered));
+  return new TlogError('fork', message, {
+    cause,
+    details: { ...details, consistencyProof: given, evidence },
+  });
 }
 
 function holds(hasher: TreeHasher, claim: ConsistencyClaim): boolean {

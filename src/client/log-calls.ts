@@ -1,7 +1,7 @@
+import { parseShallowJson } from '../core/encoding/json.ts';
 import { utf8Decode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
 import { type Answer, boundedFetch, type Fetch } from './bounded-fetch.ts';
-import { parseShallowJson } from './json.ts';
 import { refusalOf } from './problem.ts';
 import { askWithRetries, type RetryDeps } from './retry.ts';
 

@@ -90,8 +90,9 @@ export interface ProvenLeaves {
  * of receipts are signed by the log alone until `upgrade`. Where reading needs a token, it needs scope `read`, also to
  * append: what was signed before is compared.
  *
- * Every method throws TlogError: `rollback` and `fork` with `keptNote` and `freshNote` in `details`, other codes of
- * kind verification where a check failed, `unreachable` without an answer, else the code that the server gave.
+ * Every method throws TlogError: `rollback` and `fork` with `keptNote` and `freshNote` in `details`, a fork also with
+ * `evidence`, the text of a file that convicts the log (spec/evidence.md); other codes of kind verification where a
+ * check failed, `unreachable` without an answer, else the code that the server gave.
  */
 export class LogClient {
   readonly origin: string;

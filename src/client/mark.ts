@@ -1,5 +1,6 @@
 import { equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
+import { evidenceOfRoots, formatEvidence } from '../core/evidence/evidence.ts';
 import type { Hash } from '../core/merkle/hasher.ts';
 import type { TreeSize } from '../core/units.ts';
 
@@ -13,18 +14,20 @@ export interface Mark {
 
 /**
  * Compares a verified checkpoint with the last one of the same source. `grown` still needs a consistency proof.
- * @throws TlogError rollback when it is smaller, fork for the same size with another root; both notes in `details`
+ * @throws TlogError rollback when it is smaller, fork for the same size with another root; both notes in `details`, and
+ * for a fork the text of a file that convicts the log, `evidence`
  */
 export function compareWithMark(kept: Mark, fresh: Mark): 'same' | 'grown' {
-  const details = { keptNote: kept.note, freshNote: fresh.note };
+  const notes = { keptNote: kept.note, freshNote: fresh.note };
   if (fresh.size < kept.size) {
     const message = `the log shows size ${fresh.size} after ${kept.size}; keep both notes and ask its operator`;
-    throw new TlogError('rollback', message, { details });
+    throw new TlogError('rollback', message, { details: notes });
   }
   if (fresh.size > kept.size) return 'grown';
   if (equalBytes(fresh.rootHash, kept.rootHash)) return 'same';
   const message = `the log signed two root hashes of size ${kept.size}; keep both notes, they are evidence`;
-  throw new TlogError('fork', message, { details });
+  const evidence = formatEvidence(evidenceOfRoots(kept.note, fresh.note));
+  throw new TlogError('fork', message, { details: { ...notes, evidence } });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { parseShallowJson } from '../core/encoding/json.ts';
 import { utf8Decode } from '../core/encoding/utf8.ts';
 import {
   ERROR_CODES,
@@ -7,7 +8,6 @@ import {
   type TlogErrorOptions,
 } from '../core/error.ts';
 import type { Answer } from './bounded-fetch.ts';
-import { parseShallowJson } from './json.ts';
 
 /**
  * Kinds that say something of our own process. A server that names such a code is not believed: only our own checks

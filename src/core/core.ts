@@ -6,6 +6,17 @@
 export { formatBase64, parseBase64 } from './encoding/base64.ts';
 export { formatHex, parseHex } from './encoding/hex.ts';
 export { ERROR_CODES, type ErrorCode, type ErrorKind, TlogError, type TlogErrorOptions } from './error.ts';
+export {
+  EVIDENCE_BYTES_MAX,
+  type Evidence,
+  evidenceOfConsistency,
+  evidenceOfReceipts,
+  evidenceOfRoots,
+  formatEvidence,
+  isEvidence,
+  parseEvidence,
+} from './evidence/evidence.ts';
+export { type Conviction, type EvidenceTrust, judgeEvidence } from './evidence/judge.ts';
 export { type ConsistencyClaim, consistencyPlan, verifyConsistency } from './merkle/consistency.ts';
 export {
   appendLeaves,

@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   malformed_checkpoint: { kind: 'input' },
   malformed_policy: { kind: 'input' },
   malformed_proof: { kind: 'input' },
+  malformed_evidence: { kind: 'input' },
   malformed_bundle: { kind: 'input' },
   malformed_tile_path: { kind: 'input' },
   malformed_answer: { kind: 'verification' },
@@ -47,6 +48,7 @@ export const ERROR_CODES = {
   entry_mismatch: { kind: 'verification' },
   rollback: { kind: 'verification' },
   fork: { kind: 'verification' },
+  not_convicting: { kind: 'verification' },
   // requests
   invalid_request: { kind: 'input' },
   invalid_parameter: { kind: 'input' },

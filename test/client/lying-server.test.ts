@@ -4,6 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { memoryMarks } from '../../src/client/mark.ts';
 import { formatBase64 } from '../../src/core/encoding/base64.ts';
+import { parseEvidence } from '../../src/core/evidence/evidence.ts';
+import { judgeEvidence } from '../../src/core/evidence/judge.ts';
+import { portableHasher } from '../../src/core/merkle/hasher.ts';
 import { verifyCheckpoint } from '../../src/core/note/checkpoint.ts';
 import {
   COSIGNATURE_V1,
@@ -179,7 +182,23 @@ async function evidence(
   const notes = await Promise.all(
     [details.keptNote, details.freshNote].map((note) => verifyCheckpoint(note, trust)),
   );
+  await expectConvicting(served, name, error as { details: { evidence?: string } });
   return { code: name, sizes: notes.map(({ size }) => size) };
+}
+
+/** EVIDENCE-7: every fork comes with a file that convicts the log, and nothing else does. */
+async function expectConvicting(
+  served: ServedLog | undefined,
+  name: string,
+  { details }: { details: { evidence?: string } },
+): Promise<void> {
+  if (name !== 'fork') return expect(details.evidence).toBeUndefined();
+  const keys = [parseVerifierKey(served?.vkey ?? '')];
+  const judged = judgeEvidence(portableHasher, parseEvidence(details.evidence ?? ''), {
+    keys,
+    ed25519: ed25519Verify,
+  });
+  await expect(judged).resolves.toMatchObject({ accused: 'log', origin: served?.log.origin });
 }
 
 describe('CLIENT-3 rollback and fork are refused with both notes', () => {

@@ -1,5 +1,8 @@
 import type { Command } from 'commander';
+import { utf8Decode } from '../../core/encoding/utf8.ts';
+import { isEvidence } from '../../core/evidence/evidence.ts';
 import type { CommandContext, CommandHost } from '../context.ts';
+import { judgeFile, writeConviction } from '../evidence-file.ts';
 import { UsageError } from '../exit-code.ts';
 import { verifyProofFile } from '../proof-file.ts';
 import { writeData, writeJson } from '../terminal.ts';
@@ -9,11 +12,11 @@ interface VerifyFlags extends TrustFlags {
   readonly entry?: string;
 }
 
-/** `stele verify FILE --vkey V|--policy P [--entry F]`: checks a receipt or .tlog-proof offline, with public keys alone. */
+/** `stele verify FILE --vkey V|--policy P [--entry F]`: checks a receipt, .tlog-proof or fork evidence offline, with public keys alone. */
 export function registerVerify(program: Command, host: CommandHost): void {
   const verify = trustFlags(program.command('verify'))
-    .description('check a receipt or a .tlog-proof offline')
-    .argument('<file>', 'the receipt or .tlog-proof')
+    .description('check a receipt, a .tlog-proof or fork evidence offline')
+    .argument('<file>', 'the receipt, .tlog-proof or fork evidence')
     .option('--entry <file>', 'the entry that the file shall be about; a .tlog-proof needs it');
   host.bind<[string]>(verify, runVerify);
 }
@@ -23,7 +26,13 @@ async function runVerify(context: CommandContext, file: string, command: Command
   const policy = await readTrust(flags);
   if (policy === undefined) throw new UsageError('whom to trust: give --vkey VKEY or --policy FILE');
   const entry = flags.entry === undefined ? undefined : await readGiven(flags.entry);
-  const proven = await verifyProofFile(await readGiven(file), { policy, entry });
+  const bytes = await readGiven(file);
+  const text = utf8Decode(bytes);
+  if (text !== undefined && isEvidence(text)) {
+    if (entry !== undefined) throw new UsageError('fork evidence is about no entry: leave out --entry');
+    return writeConviction(context, await judgeFile(text, policy));
+  }
+  const proven = await verifyProofFile(bytes, { policy, entry });
   const { index, format, freshnessSec, cosigned } = proven;
   const { origin, size } = proven.checkpoint;
   const lights = {

@@ -81,8 +81,49 @@ type Step = 'both' | 'new';
 /** Root hashes of both sizes as the proof has them. */
 function foldProof(hasher: TreeHasher, { oldSize, newSize, oldRoot, proof }: ConsistencyClaim): [Hash, Hash] {
   const { known, steps } = foldSteps(oldSize, newSize);
-  const hashes = known ? [oldRoot, ...proof] : proof;
   checkLength(`consistency proof from ${oldSize} to ${newSize}`, proof, steps.length + (known ? 0 : 1));
+  return foldHashes(hasher, steps, known ? [oldRoot, ...proof] : proof);
+}
+
+/**
+ * Hashes of a consistency proof with its first subtree always in front. RFC 9162 leaves that one out where the old tree
+ * is a complete subtree: then it is the old root hash, which `oldRoot` gives.
+ * @throws RangeError unless 0 < oldSize < newSize
+ */
+export function explicitConsistency({
+  oldSize,
+  newSize,
+  oldRoot,
+  proof,
+}: Omit<ConsistencyClaim, 'newRoot'>): readonly Hash[] {
+  checkBetween(oldSize, newSize);
+  return foldSteps(oldSize, newSize).known ? [oldRoot, ...proof] : proof;
+}
+
+/**
+ * The root hashes of both sizes that explicit hashes lead to, all of them used. They say something about the smaller
+ * tree only where the larger one is the signed one.
+ * @throws TlogError malformed_proof unless there are as many as the sizes need, of 32 bytes; RangeError unless 0 < oldSize < newSize
+ */
+export function rootsFromConsistency(
+  hasher: TreeHasher,
+  sizes: { readonly oldSize: TreeSize; readonly newSize: TreeSize },
+  hashes: readonly Hash[],
+): { readonly oldRoot: Hash; readonly newRoot: Hash } {
+  const { oldSize, newSize } = sizes;
+  checkBetween(oldSize, newSize);
+  const { steps } = foldSteps(oldSize, newSize);
+  checkHashes('hash of the consistency proof', hashes);
+  checkLength(`explicit consistency proof from ${oldSize} to ${newSize}`, hashes, steps.length + 1);
+  const [oldRoot, newRoot] = foldHashes(hasher, steps, hashes);
+  return { oldRoot, newRoot };
+}
+
+function checkBetween(oldSize: number, newSize: number): void {
+  if (!(oldSize > 0 && oldSize < newSize)) throw new RangeError(`sizes ${oldSize} and ${newSize}`);
+}
+
+function foldHashes(hasher: TreeHasher, steps: readonly Step[], hashes: readonly Hash[]): [Hash, Hash] {
   const [first, ...rest] = hashes as readonly [Hash, ...Hash[]];
   let [oldFolded, newFolded] = [first, first];
   rest.forEach((hash, i) => {
