@@ -1,5 +1,5 @@
-import { parseShallowJson } from '../client/json.ts';
 import { equalBytes } from '../core/bytes.ts';
+import { parseShallowJson } from '../core/encoding/json.ts';
 import { utf8Decode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
 import type { Policy } from '../core/note/policy.ts';

@@ -130,6 +130,14 @@ export const coreParsers: readonly Target[] = [
         throw new Error('a receipt reads back as another');
     },
   }),
+  textParser('fork evidence', {
+    good: forms.evidence,
+    parse: core.parseEvidence,
+    holds: (evidence) => {
+      const again = core.formatEvidence(core.parseEvidence(core.formatEvidence(evidence)));
+      if (again !== core.formatEvidence(evidence)) throw new Error('evidence reads back as another');
+    },
+  }),
   textParser('tlog-proof', {
     good: forms.tlogProof,
     parse: core.parseTlogProof,

@@ -76,6 +76,29 @@ export const tlogProof: fc.Arbitrary<string> = fc
     return core.formatTlogProof(bytes === undefined ? claimed : { ...claimed, extra: bytes });
   });
 
+const accused = fc.constantFrom('log' as const, 'witness' as const);
+const notes = fc.tuple(note, note);
+export const evidence: fc.Arbitrary<string> = fc
+  .oneof<fc.Arbitrary<core.Evidence>[]>(
+    fc.record({ accused, kind: fc.constant('two-roots' as const), notes }),
+    fc.record({ accused, kind: fc.constant('not-a-prefix' as const), notes, hashes: proof }),
+    fc.record({
+      accused: fc.constant('log' as const),
+      kind: fc.constant('two-leaves' as const),
+      notes,
+      index: size53.map((index) => core.leafIndex(index)),
+      leafHashes: fc.tuple(hash32, hash32),
+      inclusionProofs: fc.tuple(proof, proof),
+    }),
+    fc.record({
+      accused: fc.constant('log' as const),
+      kind: fc.constant('empty-root' as const),
+      notes: fc.tuple(note),
+    }),
+    fc.record({ accused: fc.constant('witness' as const), kind: fc.constant('backwards' as const), notes }),
+  )
+  .map(core.formatEvidence);
+
 /** A value of JSON, with byte strings beside; numbers below 2^32, which have one form in CBOR for every encoder. */
 export function plainValue(leaves: readonly fc.Arbitrary<unknown>[]): fc.Arbitrary<unknown> {
   const key = fc.string({ maxLength: 5 }).filter((name) => name !== '__proto__');

@@ -92,7 +92,7 @@ function proofMembers(evidence: Evidence): Readonly<Record<string, unknown>> {
 
 /** True iff a text says that it is fork evidence, in whatever version. */
 export function isEvidence(text: string): boolean {
-  return /^\s*\{\s*"format"\s*:\s*"fork-evidence\//.test(text);
+  return /^\s*\{/.test(text) && /"format"\s*:\s*"fork-evidence\//.test(text);
 }
 
 /** Evidence from its file; nothing is verified. @throws TlogError malformed_evidence */

@@ -58,7 +58,8 @@ function suspects(accused: Evidence['accused'], keys: readonly VerifierKey[]): S
   if (accused === 'witness') return keys.filter(({ type }) => type === COSIGNATURE_V1).map((key) => [key]);
   const logs = new Map<string, Suspect>();
   for (const key of keys.filter(({ type }) => type === ED25519)) {
-    logs.set(key.name, [key, ...(logs.get(key.name) ?? [])]);
+    const before = logs.get(key.name);
+    logs.set(key.name, before === undefined ? [key] : [...before, key]);
   }
   return [...logs.values()];
 }

@@ -168,6 +168,7 @@ describe('EVIDENCE-2 what convicts a log', () => {
     await expect(judge(evidence, [otherLog.key, witness.key])).rejects.toMatchObject({
       kind: 'verification',
     });
+    expect(await judge(evidence, [log.key, otherLog.key])).toMatchObject({ origin: log.key.name });
   });
 });
 
@@ -300,6 +301,7 @@ describe('EVIDENCE-4 what convicts nobody', () => {
     ],
   ])('%s', async (_, evidence, code) => {
     await expect(judge(evidence)).rejects.toMatchObject({ code });
+    await expect(judge(evidence, [...KEYS].reverse())).rejects.toMatchObject({ code });
   });
 
   const SEED = 20_261;
@@ -366,6 +368,16 @@ describe('EVIDENCE-1 the file', () => {
     const text = formatEvidence(evidence);
     expect(parseEvidence(text)).toEqual(evidence);
     expect(isEvidence(text)).toBe(true);
+    const backToFront = Object.fromEntries(Object.entries(JSON.parse(text)).reverse());
+    expect(isEvidence(JSON.stringify(backToFront, null, 2))).toBe(true);
+  });
+
+  test.each([
+    ['a receipt whose note quotes one', JSON.stringify({ checkpoint: '"format":"fork-evidence/1"' })],
+    ['a proof in text', 'c2sp.org/tlog-proof@v1\n'],
+    ['nothing', ''],
+  ])('%s is something else', (_, text) => {
+    expect(isEvidence(text)).toBe(false);
   });
 
   test.each([

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseShallowJson } from '../../src/client/json.ts';
+import { parseShallowJson } from '../../../src/core/encoding/json.ts';
 
 describe('CLIENT-9 JSON of an answer', () => {
   test.each<[string, unknown]>([
