@@ -75,7 +75,7 @@ export async function readManifest(dir: DataDirectory, name: string): Promise<Lo
 export async function listLogs(dir: DataDirectory): Promise<readonly LogManifest[]> {
   const names = (await namesIn(join(dir.dataPath, 'logs'))).filter((name) => LOG_NAME.test(name));
   const manifests: LogManifest[] = [];
-  for (const name of names.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))) {
+  for (const name of names.sort().sort((a, b) => rank(a) - rank(b))) {
     // A log whose creation was cut short has no manifest: it is not there.
     if (await fileExists(logPaths(dir, name).manifest)) manifests.push(await readManifest(dir, name));
   }

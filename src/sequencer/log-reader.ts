@@ -84,15 +84,15 @@ export class LogReader {
         Array.from({ length: to - from }, (_, i) => ({ level: 0, index: from + i })),
       );
       for (const [i, hash] of hashes.entries())
-        entries.push(this.#checkedEntry(from + i, all[from + i - base], hash));
+        entries.push(this.#checkedEntry(from + i, all[from + i - base] as Uint8Array, hash));
     }
     return entries;
   }
 
-  #checkedEntry(index: number, entry: Uint8Array | undefined, leafHash: Hash): Uint8Array {
-    const actual = entry && this.#hasher.leafHash(entry);
-    if (entry !== undefined && actual !== undefined && equalBytes(actual, leafHash)) return entry;
-    const hashes = { expected: formatHex(leafHash), actual: formatHex(actual ?? new Uint8Array(0)) };
+  #checkedEntry(index: number, entry: Uint8Array, leafHash: Hash): Uint8Array {
+    const actual = this.#hasher.leafHash(entry);
+    if (equalBytes(actual, leafHash)) return entry;
+    const hashes = { expected: formatHex(leafHash), actual: formatHex(actual) };
     const row = formatHex(bundleKey(Math.floor(index / TILE_WIDTH)));
     throw new TlogError('storage_corrupt', `entry ${index} does not match its leaf hash; see GET audit`, {
       details: { index, row, ...hashes },
@@ -115,10 +115,6 @@ export class LogReader {
 
   nodesOnPath(index: LeafIndex): Now<NodeAtHand> {
     return this.#tiles.nodesOnPath(this.#state().edge, index);
-  }
-
-  rootHash(size: TreeSize): Now<Hash> {
-    return andThen(this.#nodes(rootNodes(size)), (hashes) => rootFromNodes(this.#hasher, size, hashes));
   }
 
   proveInclusion(index: LeafIndex, size: TreeSize): Now<LeafProof> {

@@ -92,13 +92,8 @@ function tileOf(hasher: TreeHasher, hashes: readonly Hash[]): TileNodes {
 }
 
 function frontierOf(edge: Edge, size: TreeSize): Frontier {
-  const hashes = frontierNodes(size).map((node) => {
-    const hash = edgeNode(edge, node);
-    if (hash === undefined)
-      throw new RangeError(`frontier node ${node.level}/${node.index} is not in the edge`);
-    return hash;
-  });
-  return { size, hashes };
+  // Every node of a frontier lies in the edge of the same size.
+  return { size, hashes: frontierNodes(size).map((node) => edgeNode(edge, node) as Hash) };
 }
 
 /**

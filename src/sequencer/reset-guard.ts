@@ -2,7 +2,7 @@ import { rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { type Checkpoint, formatCheckpoint, verifyCheckpoint } from '../core/note/checkpoint.ts';
-import { formatNote, parseNote } from '../core/note/signed-note.ts';
+import { formatNote, type NoteSignature, parseNote } from '../core/note/signed-note.ts';
 import { createNoteVerifier, type NoteVerifier } from '../core/note/verifier.ts';
 import type { TreeSize } from '../core/units.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -63,9 +63,9 @@ async function markOf(note: Uint8Array, origin: string, verifier: NoteVerifier):
   const { text, signatures } = parseNote(note);
   if (text !== formatCheckpoint({ origin, size, rootHash, extensions: [] }))
     throw new TlogError('malformed_checkpoint', 'the note has lines that this log never signs');
-  const own = signatures.find(({ name, keyId }) => name === verifier.name && keyId === verifier.keyId);
-  if (own === undefined) throw new RangeError('a verified note without a line of its key');
-  return { size, rootHash, note: formatNote(text, [own]) };
+  const [own] = signatures.filter(({ name, keyId }) => name === verifier.name && keyId === verifier.keyId);
+  // A verified note has a line of the one key that it was verified with.
+  return { size, rootHash, note: formatNote(text, [own as NoteSignature]) };
 }
 
 async function refuseReadable(folder: string): Promise<void> {
@@ -76,7 +76,7 @@ async function refuseReadable(folder: string): Promise<void> {
       `the guard at ${folder} is readable and holds size ${size}; a guard that can be read is never replaced`,
     );
   } catch (error) {
-    const code = error instanceof TlogError ? error.code : undefined;
+    const { code } = error as Partial<TlogError>;
     if (code !== 'guard_missing' && code !== 'guard_unreadable') throw error;
   }
 }

@@ -134,7 +134,7 @@ export class Sequencer {
       const plan = planBatch({ hasher, state, head, placement, leafHashIndex, nowMs: clock.nowMs() });
       this.#tree = await this.#grow(plan, startMs);
     }
-    for (const [i, pending] of requests.entries()) answer(pending, placement.places[i], this.#tree.head);
+    for (const [i, pending] of requests.entries()) answer(pending, placement.places[i] as Place, this.#tree.head);
   }
 
   /** Makes a plan true, in the order that keeps every promise (spec/sequencer.md SEQ-2). */
@@ -167,7 +167,7 @@ export class Sequencer {
   }
 
   #report(plan: BatchPlan, marks: readonly number[]): void {
-    const step = (i: number): number => (marks[i + 1] ?? 0) - (marks[i] ?? 0);
+    const step = (i: number): number => (marks[i + 1] as number) - (marks[i] as number);
     this.#deps.onCommit({
       entries: plan.leaves.length,
       bytes: plan.leaves.reduce((sum, leaf) => sum + leaf.entry.length, 0),
@@ -239,8 +239,7 @@ export class Sequencer {
   }
 }
 
-function answer(pending: PendingRequest, place: Place | undefined, head: SignedHead): void {
-  if (place === undefined) throw new RangeError('a request was not placed');
+function answer(pending: PendingRequest, place: Place, head: SignedHead): void {
   if ('refused' in place) pending.reject(place.refused);
   else pending.resolve({ indexes: place.indexes, isNew: place.isNew, leafHashes: pending.leafHashes, head });
 }

@@ -159,8 +159,7 @@ async function recover(
 async function checkMark({ verifier, manifest }: Parts, mark: GuardMark): Promise<void> {
   const { origin } = manifest;
   const checkpoint = await verifyCheckpoint(mark.note, { origin, logVerifiers: [verifier] }).catch(
-    (cause) => {
-      if (!(cause instanceof TlogError)) throw cause;
+    (cause: unknown) => {
       const message = `the guard of ${origin} holds a note that this log has not signed: it is another log's guard, or was changed; restore it`;
       throw new TlogError('guard_unreadable', message, { cause });
     },

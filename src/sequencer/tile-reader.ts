@@ -143,7 +143,5 @@ function nodeOnWay(
 
 function nodeIn(tiles: Tiles, node: NodeId): Hash {
   const { tile, height, offset } = tileOfNode(node);
-  const nodes = tiles.get(numberOf(tile));
-  if (nodes === undefined) throw new RangeError(`tile of node ${node.level}/${node.index} was not read`);
-  return nodes.node(height, offset);
+  return (tiles.get(numberOf(tile)) as TileNodes).node(height, offset);
 }

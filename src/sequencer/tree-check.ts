@@ -1,6 +1,6 @@
 import { equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
-import { HASH_BYTES, type TreeHasher } from '../core/merkle/hasher.ts';
+import { HASH_BYTES, type Hash, type TreeHasher } from '../core/merkle/hasher.ts';
 import { decodeBundle } from '../core/tile/bundle.ts';
 import { TILE_WIDTH } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';
@@ -61,9 +61,8 @@ async function checkParent(
   if (!equalBytes(rehashed.kept(), tile.kept()))
     throw damaged(`the inner hashes of tile ${level}/${index} do not follow from its leaves`);
   const [inParent] = await tiles.readNodes(state.edge, [{ level: (level + 1) * 8, index }]);
-  if (inParent === undefined || !equalBytes(rehashed.node(8, 0), inParent)) {
+  if (!equalBytes(rehashed.node(8, 0), inParent as Hash))
     throw damaged(`tile ${level}/${index} does not match the tile above it`);
-  }
 }
 
 function damaged(what: string): TlogError {

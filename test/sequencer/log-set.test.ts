@@ -1,11 +1,11 @@
-import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { createLog } from '../../src/sequencer/create-log.ts';
 import type { DataDirectory } from '../../src/sequencer/data-directory.ts';
-import { LogSet } from '../../src/sequencer/log-set.ts';
+import { LOGS_MAX, LogSet } from '../../src/sequencer/log-set.ts';
 import { newDataDirectory } from '../support/test-log.ts';
 
 const clock = systemClock;
@@ -104,5 +104,50 @@ describe('STORE-1 two logs in one data directory', () => {
     const dir = await twoLogs();
     await damage(dir);
     expect(await started(dir)).toBe(code);
+  });
+});
+
+describe('STORE-1 how many logs one process serves', () => {
+  /** Logs that are there by their manifests alone, until there are so many. */
+  async function grownTo(count: number): Promise<DataDirectory> {
+    const dir = await newDataDirectory();
+    const manifest = JSON.parse(await readFile(join(logFolder(dir, 'main'), 'log.json'), 'utf8'));
+    for (let i = 1; i < count; i += 1) {
+      await mkdir(logFolder(dir, `log-${i}`));
+      const another = { ...manifest, name: `log-${i}`, origin: `log.example/${i}` };
+      await writeFile(join(logFolder(dir, `log-${i}`), 'log.json'), JSON.stringify(another));
+    }
+    return dir;
+  }
+
+  test('none is refused', async () => {
+    const dir = await newDataDirectory();
+    await rm(logFolder(dir, 'main'), { recursive: true });
+    expect(await started(dir)).toBe('no_data');
+  });
+
+  test('as many as the limit are served, one more is refused', async () => {
+    await using logs = await LogSet.open({ dir: await grownTo(LOGS_MAX), clock });
+    expect([logs.names().length, logs.opened().length]).toEqual([LOGS_MAX, 1]);
+    expect(await started(await grownTo(LOGS_MAX + 1))).toBe('invalid_config');
+  });
+});
+
+describe('STORE-1 a log of a set is opened when it is first asked for', () => {
+  test('once for all who ask meanwhile, attended until it closes; an unknown one is none', async () => {
+    const told: string[] = [];
+    const attend = ({ name }: { readonly name: string }): AsyncDisposable => {
+      told.push(`attends ${name}`);
+      return { [Symbol.asyncDispose]: async () => void told.push(`leaves ${name}`) };
+    };
+    const logs = await LogSet.open({ dir: await twoLogs(), clock }, { attend });
+    expect(logs.opened().map(({ name }) => name)).toEqual(['main']);
+    const [one, same] = await Promise.all([logs.get('other'), logs.get('other')]);
+    expect(one).toBe(same);
+    expect(logs.get('other')).toBe(one);
+    expect(logs.get('none')).toBeUndefined();
+    expect(told).toEqual(['attends main', 'attends other']);
+    await logs.close();
+    expect(told.slice(2).sort()).toEqual(['leaves main', 'leaves other']);
   });
 });

@@ -1,0 +1,131 @@
+import { renameSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { systemRandom } from '../../src/runtime/random.ts';
+import { createDataDirectory, createLog, type NewLog } from '../../src/sequencer/create-log.ts';
+import {
+  checkDataDirectory,
+  type DataDirectory,
+  dataDirectoryExists,
+  listLogs,
+  logPaths,
+} from '../../src/sequencer/data-directory.ts';
+import { openLog } from '../../src/sequencer/open-log.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { newDataDirectory } from '../support/test-log.ts';
+
+const OTHER: NewLog = { name: 'other', kind: 'entries', origin: 'log.example/other' };
+const deps = (dir: DataDirectory) => ({ dir, clock: systemClock, random: systemRandom });
+
+/** A log that is there by its manifest alone. */
+async function manifestOf(dir: DataDirectory, name: string): Promise<void> {
+  const main = JSON.parse(await readFile(logPaths(dir, 'main').manifest, 'utf8'));
+  await mkdir(logPaths(dir, name).root);
+  await writeFile(
+    logPaths(dir, name).manifest,
+    JSON.stringify({ ...main, name, origin: `log.example/${name}` }),
+  );
+}
+
+const namesOf = async (dir: DataDirectory): Promise<string[]> => (await listLogs(dir)).map(({ name }) => name);
+
+describe('STORE-1 a data directory is made once', () => {
+  test.each(['dataPath', 'guardPath'] as const)('not where %s holds anything', async (which) => {
+    const folder = await tempFolder();
+    const dir = { dataPath: join(folder, 'data'), guardPath: join(folder, 'data.guard') };
+    await mkdir(dir[which]);
+    // An empty folder is as good as none.
+    expect(await dataDirectoryExists(dir)).toEqual({ data: false, guard: false });
+    await writeFile(join(dir[which], 'something'), '');
+    await expect(createDataDirectory(dir)).rejects.toMatchObject({
+      code: 'data_exists',
+      message: expect.stringContaining(`${dir[which]} is not empty`),
+    });
+    expect(await readdir(folder)).toEqual([basename(dir[which])]);
+  });
+
+  test('not where a path is a file', async () => {
+    const dataPath = join(await tempFolder(), 'data');
+    await writeFile(dataPath, '');
+    const made = createDataDirectory({ dataPath, guardPath: `${dataPath}.guard` });
+    await expect(made).rejects.toMatchObject({ code: 'ENOTDIR' });
+  });
+});
+
+describe('STORE-1 a log is made once, and only as one that can be', () => {
+  test.each<[string, Partial<NewLog>, string]>([
+    ['a name in capitals', { name: 'Other' }, 'invalid_parameter'],
+    ['a name of 64 letters', { name: 'o'.repeat(64) }, 'invalid_parameter'],
+    ['a name that leads out', { name: '../other' }, 'invalid_parameter'],
+    ['the name of a log that is there', { name: 'main' }, 'data_exists'],
+    ['an empty origin', { origin: '' }, 'invalid_parameter'],
+    ['an origin of 256 bytes in 128 letters', { origin: 'é'.repeat(128) }, 'invalid_parameter'],
+    [
+      'duplicates by content without the index that finds them',
+      { duplicates: 'content', leafHashIndex: false },
+      'invalid_parameter',
+    ],
+  ])('%s', async (_, change, code) => {
+    const dir = await newDataDirectory();
+    await expect(createLog(deps(dir), { ...OTHER, ...change })).rejects.toMatchObject({ code });
+    expect(await namesOf(dir)).toEqual(['main']);
+    await (await openLog({ dir, clock: systemClock }, 'main')).close();
+  });
+
+  test('an origin of 255 bytes and a name of 63 letters are the longest', async () => {
+    const dir = await newDataDirectory();
+    const longest = { ...OTHER, name: 'o'.repeat(63), origin: `${'é'.repeat(127)}e` };
+    await createLog(deps(dir), longest);
+    await using log = await openLog({ dir, clock: systemClock }, longest.name);
+    expect(log.origin).toBe(longest.origin);
+  });
+
+  test('STORE-8 one whose database is taken away while it is made is not there', async () => {
+    const dir = await newDataDirectory();
+    const { db } = logPaths(dir, 'other');
+    const takingAway = (): number => {
+      renameSync(db, `${db}.taken`);
+      return 0;
+    };
+    const made = createLog({ ...deps(dir), clock: { ...systemClock, nowMs: takingAway } }, OTHER);
+    await expect(made).rejects.toMatchObject({ code: 'commit_unknown' });
+    expect(await namesOf(dir)).toEqual(['main']);
+  });
+});
+
+describe('STORE-6 the logs of a data directory', () => {
+  test('main comes first, then by name; what has no manifest or no name of a log is none', async () => {
+    const dir = await newDataDirectory();
+    for (const name of ['b', 'a', '0', 'z']) await manifestOf(dir, name);
+    await mkdir(logPaths(dir, 'half-made').root);
+    await mkdir(join(dir.dataPath, 'logs/Not-A-Log'));
+    expect(await namesOf(dir)).toEqual(['main', '0', 'a', 'b', 'z']);
+  });
+
+  test('one whose manifest cannot be looked at is not passed over', async () => {
+    const dir = await newDataDirectory();
+    await mkdir(logPaths(dir, 'other').root);
+    await symlink('log.json', logPaths(dir, 'other').manifest);
+    await expect(listLogs(dir)).rejects.toMatchObject({ code: 'ELOOP' });
+  });
+
+  test.each([
+    ['this schema', '{"schema":1}', 'taken'],
+    ['another one', '{"schema":2}', 'schema_unsupported'],
+    ['none', '{}', 'schema_unsupported'],
+    ['no object', '1', 'no_data'],
+    ['no JSON', '{"schema":1', 'no_data'],
+    ['no file', undefined, 'no_data'],
+  ])('stele.json with %s', async (_, text, expected) => {
+    const dir = await newDataDirectory();
+    const path = join(dir.dataPath, 'stele.json');
+    await (text === undefined ? rm(path) : writeFile(path, text));
+    const outcome = checkDataDirectory(dir).then(
+      () => 'taken',
+      (error: { code?: string }) => error.code,
+    );
+    expect(await outcome).toBe(expected);
+  });
+});

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { COMMIT_ENTRIES_MAX, PendingQueue, type PendingRequest } from '../../src/sequencer/pending-queue.ts';
+
+const MIB = 1024 * 1024;
+const LIMITS = { entriesMax: 10, bytesMax: 1_000, ageMaxMs: 2_000 };
+
+function waiting(entries: number, bytes: number, enqueuedAtMs = 0): PendingRequest {
+  const request = { entries: Array<Uint8Array>(entries).fill(new Uint8Array(0)) };
+  const ignore = (): void => undefined;
+  return { request, leafHashes: [], bytes, enqueuedAtMs, resolve: ignore, reject: ignore };
+}
+
+describe('SEQ-5 what a queue admits', () => {
+  test.each<[string, readonly PendingRequest[], [number, number, number], boolean]>([
+    ['the first, whatever the clock says', [], [10, 1_000, 9e9], true],
+    ['one entry too many for an empty queue', [], [11, 0, 0], false],
+    ['the last entry', [waiting(9, 0)], [1, 0, 0], true],
+    ['one entry too many', [waiting(9, 0)], [2, 0, 0], false],
+    ['the last byte', [waiting(1, 999)], [1, 1, 0], true],
+    ['one byte too many', [waiting(1, 999)], [1, 2, 0], false],
+    ['beside one as old as may be', [waiting(1, 0, 5)], [1, 0, 2_005], true],
+    ['beside one that is too old', [waiting(1, 0, 5)], [1, 0, 2_006], false],
+    ['beside a young one, behind an old one', [waiting(1, 0, 5), waiting(1, 0, 9)], [1, 0, 2_006], false],
+  ])('%s', (_, there, [entries, bytes, nowMs], admitted) => {
+    const queue = new PendingQueue(LIMITS);
+    for (const one of there) queue.push(one);
+    const admit = (): void => queue.admit(entries, bytes, nowMs);
+    if (admitted) admit();
+    else expect(admit).toThrow(expect.objectContaining({ code: 'queue_full', details: { retryAfterSec: 1 } }));
+    expect(queue.entries).toBe(there.reduce((sum, { request }) => sum + request.entries.length, 0));
+  });
+});
+
+describe('SEQ-1 what one commit takes', () => {
+  test.each<[string, readonly PendingRequest[], number]>([
+    ['nothing when nothing waits', [], 0],
+    ['all that fits', [waiting(4_000, 1), waiting(96, 1)], 2],
+    ['no entry more', [waiting(4_000, 1), waiting(97, 1)], 1],
+    ['all bytes that fit', [waiting(1, 8 * MIB), waiting(1, 8 * MIB)], 2],
+    ['no byte more', [waiting(1, 8 * MIB), waiting(1, 8 * MIB + 1)], 1],
+    ['at least one, however large', [waiting(COMMIT_ENTRIES_MAX + 1, 17 * MIB), waiting(1, 1)], 1],
+    ['in order: a small one does not pass a large one', [waiting(1, 1), waiting(4_096, 1), waiting(1, 1)], 1],
+  ])('%s', (_, there, count) => {
+    const queue = new PendingQueue(LIMITS);
+    for (const one of there) queue.push(one);
+    expect(queue.take()).toEqual(there.slice(0, count));
+    const left = there.slice(count);
+    expect([queue.entries, queue.bytes, queue.oldestAtMs]).toEqual([
+      left.reduce((sum, { request }) => sum + request.entries.length, 0),
+      left.reduce((sum, { bytes }) => sum + bytes, 0),
+      left[0]?.enqueuedAtMs,
+    ]);
+  });
+});
