@@ -134,7 +134,8 @@ export class Sequencer {
       const plan = planBatch({ hasher, state, head, placement, leafHashIndex, nowMs: clock.nowMs() });
       this.#tree = await this.#grow(plan, startMs);
     }
-    for (const [i, pending] of requests.entries()) answer(pending, placement.places[i] as Place, this.#tree.head);
+    for (const [i, pending] of requests.entries())
+      answer(pending, placement.places[i] as Place, this.#tree.head);
   }
 
   /** Makes a plan true, in the order that keeps every promise (spec/sequencer.md SEQ-2). */

@@ -82,7 +82,7 @@ describe('SCRUB-6 a finding says what is known of it', () => {
   const row = tileKey(2, 3);
   const place = { part: 'tile', level: 2, index: 3, row: hex(row) };
 
-  test.each<[string, Record<string, unknown>, Damage, object]>([
+  test.each<[string, TlogError['details'], Damage, object]>([
     ['nothing but words', {}, { message: 'words' }, { part: 'memory' }],
     ['a row', { row: hex(row) }, { message: 'words', row: Buffer.from(row) }, place],
     [

@@ -29,7 +29,8 @@ async function manifestOf(dir: DataDirectory, name: string): Promise<void> {
   );
 }
 
-const namesOf = async (dir: DataDirectory): Promise<string[]> => (await listLogs(dir)).map(({ name }) => name);
+const namesOf = async (dir: DataDirectory): Promise<string[]> =>
+  (await listLogs(dir)).map(({ name }) => name);
 
 describe('STORE-1 a data directory is made once', () => {
   test.each(['dataPath', 'guardPath'] as const)('not where %s holds anything', async (which) => {

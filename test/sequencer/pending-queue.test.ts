@@ -26,7 +26,8 @@ describe('SEQ-5 what a queue admits', () => {
     for (const one of there) queue.push(one);
     const admit = (): void => queue.admit(entries, bytes, nowMs);
     if (admitted) admit();
-    else expect(admit).toThrow(expect.objectContaining({ code: 'queue_full', details: { retryAfterSec: 1 } }));
+    else
+      expect(admit).toThrow(expect.objectContaining({ code: 'queue_full', details: { retryAfterSec: 1 } }));
     expect(queue.entries).toBe(there.reduce((sum, { request }) => sum + request.entries.length, 0));
   });
 });

@@ -13,6 +13,7 @@ import { sealValue } from '../../src/store/checked-store.ts';
 import type { Guard } from '../../src/store/guard.ts';
 import { encodeIndex, leafKey, retryKey } from '../../src/store/rows.ts';
 import type { Store } from '../../src/store/store.ts';
+import { latch } from '../support/latch.ts';
 import { replacing } from '../support/replaced-calls.ts';
 import { fill, flipped, retryKeyNumber, rottingLog } from '../support/rotting-log.ts';
 import { newDataDirectory } from '../support/test-log.ts';
@@ -76,7 +77,10 @@ describe('SEQ-2 tiles and bundles beyond the log head are not there', () => {
   ])('number %i, width %i: %s', async (index, width, there) => {
     const { log } = await rottingLog();
     await fill(log, 0, 600);
-    const [tile, bundle] = [await log.readTile({ level: 0, index, width }), await log.readBundle({ index, width })];
+    const [tile, bundle] = [
+      await log.readTile({ level: 0, index, width }),
+      await log.readBundle({ index, width }),
+    ];
     expect([tile?.length, bundle !== undefined]).toEqual([there ? width * 32 : undefined, there]);
   });
 });
@@ -117,18 +121,17 @@ describe('SEQ-6 STORE-4 the leaf-hash index', () => {
 /** A log whose next raise of the guard waits. */
 async function waitingLog(): Promise<{ log: RunningLog; raising: Promise<void>; go: () => void }> {
   const from = await logOnFiles({ dir: await newDataDirectory(), clock: systemClock }, 'main');
-  const { promise: raising, resolve: reached } = Promise.withResolvers<void>();
-  const { promise: gone, resolve: go } = Promise.withResolvers<void>();
+  const [raising, going] = [latch(), latch()];
   const waiting = (guard: Guard): Guard =>
     replacing(guard, {
       raise: async (mark) => {
-        reached();
-        await gone;
+        raising.open();
+        await going.opened;
         return guard.raise(mark);
       },
     });
   const log = await startLog({ ...from, takeOverGuard: async () => waiting(await from.takeOverGuard()) });
-  return { log, raising, go };
+  return { log, raising: raising.opened, go: going.open };
 }
 
 describe('SEQ-2 SEQ-10 while a commit is under way', () => {

@@ -13,6 +13,7 @@ import type { Guard } from '../../src/store/guard.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { bundleKey, edgeKey, STATE_KEY, tileKey } from '../../src/store/rows.ts';
 import type { Store } from '../../src/store/store.ts';
+import { latch } from '../support/latch.ts';
 import { replacing } from '../support/replaced-calls.ts';
 import { fill } from '../support/rotting-log.ts';
 import { newDataDirectory } from '../support/test-log.ts';
@@ -135,10 +136,7 @@ const LATER = { check: { tailEntries: 0, beforeStartMax: 100 } };
 
 /** A clock that lets a check go on only when it is told to. */
 function gate(): { clock: Clock; open: () => void } {
-  let open: () => void = () => undefined;
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
+  const { opened, open } = latch();
   return { clock: { ...systemClock, nextTurn: () => opened }, open };
 }
 
@@ -178,7 +176,10 @@ describe('SEQ-8 a check in the background after an unclean stop', () => {
     const dir = await crashed();
     await edit(dir, { puts: [], deletes: [bundleKey(1)] });
     await using log = await startLog(await filesOf(dir), LATER);
-    expect(await log.failed).toMatchObject({ code: 'data_damaged', message: expect.stringContaining("bundle 1 is missing") });
+    expect(await log.failed).toMatchObject({
+      code: 'data_damaged',
+      message: expect.stringContaining('bundle 1 is missing'),
+    });
     expect(log.status().reason).toBe('log_checking');
   });
 
@@ -192,7 +193,10 @@ describe('SEQ-8 a check in the background after an unclean stop', () => {
       },
     };
     await using log = await startLog({ ...from, openStore: async () => replacing(store, failing) }, LATER);
-    expect(await log.failed).toMatchObject({ code: 'internal', cause: { message: expect.stringContaining("Input/output error") } });
+    expect(await log.failed).toMatchObject({
+      code: 'internal',
+      cause: { message: expect.stringContaining('Input/output error') },
+    });
   });
 });
 
