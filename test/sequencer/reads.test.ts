@@ -56,13 +56,15 @@ describe('SEQ-2 the nodes of a leaf', () => {
     expect(node({ level: 0, index: 599 })).toEqual(hashOf('entry 599'));
   });
 
-  test('many proofs at once read each tile once', async () => {
+  test('are given for many leaves at once, from the disk and the edge', async () => {
     const { log } = await rottingLog();
     await fill(log, 0, 600);
     forgetTiles(log, 0);
-    const indexes = [0, 1, 256].map(leafIndex);
+    const indexes = [0, 1, 256, 599].map(leafIndex);
     const { leafHashes } = await log.proveMany(indexes, treeSize(600));
-    expect(leafHashes).toEqual(indexes.map((index) => hashOf(`entry ${index}`)));
+    expect(leafHashes.map(formatBase64)).toEqual(
+      indexes.map((index) => formatBase64(hashOf(`entry ${index}`))),
+    );
   });
 });
 
@@ -171,6 +173,16 @@ describe('SEQ-4 STORE-8 a disk that fails beneath a running log', () => {
     calls.getMany = fails;
     await expect(fill(log, 2, 3)).rejects.toMatchObject({ code: 'commit_unknown' });
     expect([(await log.failed).code, log.head.size, log.findings]).toEqual(['internal', 2, []]);
+    await log.close();
+  });
+
+  test('no answer to a read is an error and no damage, and the log lives on', async () => {
+    const { log, calls } = await failing();
+    calls.get = fails;
+    expect(() => log.findLeaf(hashOf('entry 0'))).toThrow(/Input.output error/);
+    delete calls.get;
+    expect([await log.findLeaf(hashOf('entry 0')), log.findings]).toEqual([0, []]);
+    await fill(log, 2, 3);
     await log.close();
   });
 

@@ -65,6 +65,7 @@ describe('SEQ-11 how much stays free', () => {
   ])('%s', (_, free, bytes, reserve, waiting, expected) => {
     const disk = new Disk(free, 10_000);
     expect(codeOf(() => disk.reserve(reserve).admit(bytes, waiting))).toBe(expected);
+    expect(disk.reserve(reserve).hasRoom(bytes + waiting)).toBe(expected === 'admitted');
   });
 
   test('room is taken as soon as there is some', () => {
