@@ -10,8 +10,9 @@ const KEPT_HEIGHTS: readonly number[] = [3, 6];
 const KEPT_HEIGHTS_BEFORE: readonly number[] = [4];
 
 /**
- * The 511 nodes of one tile. Leaves are given, inner nodes hashed on demand and remembered. What it gives are views
- * of its memory (up to 16 KiB): nobody may write to them. To its callers it is immutable.
+ * The 511 nodes of one tile. Leaves are given, inner nodes hashed on demand: those of a tile that grows are remembered,
+ * a stored one has enough of them and stays as small as its row. What it gives are views of its memory: nobody may
+ * write to them. To its callers it is immutable.
  */
 export class TileNodes {
   /** Number of leaves, 0 to 256. */
@@ -20,12 +21,14 @@ export class TileNodes {
   readonly #leaves: Uint8Array;
   /** Made when the first inner node is asked for: many a tile is only served. */
   #inner: InnerNodes | undefined;
+  readonly #kept: KeptNodes | undefined;
 
-  private constructor(hasher: TreeHasher, leaves: Uint8Array, inner?: InnerNodes) {
+  private constructor(hasher: TreeHasher, leaves: Uint8Array, inner?: InnerNodes, kept?: KeptNodes) {
     this.width = leaves.length / HASH_BYTES;
     this.#hasher = hasher;
     this.#leaves = leaves;
     this.#inner = inner;
+    this.#kept = kept;
   }
 
   /** A tile of width 0. */
@@ -50,8 +53,7 @@ export class TileNodes {
     const heights = [KEPT_HEIGHTS, KEPT_HEIGHTS_BEFORE].find((each) => keptBytes(each) === kept.length);
     if (tile.width !== TILE_WIDTH || heights === undefined)
       throw new RangeError(`${kept.length} bytes of inner hashes for a tile of width ${tile.width}`);
-    tile.#inner = innerOf(heights, kept);
-    return tile;
+    return new TileNodes(hasher, hashes, undefined, { bytes: kept, heights });
   }
 
   /** Hash of the offset-th node of a height, 0 (leaf) to 8 (root). @throws RangeError unless all its leaves are there */
@@ -62,6 +64,7 @@ export class TileNodes {
       throw new RangeError(`node ${offset} of height ${height} is not in a tile of width ${this.width}`);
     }
     if (height === 0) return hashAt(this.#leaves, offset);
+    if (this.#kept !== undefined) return this.#storedNode(this.#kept, height, offset);
     this.#inner ??= newInner();
     return this.#node(this.#inner, height, offset);
   }
@@ -101,6 +104,14 @@ export class TileNodes {
     return new TileNodes(this.#hasher, leaves, inner);
   }
 
+  #storedNode(kept: KeptNodes, height: number, offset: number): Hash {
+    if (height === 0) return hashAt(this.#leaves, offset);
+    const at = placeOfKept(kept.heights, height, offset);
+    if (at !== undefined) return hashAt(kept.bytes, at);
+    const left = this.#storedNode(kept, height - 1, 2 * offset);
+    return this.#hasher.nodeHash(left, this.#storedNode(kept, height - 1, 2 * offset + 1));
+  }
+
   #node(inner: InnerNodes, height: number, offset: number): Hash {
     if (height === 0) return hashAt(this.#leaves, offset);
     const at = position(height, offset);
@@ -119,6 +130,12 @@ interface InnerNodes {
   readonly known: Uint8Array;
 }
 
+/** Inner nodes of a stored tile: all of some heights, the lowest first. */
+interface KeptNodes {
+  readonly bytes: Uint8Array;
+  readonly heights: readonly number[];
+}
+
 function newInner(): InnerNodes {
   return { bytes: new Uint8Array(INNER_NODES * HASH_BYTES), known: new Uint8Array(INNER_NODES) };
 }
@@ -127,17 +144,14 @@ function keptBytes(heights: readonly number[]): number {
   return heights.reduce((sum, height) => sum + (TILE_WIDTH / 2 ** height) * HASH_BYTES, 0);
 }
 
-function innerOf(heights: readonly number[], kept: Uint8Array): InnerNodes {
-  const inner = newInner();
-  let from = 0;
-  for (const height of heights) {
-    const [start, end] = [position(height, 0), position(height + 1, 0)];
-    const to = from + (end - start) * HASH_BYTES;
-    inner.bytes.set(kept.subarray(from, to), start * HASH_BYTES);
-    inner.known.fill(1, start, end);
-    from = to;
+/** Place of an inner node among those of the kept heights; undefined when its height is not kept. */
+function placeOfKept(heights: readonly number[], height: number, offset: number): number | undefined {
+  let before = 0;
+  for (const each of heights) {
+    if (each === height) return before + offset;
+    before += TILE_WIDTH / 2 ** each;
   }
-  return inner;
+  return undefined;
 }
 
 function hashAt(bytes: Uint8Array, at: number): Hash {
