@@ -75,6 +75,7 @@ export const ERROR_CODES = {
   unsupported_media_type: { kind: 'media_type' },
   idempotency_key_reused: { kind: 'unprocessable' },
   queue_full: { kind: 'busy' },
+  server_busy: { kind: 'busy' },
   log_closing: { kind: 'busy' },
   log_checking: { kind: 'busy' },
   log_damaged: { kind: 'busy' },

@@ -7,6 +7,7 @@ import { append } from './append.ts';
 import { audit, type ScrubSource } from './audit.ts';
 import { type BackupSource, backupFacts, backupRetries } from './backup.ts';
 import { describeLog } from './describe.ts';
+import { BodyMemory } from './body-memory.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { isOwnFault, problemResponse } from './problem.ts';
 import { consistency, inclusion, multiByBody, multiByQuery } from './proofs.ts';
@@ -21,6 +22,8 @@ export interface AppDeps {
   readonly logs: { names(): string[]; get(name: string): Now<Log | undefined> };
   readonly tokens: TokenSource;
   readonly clock: { nowMs(): number };
+  /** Counts the bodies that are on their way. */
+  readonly bodies?: BodyMemory;
   readonly scrub?: ScrubSource;
   /** What backups need; without it there are no routes for them. */
   readonly backup?: BackupSource;
@@ -65,7 +68,7 @@ export function createApp(deps: AppDeps): Hono {
       metrics.watch(log);
       return log;
     });
-  const parts = { app, deps, metrics, route, openLog };
+  const parts = { app, deps, metrics, bodies: deps.bodies ?? new BodyMemory(), route, openLog };
   serverRoutes(parts);
   logRoutes(parts);
   return app;
@@ -76,6 +79,7 @@ interface Parts {
   readonly app: Hono;
   readonly deps: AppDeps;
   readonly metrics: Metrics;
+  readonly bodies: BodyMemory;
   route(label: string, handler: Handler): Handler;
   openLog(name: string): Now<Log>;
 }
@@ -105,7 +109,7 @@ function serverRoutes({ app, deps, metrics, route, openLog }: Parts): void {
   );
 }
 
-function logRoutes({ app, deps, metrics, route, openLog }: Parts): void {
+function logRoutes({ app, deps, metrics, bodies, route, openLog }: Parts): void {
   const permit = (c: Context, scope: Scope, log: string): Now<KnownToken> => {
     const authorization = c.req.header('authorization');
     return authorize(deps.tokens, { authorization, scope, log, nowMs: deps.clock.nowMs() });
@@ -125,7 +129,7 @@ function logRoutes({ app, deps, metrics, route, openLog }: Parts): void {
     const count = (outcome: string): void => metrics.append(name, outcome);
     try {
       if (log.kind === 'events') throw new TlogError('wrong_log_kind', 'this log takes events only');
-      return await append(c, log, { tokenId: token.id, isAdd, onAppended: count });
+      return await append(c, log, { tokenId: token.id, isAdd, bodies, onAppended: count });
     } catch (error) {
       count(error instanceof TlogError ? error.code : 'internal');
       throw error;
@@ -145,7 +149,8 @@ function logRoutes({ app, deps, metrics, route, openLog }: Parts): void {
     app.get('/logs/:log/backup', route('backup', admin(backupFacts)));
     app.get('/logs/:log/backup/retries', route('backup', admin(backupRetries)));
   }
-  app.post('/logs/:log/proofs/multi', route('proofs/multi', read(multiByBody)));
+  const multi: Answer = (c, log) => multiByBody(c, log, bodies);
+  app.post('/logs/:log/proofs/multi', route('proofs/multi', read(multi)));
   app.post('/logs/:log/entries', route('entries', write(false)));
   app.post('/logs/:log/add', route('add', write(true)));
 }

@@ -5,7 +5,8 @@ import { ENTRY_BYTES_MAX } from '../core/tile/bundle.ts';
 import type { AppendRequest, AppendResult, Log } from '../sequencer/log.ts';
 import { accepts, textAnswer } from './answer.ts';
 import { BATCH_BYTES_MAX, splitBundle, splitLines } from './batch.ts';
-import { type BodyLimit, readBody } from './body.ts';
+import { announcedBytes, type BodyLimit, readBody } from './body.ts';
+import type { BodyMemory } from './body-memory.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
 import { idempotencyOf } from './idempotency.ts';
 import { headText, inclusionText } from './proof-text.ts';
@@ -20,6 +21,7 @@ export interface AppendCall {
   readonly tokenId: string;
   /** POST add: one entry of any type, answered with its index. */
   readonly isAdd: boolean;
+  readonly bodies: BodyMemory;
   onAppended(outcome: 'new' | 'repeated'): void;
 }
 
@@ -31,7 +33,11 @@ export async function append(c: Context, log: Log, call: AppendCall): Promise<Re
   const isBatch = !isAdd && (type === 'application/x-ndjson' || type === BUNDLE_TYPE);
   if (!isAdd && !isBatch && type !== ENTRY_TYPE)
     throw new TlogError('unsupported_media_type', `send ${ENTRY_TYPE}, x-ndjson or ${BUNDLE_TYPE}`);
-  const entries = isBatch ? await batchOf(c, type === BUNDLE_TYPE) : [await readBody(c, ENTRY)];
+  const limit = isBatch ? BATCH : ENTRY;
+  // A client is told at once, and what it sends after that is not kept.
+  log.admit(announcedBytes(c, limit));
+  const body = await readBody(c, limit, call.bodies);
+  const entries = isBatch ? entriesOf(body, type === BUNDLE_TYPE) : [body];
   const result = await log.append({ entries, ...retryOf(c, log, tokenId, entries) });
   const isNew = result.isNew.includes(true);
   call.onAppended(isNew ? 'new' : 'repeated');
@@ -80,8 +86,7 @@ function checkIdentity(c: Context): void {
     );
 }
 
-async function batchOf(c: Context, isBundle: boolean): Promise<Uint8Array[]> {
-  const body = await readBody(c, BATCH);
+function entriesOf(body: Uint8Array, isBundle: boolean): Uint8Array[] {
   return isBundle ? splitBundle(body) : splitLines(body);
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'hono';
 import { type ErrorCode, TlogError } from '../core/error.ts';
+import type { BodyMemory } from './body-memory.ts';
 
 /** Longest body, and the code of the refusal of a longer one. */
 export interface BodyLimit {
@@ -11,22 +12,38 @@ export interface BodyLimit {
 /**
  * The bytes of a request's body. Taken from the socket where there is one: a Fetch body costs as much as all the
  * rest of a request.
- * @throws TlogError the limit's code when longer; invalid_request when the body ends before its end
+ * @throws TlogError the limit's code when longer; invalid_request when the body ends before its end;
+ * server_busy when all bodies under way are too many
  */
-export async function readBody(c: Context, limit: BodyLimit): Promise<Uint8Array> {
-  if (Number(c.req.header('content-length') ?? 0) > limit.bytesMax) throw tooLarge(limit);
+export async function readBody(c: Context, limit: BodyLimit, memory: BodyMemory): Promise<Uint8Array> {
+  memory.check(announcedBytes(c, limit));
   const incoming: IncomingMessage | undefined = c.env?.incoming;
-  return incoming === undefined ? readStream(c.req.raw, limit) : readIncoming(incoming, limit);
+  if (incoming === undefined) return readStream(c.req.raw, limit);
+  if (/^100-continue$/i.test(incoming.headers.expect ?? '')) c.env.outgoing.writeContinue();
+  return readIncoming(incoming, limit, memory);
 }
 
-function readIncoming(incoming: IncomingMessage, limit: BodyLimit): Promise<Uint8Array> {
+/** The Content-Length; 0 where a body comes in chunks. @throws TlogError the limit's code when longer */
+export function announcedBytes(c: Context, limit: BodyLimit): number {
+  const bytes = Number(c.req.header('content-length') ?? 0);
+  if (bytes > limit.bytesMax) throw tooLarge(limit);
+  return bytes;
+}
+
+function readIncoming(incoming: IncomingMessage, limit: BodyLimit, memory: BodyMemory): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let length = 0;
+    let held = 0;
     const onData = (chunk: Uint8Array): void => {
       length += chunk.length;
+      if (length > limit.bytesMax) return refuse(tooLarge(limit));
+      try {
+        held += memory.hold(chunk);
+      } catch (error) {
+        return refuse(error as TlogError);
+      }
       chunks.push(chunk);
-      if (length > limit.bytesMax) refuse(tooLarge(limit));
     };
     const onEnd = (): void => {
       stopListening();
@@ -35,6 +52,7 @@ function readIncoming(incoming: IncomingMessage, limit: BodyLimit): Promise<Uint
     const onClose = (): void => refuse(endedEarly());
     const onError = (cause: Error): void => refuse(endedEarly(cause));
     const stopListening = (): void => {
+      memory.release(held);
       incoming.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onError);
     };
     const refuse = (error: TlogError): void => {

@@ -7,6 +7,7 @@ import { andThen, type Now } from '../runtime/now.ts';
 import type { Log } from '../sequencer/log.ts';
 import { accepts, askedSize, beyond, textAnswer } from './answer.ts';
 import { type BodyLimit, readBody } from './body.ts';
+import type { BodyMemory } from './body-memory.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
 import { consistencyText, inclusionText } from './proof-text.ts';
 import { queryOf, required } from './query.ts';
@@ -68,8 +69,8 @@ export async function multiByQuery(c: Context, log: Log): Promise<Response> {
 }
 
 /** POST proofs/multi with {"indexes":[1,2,3],"treeSize":4}. */
-export async function multiByBody(c: Context, log: Log): Promise<Response> {
-  const body = await readBody(c, MULTI_BODY);
+export async function multiByBody(c: Context, log: Log, bodies: BodyMemory): Promise<Response> {
+  const body = await readBody(c, MULTI_BODY, bodies);
   const { indexes, treeSize, ...others } = parseObject(body);
   if (!Array.isArray(indexes) || Object.keys(others).length > 0)
     throw new TlogError('invalid_json', 'send {"indexes":[…],"treeSize":…} and nothing else');

@@ -71,6 +71,8 @@ export async function startServer(
   server.on('clientError', (error, socket) => void refuse(error, socket));
   // Node would answer these with no problem, or not at all.
   server.on('checkExpectation', take);
+  // Whoever waits for leave to send a body gets it from who reads it, or a refusal instead.
+  server.on('checkContinue', take);
   server.on('connect', (_, socket) => void refuse(new Error('no tunnels here'), socket));
   // The bytes of the headers are bounded; beyond a count, node would leave out some and not tell.
   server.maxHeadersCount = 0;

@@ -110,8 +110,13 @@ export interface Log extends LogDescription {
   readonly findings: readonly Finding[];
   status(): LogStatus;
   /**
+   * Says no to entries of so many bytes in all that would be refused now, before they are received.
+   * @throws TlogError as append does
+   */
+  admit(bytes: number): void;
+  /**
    * Resolves once the entries are durable and covered by a signed, guarded head.
-   * @throws TlogError queue_full, log_closing, log_checking, log_damaged, idempotency_key_reused (nothing was changed)
+   * @throws TlogError queue_full, storage_full, log_closing, log_checking, log_damaged, idempotency_key_reused (nothing was changed)
    */
   append(request: AppendRequest): Promise<AppendResult>;
 

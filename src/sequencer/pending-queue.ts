@@ -1,22 +1,30 @@
 import { TlogError } from '../core/error.ts';
+import { DrainRate } from './drain-rate.ts';
 import type { AppendResult } from './log.ts';
 import type { HashedRequest } from './place-entries.ts';
 
-/** Bounds of what may wait. Beyond any of them a request is refused at once. */
+/** Bounds of what was admitted and is not answered. Beyond any of them a request is refused at once. */
 export interface QueueLimits {
   readonly entriesMax: number;
   readonly bytesMax: number;
-  /** Refuse when the oldest has waited this long: the disk is slower than the load. */
+  /** Refuse when the oldest has waited this long, or when a new one would. */
   readonly ageMaxMs: number;
 }
 
-export const QUEUE_LIMITS: QueueLimits = { entriesMax: 32_768, bytesMax: 64 * 1024 * 1024, ageMaxMs: 2_000 };
+export const QUEUE_LIMITS: QueueLimits = { entriesMax: 32_768, bytesMax: 64 * 1024 * 1024, ageMaxMs: 1_000 };
 
-/** Most that one commit takes: as many as one request may bring. */
+/** Most that one commit takes: as many entries as one request may bring. */
 export const COMMIT_ENTRIES_MAX = 4_096;
 const COMMIT_BYTES_MAX = 16 * 1024 * 1024;
+/** Each request of a commit is answered in the same turn of the event loop. */
+export const COMMIT_REQUESTS_MAX = 512;
 /** What a refused client is told to wait. */
 export const RETRY_AFTER_SEC = 1;
+/**
+ * Part of the longest wait from which on the rate of commits is believed: with less to do they are small, and slow
+ * for their size.
+ */
+const BUSY_SHARE = 0.1;
 
 /** A request that waits for its commit. */
 export interface PendingRequest extends HashedRequest {
@@ -26,10 +34,12 @@ export interface PendingRequest extends HashedRequest {
   reject(error: TlogError): void;
 }
 
-/** First in, first out, with bounds. The sequencer is its one owner. */
+/** First in, first out, with bounds that count the commit under way in. The sequencer is its one owner. */
 export class PendingQueue {
   readonly #limits: QueueLimits;
-  #requests: PendingRequest[] = [];
+  readonly #rate = new DrainRate();
+  #waiting: PendingRequest[] = [];
+  #inCommit: readonly PendingRequest[] = [];
   #entries = 0;
   #bytes = 0;
 
@@ -37,57 +47,80 @@ export class PendingQueue {
     this.#limits = limits;
   }
 
+  /** Whether nothing waits for the next commit. */
+  get isEmpty(): boolean {
+    return this.#waiting.length === 0;
+  }
   get entries(): number {
     return this.#entries;
   }
   get bytes(): number {
     return this.#bytes;
   }
-  /** When the oldest came in; undefined when nothing waits. */
+  /** When the oldest came in; undefined when there is none. */
   get oldestAtMs(): number | undefined {
-    return this.#requests[0]?.enqueuedAtMs;
+    return (this.#inCommit[0] ?? this.#waiting[0])?.enqueuedAtMs;
   }
 
   /** Says no before anything is done for a request that would go beyond a bound. @throws TlogError queue_full */
   admit(entries: number, bytes: number, nowMs: number): void {
-    const oldest = this.oldestAtMs ?? nowMs;
-    const full =
-      this.#entries + entries > this.#limits.entriesMax ||
-      this.#bytes + bytes > this.#limits.bytesMax ||
-      nowMs - oldest > this.#limits.ageMaxMs;
-    if (!full) return;
-    throw new TlogError(
-      'queue_full',
-      `the log is busy; nothing was added, try again in ${RETRY_AFTER_SEC} s`,
-      {
-        details: { retryAfterSec: RETRY_AFTER_SEC },
-      },
-    );
+    const { entriesMax, bytesMax } = this.#limits;
+    const isFull = this.#entries + entries > entriesMax || this.#bytes + bytes > bytesMax;
+    if (!isFull && !this.#isLate(nowMs)) return;
+    const message = `the log is busy; nothing was added, try again in ${RETRY_AFTER_SEC} s`;
+    throw new TlogError('queue_full', message, { details: { retryAfterSec: RETRY_AFTER_SEC } });
+  }
+
+  /** Whether one that comes now would wait too long: by the age of the oldest, and by the rate of the last commits. */
+  #isLate(nowMs: number): boolean {
+    const { ageMaxMs } = this.#limits;
+    const ageMs = nowMs - (this.oldestAtMs ?? nowMs);
+    return ageMs > ageMaxMs || (ageMs > ageMaxMs * BUSY_SHARE && this.#rate.waitMs() > ageMaxMs);
   }
 
   push(request: PendingRequest): void {
-    this.#requests.push(request);
+    this.#rate.begin(request);
+    this.#waiting.push(request);
     this.#entries += request.request.entries.length;
     this.#bytes += request.bytes;
   }
 
   /** The requests of the next commit: all that wait, up to the bounds of a commit, and at least one. */
-  take(): PendingRequest[] {
+  take(): readonly PendingRequest[] {
     let entries = 0;
     let bytes = 0;
     let count = 0;
-    for (const pending of this.#requests) {
+    for (const pending of this.#waiting) {
       entries += pending.request.entries.length;
       bytes += pending.bytes;
       if (count > 0 && (entries > COMMIT_ENTRIES_MAX || bytes > COMMIT_BYTES_MAX)) break;
       count += 1;
+      if (count === COMMIT_REQUESTS_MAX) break;
     }
-    const taken = this.#requests.slice(0, count);
-    this.#requests = this.#requests.slice(count);
-    for (const pending of taken) {
-      this.#entries -= pending.request.entries.length;
-      this.#bytes -= pending.bytes;
+    this.#inCommit = this.#waiting.splice(0, count);
+    return this.#inCommit;
+  }
+
+  /** The commit of what was taken is over. */
+  settle(nowMs: number): void {
+    this.#rate.end(this.#inCommit, nowMs);
+    this.#forget(this.#inCommit);
+    this.#inCommit = [];
+  }
+
+  /** What waits and is in no commit: it waits no longer. */
+  clear(): readonly PendingRequest[] {
+    const cleared = this.#waiting;
+    this.#waiting = [];
+    this.#rate.drop(cleared);
+    this.#forget(cleared);
+    return cleared;
+  }
+
+  #forget(requests: readonly PendingRequest[]): void {
+    for (const { request, bytes } of requests) {
+      this.#entries -= request.entries.length;
+      this.#bytes -= bytes;
     }
-    return taken;
   }
 }

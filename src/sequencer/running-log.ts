@@ -177,20 +177,28 @@ export class RunningLog implements Log, AsyncDisposable {
     return this.#parts.reserve?.hasRoom(0) === false ? 'storage_full' : undefined;
   }
 
+  admit(bytes: number): void {
+    this.#admit(bytes);
+    this.#parts.sequencer.admit(1, bytes);
+  }
+
   append(request: AppendRequest): Promise<AppendResult> {
-    const { sequencer, reserve, damage } = this.#parts;
-    if (damage.isOpen) return Promise.reject(damage.refusal());
-    if (this.#checking) {
-      const message = 'the log re-hashes its entries after an unclean stop; reads work, writes will soon';
-      return Promise.reject(new TlogError('log_checking', message));
-    }
     try {
-      const bytes = request.entries.reduce((sum, entry) => sum + entry.length, 0);
-      reserve?.admit(bytes, sequencer.queue.bytes);
+      this.#admit(request.entries.reduce((sum, entry) => sum + entry.length, 0));
     } catch (error) {
       return Promise.reject(error as TlogError);
     }
-    return sequencer.append(request);
+    return this.#parts.sequencer.append(request);
+  }
+
+  #admit(bytes: number): void {
+    const { sequencer, reserve, damage } = this.#parts;
+    if (damage.isOpen) throw damage.refusal();
+    if (this.#checking) {
+      const message = 'the log re-hashes its entries after an unclean stop; reads work, writes will soon';
+      throw new TlogError('log_checking', message);
+    }
+    reserve?.admit(bytes, sequencer.queue.bytes);
   }
 
   readTile(tile: TileId): Now<Uint8Array | undefined> {

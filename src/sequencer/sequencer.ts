@@ -77,20 +77,22 @@ export class Sequencer {
     return this.#failure !== undefined;
   }
 
+  /** Says no to an append that would be refused now. @throws TlogError queue_full, log_closing, commit_unknown */
+  admit(entries: number, bytes: number): void {
+    if (this.#failure !== undefined) throw stopped(this.#failure);
+    if (this.#closing) throw new TlogError('log_closing', 'the log is stopping; send it again when it is back');
+    this.#queue.admit(entries, bytes, this.#deps.clock.monotonicMs());
+  }
+
   /** See Log.append. */
   append(request: AppendRequest): Promise<AppendResult> {
-    if (this.#failure !== undefined) return Promise.reject(stopped(this.#failure));
-    if (this.#closing)
-      return Promise.reject(
-        new TlogError('log_closing', 'the log is stopping; send it again when it is back'),
-      );
-    const enqueuedAtMs = this.#deps.clock.monotonicMs();
     const bytes = request.entries.reduce((sum, entry) => sum + entry.length, 0);
     try {
-      this.#queue.admit(request.entries.length, bytes, enqueuedAtMs);
+      this.admit(request.entries.length, bytes);
     } catch (error) {
       return Promise.reject(error as TlogError);
     }
+    const enqueuedAtMs = this.#deps.clock.monotonicMs();
     const leafHashes = request.entries.map((entry) => this.#deps.hasher.leafHash(entry));
     return new Promise((resolve, reject) => {
       this.#queue.push({ request, leafHashes, bytes, enqueuedAtMs, resolve, reject });
@@ -100,7 +102,7 @@ export class Sequencer {
 
   /** Refuses what waits: nothing of it has been done. A commit under way is finished. */
   refuseWaiting(error: TlogError): void {
-    while (this.#queue.entries > 0) for (const pending of this.#queue.take()) pending.reject(error);
+    for (const pending of this.#queue.clear()) pending.reject(error);
   }
 
   /** Finishes what waits, then takes nothing more. Idempotent. */
@@ -110,7 +112,7 @@ export class Sequencer {
   }
 
   async #run(): Promise<void> {
-    while (this.#queue.entries > 0 && this.#failure === undefined) {
+    while (!this.#queue.isEmpty && this.#failure === undefined) {
       // All requests that have arrived belong into this commit: what they share costs as much as thirty of them.
       await this.#deps.clock.nextTurn();
       const requests = this.#queue.take();
@@ -119,6 +121,7 @@ export class Sequencer {
       } catch (error) {
         this.#fail(error, requests);
       }
+      this.#queue.settle(this.#deps.clock.monotonicMs());
     }
     this.#running = undefined;
   }
@@ -233,9 +236,7 @@ export class Sequencer {
         ? error
         : new TlogError('internal', 'the sequencer failed', { cause: error });
     this.#failure = failure;
-    const waiting = [...requests];
-    while (this.#queue.entries > 0) waiting.push(...this.#queue.take());
-    for (const pending of waiting) pending.reject(stopped(failure));
+    for (const pending of [...requests, ...this.#queue.clear()]) pending.reject(stopped(failure));
     this.#reportFailure(failure);
   }
 }

@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { COMMIT_ENTRIES_MAX, PendingQueue, type PendingRequest } from '../../src/sequencer/pending-queue.ts';
+import {
+  COMMIT_ENTRIES_MAX,
+  COMMIT_REQUESTS_MAX,
+  PendingQueue,
+  type PendingRequest,
+} from '../../src/sequencer/pending-queue.ts';
 
 const MIB = 1024 * 1024;
 const LIMITS = { entriesMax: 10, bytesMax: 1_000, ageMaxMs: 2_000 };
@@ -32,6 +37,99 @@ describe('SEQ-5 what a queue admits', () => {
   });
 });
 
+/** A queue whose last commit took a request of one entry, or of `bytes`, in so many milliseconds. */
+function afterCommit(ms: number, bytes = 0): PendingQueue {
+  const queue = new PendingQueue({ entriesMax: 1e6, bytesMax: 1e9, ageMaxMs: 1_000 });
+  queue.push(waiting(1, bytes, 0));
+  queue.take();
+  queue.settle(ms);
+  return queue;
+}
+
+function isAdmitted(queue: PendingQueue, nowMs: number, entries = 1, bytes = 0): boolean {
+  try {
+    queue.admit(entries, bytes, nowMs);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('SEQ-5 the commit under way is counted in', () => {
+  test.each<[string, PendingRequest, [number, number, number]]>([
+    ['its entries', waiting(10, 0, 0), [1, 0, 0]],
+    ['its bytes', waiting(1, 1_000, 0), [1, 1, 0]],
+    ['the time that its oldest has waited', waiting(1, 0, 0), [1, 0, 2_001]],
+  ])('%s, until it is over', (_, taken, [entries, bytes, nowMs]) => {
+    const queue = new PendingQueue(LIMITS);
+    queue.push(taken);
+    expect(queue.take()).toEqual([taken]);
+    expect([queue.isEmpty, queue.entries, queue.bytes, queue.oldestAtMs]).toEqual([
+      true,
+      taken.request.entries.length,
+      taken.bytes,
+      0,
+    ]);
+    expect(isAdmitted(queue, nowMs, entries, bytes)).toBe(false);
+    queue.settle(nowMs);
+    expect(isAdmitted(queue, nowMs, entries, bytes)).toBe(true);
+    expect([queue.entries, queue.bytes, queue.oldestAtMs]).toEqual([0, 0, undefined]);
+  });
+
+  test('what is cleared waits no longer; the commit goes on', () => {
+    const queue = new PendingQueue(LIMITS);
+    queue.push(waiting(1, 10, 5));
+    queue.take();
+    const cleared = waiting(2, 20, 6);
+    queue.push(cleared);
+    expect(queue.clear()).toEqual([cleared]);
+    expect([queue.isEmpty, queue.entries, queue.bytes, queue.oldestAtMs]).toEqual([true, 1, 10, 5]);
+  });
+});
+
+describe('SEQ-5 nobody is let in to wait longer than the bound', () => {
+  test.each<[string, () => PendingQueue, number, number, boolean]>([
+    ['100 requests at 10 ms each', () => afterCommit(10), 100, 200, true],
+    ['101 of them', () => afterCommit(10), 101, 200, false],
+    ['as many, but the oldest is young: commits were small because little came', () => afterCommit(10), 101, 110, true],
+    ['as many before any commit', () => new PendingQueue({ ...LIMITS, entriesMax: 1e6, ageMaxMs: 1_000 }), 101, 200, true],
+    ['as many after a commit of no time', () => afterCommit(0), 101, 200, true],
+    ['large ones after small ones: bytes cost too', () => afterCommit(10, 0), 30, 200, false],
+    ['as many small ones', () => afterCommit(10, 0), 31, 200, true],
+    ['small ones after a large one', () => afterCommit(10, 1 << 20), 101, 200, true],
+  ])('%s', (name, queueAfter, count, nowMs, admitted) => {
+    const queue = queueAfter();
+    const bytes = name.startsWith('large') ? 65_535 : 0;
+    for (let i = 0; i < count; i += 1) queue.push(waiting(1, bytes, 10));
+    expect(isAdmitted(queue, nowMs)).toBe(admitted);
+  });
+
+  test('the rate is that of the last commits, and the time between two is not work', () => {
+    const queue = afterCommit(1_000);
+    let nowMs = 50_000;
+    for (let i = 0; i < 20; i += 1) {
+      queue.push(waiting(1, 0, nowMs));
+      queue.take();
+      queue.settle(nowMs + 1);
+      nowMs += 10_000;
+    }
+    for (let i = 0; i < 200; i += 1) queue.push(waiting(1, 0, nowMs));
+    // 200 at a millisecond each, and a trace of the first one.
+    expect(isAdmitted(queue, nowMs + 150)).toBe(true);
+    for (let i = 0; i < 800; i += 1) queue.push(waiting(1, 0, nowMs));
+    expect(isAdmitted(queue, nowMs + 150)).toBe(false);
+  });
+
+  test('what is refused by others is no work left', () => {
+    const queue = afterCommit(10);
+    for (let i = 0; i < 101; i += 1) queue.push(waiting(1, 0, 10));
+    expect(isAdmitted(queue, 200)).toBe(false);
+    queue.clear();
+    queue.push(waiting(1, 0, 10));
+    expect(isAdmitted(queue, 200)).toBe(true);
+  });
+});
+
 describe('SEQ-1 what one commit takes', () => {
   test.each<[string, readonly PendingRequest[], number]>([
     ['nothing when nothing waits', [], 0],
@@ -39,12 +137,15 @@ describe('SEQ-1 what one commit takes', () => {
     ['no entry more', [waiting(4_000, 1), waiting(97, 1)], 1],
     ['all bytes that fit', [waiting(1, 8 * MIB), waiting(1, 8 * MIB)], 2],
     ['no byte more', [waiting(1, 8 * MIB), waiting(1, 8 * MIB + 1)], 1],
+    ['all requests that it may', Array.from({ length: COMMIT_REQUESTS_MAX }, () => waiting(1, 1)), COMMIT_REQUESTS_MAX],
+    ['no request more', Array.from({ length: COMMIT_REQUESTS_MAX + 1 }, () => waiting(1, 1)), COMMIT_REQUESTS_MAX],
     ['at least one, however large', [waiting(COMMIT_ENTRIES_MAX + 1, 17 * MIB), waiting(1, 1)], 1],
     ['in order: a small one does not pass a large one', [waiting(1, 1), waiting(4_096, 1), waiting(1, 1)], 1],
   ])('%s', (_, there, count) => {
     const queue = new PendingQueue(LIMITS);
     for (const one of there) queue.push(one);
     expect(queue.take()).toEqual(there.slice(0, count));
+    queue.settle(1);
     const left = there.slice(count);
     expect([queue.entries, queue.bytes, queue.oldestAtMs]).toEqual([
       left.reduce((sum, { request }) => sum + request.entries.length, 0),

@@ -57,6 +57,9 @@ class GoingOn {
   get hasFailed(): boolean {
     return false;
   }
+  admit(...args: Parameters<Sequencer['admit']>): void {
+    this.#inner.admit(...args);
+  }
   append(...args: Parameters<Sequencer['append']>): ReturnType<Sequencer['append']> {
     return this.#inner.append(...args);
   }
