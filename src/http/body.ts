@@ -37,13 +37,13 @@ function readIncoming(incoming: IncomingMessage, limit: BodyLimit, memory: BodyM
     let held = 0;
     const onData = (chunk: Uint8Array): void => {
       length += chunk.length;
-      if (length > limit.bytesMax) return refuse(tooLarge(limit));
       try {
+        if (length > limit.bytesMax) throw tooLarge(limit);
         held += memory.hold(chunk);
+        chunks.push(chunk);
       } catch (error) {
-        return refuse(error as TlogError);
+        refuse(error as TlogError);
       }
-      chunks.push(chunk);
     };
     const onEnd = (): void => {
       stopListening();

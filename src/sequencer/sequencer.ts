@@ -80,7 +80,8 @@ export class Sequencer {
   /** Says no to an append that would be refused now. @throws TlogError queue_full, log_closing, commit_unknown */
   admit(entries: number, bytes: number): void {
     if (this.#failure !== undefined) throw stopped(this.#failure);
-    if (this.#closing) throw new TlogError('log_closing', 'the log is stopping; send it again when it is back');
+    if (this.#closing)
+      throw new TlogError('log_closing', 'the log is stopping; send it again when it is back');
     this.#queue.admit(entries, bytes, this.#deps.clock.monotonicMs());
   }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Hono } from 'hono';
 import { onTestFinished } from 'vitest';
 import { createApp } from '../../src/http/app.ts';
+import { BodyMemory } from '../../src/http/body-memory.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { NewLog } from '../../src/sequencer/create-log.ts';
 import { type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
@@ -19,13 +20,18 @@ export interface TestServer {
   readonly app: Hono;
   readonly log: OpenLog;
   readonly bugs: unknown[];
+  readonly bodies: BodyMemory;
   /** The header that allows to append. */
   readonly authorization: string;
   post(path: string, body: Uint8Array | string, headers?: Record<string, string>): Promise<Response>;
 }
 
 /** A server on a new log of its own, closed when the test is over. */
-export async function newServer(newLog: Partial<NewLog> = {}, queue?: QueueLimits): Promise<TestServer> {
+export async function newServer(
+  newLog: Partial<NewLog> = {},
+  queue?: QueueLimits,
+  bodies: BodyMemory = new BodyMemory(),
+): Promise<TestServer> {
   const dir = await newDataDirectory(newLog);
   const log = await openLog({ dir, clock: systemClock }, 'main', queue === undefined ? {} : { queue });
   onTestFinished(() => log.close());
@@ -37,6 +43,7 @@ export async function newServer(newLog: Partial<NewLog> = {}, queue?: QueueLimit
       { id: '00000001', sha256: sha256(READ_TOKEN), scopes: ['read'], logs: ['main'] },
     ],
     clock: systemClock,
+    bodies,
     onBug: (thrown) => bugs.push(thrown),
   });
   const post: TestServer['post'] = async (path, body, headers) => {
@@ -44,5 +51,5 @@ export async function newServer(newLog: Partial<NewLog> = {}, queue?: QueueLimit
     const init = { method: 'POST', headers: { ...type, ...headers }, body: Buffer.from(body) };
     return app.request(`/logs/main/${path}`, init);
   };
-  return { app, log, bugs, authorization: `Bearer ${TOKEN}`, post };
+  return { app, log, bugs, bodies, authorization: `Bearer ${TOKEN}`, post };
 }

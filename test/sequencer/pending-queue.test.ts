@@ -91,8 +91,20 @@ describe('SEQ-5 nobody is let in to wait longer than the bound', () => {
   test.each<[string, () => PendingQueue, number, number, boolean]>([
     ['100 requests at 10 ms each', () => afterCommit(10), 100, 200, true],
     ['101 of them', () => afterCommit(10), 101, 200, false],
-    ['as many, but the oldest is young: commits were small because little came', () => afterCommit(10), 101, 110, true],
-    ['as many before any commit', () => new PendingQueue({ ...LIMITS, entriesMax: 1e6, ageMaxMs: 1_000 }), 101, 200, true],
+    [
+      'as many, but the oldest is young: commits were small because little came',
+      () => afterCommit(10),
+      101,
+      110,
+      true,
+    ],
+    [
+      'as many before any commit',
+      () => new PendingQueue({ ...LIMITS, entriesMax: 1e6, ageMaxMs: 1_000 }),
+      101,
+      200,
+      true,
+    ],
     ['as many after a commit of no time', () => afterCommit(0), 101, 200, true],
     ['large ones after small ones: bytes cost too', () => afterCommit(10, 0), 30, 200, false],
     ['as many small ones', () => afterCommit(10, 0), 31, 200, true],
@@ -137,8 +149,16 @@ describe('SEQ-1 what one commit takes', () => {
     ['no entry more', [waiting(4_000, 1), waiting(97, 1)], 1],
     ['all bytes that fit', [waiting(1, 8 * MIB), waiting(1, 8 * MIB)], 2],
     ['no byte more', [waiting(1, 8 * MIB), waiting(1, 8 * MIB + 1)], 1],
-    ['all requests that it may', Array.from({ length: COMMIT_REQUESTS_MAX }, () => waiting(1, 1)), COMMIT_REQUESTS_MAX],
-    ['no request more', Array.from({ length: COMMIT_REQUESTS_MAX + 1 }, () => waiting(1, 1)), COMMIT_REQUESTS_MAX],
+    [
+      'all requests that it may',
+      Array.from({ length: COMMIT_REQUESTS_MAX }, () => waiting(1, 1)),
+      COMMIT_REQUESTS_MAX,
+    ],
+    [
+      'no request more',
+      Array.from({ length: COMMIT_REQUESTS_MAX + 1 }, () => waiting(1, 1)),
+      COMMIT_REQUESTS_MAX,
+    ],
     ['at least one, however large', [waiting(COMMIT_ENTRIES_MAX + 1, 17 * MIB), waiting(1, 1)], 1],
     ['in order: a small one does not pass a large one', [waiting(1, 1), waiting(4_096, 1), waiting(1, 1)], 1],
   ])('%s', (_, there, count) => {

@@ -137,7 +137,7 @@ async function waitingLog(): Promise<{ log: RunningLog; raising: Promise<void>; 
 }
 
 describe('SEQ-2 SEQ-10 while a commit is under way', () => {
-  test('its entries are on the disk and not there for readers; what waits is counted', async () => {
+  test('its entries are on the disk and not there for readers; what waits is counted, and what is in the commit', async () => {
     const { log, raising, go } = await waitingLog();
     expect(log.status()).toMatchObject({ queuedEntries: 0, queuedBytes: 0, queueAgeMs: 0 });
     const first = log.append({ entries: [Buffer.from('entry 0')] });
@@ -145,7 +145,7 @@ describe('SEQ-2 SEQ-10 while a commit is under way', () => {
     const second = log.append({ entries: [Buffer.from('entry 1')] });
     expect(await log.findLeaf(hashOf('entry 0'))).toBeUndefined();
     expect(await log.readBundle({ index: 0, width: 1 })).toBeUndefined();
-    expect(log.status()).toMatchObject({ acceptsEntries: true, queuedEntries: 1, queuedBytes: 7 });
+    expect(log.status()).toMatchObject({ acceptsEntries: true, queuedEntries: 2, queuedBytes: 14 });
     expect(log.status().queueAgeMs).toBeGreaterThan(0);
     const closing = log.close();
     expect(log.status()).toMatchObject({ acceptsEntries: false, reason: 'log_closing' });

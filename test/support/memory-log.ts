@@ -42,6 +42,9 @@ export class MemoryLog {
     return this.head;
   }
 
+  /** Refuses nothing. */
+  admit(): void {}
+
   /** The stored bytes of a tile, for tests that spoil them. */
   tileBytes(level: number, index: number): Uint8Array {
     return this.#tiles.get(`${level}/${index}`) as Uint8Array;
