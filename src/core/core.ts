@@ -1,11 +1,65 @@
 /**
- * The public core: trees, tiles, notes, checkpoints, cosignatures, policies and proofs. Pure computation without
+ * The public core: trees, tiles, notes, checkpoints, cosignatures, policies, proofs and audit events. Pure computation without
  * I/O, clock or keys; runs in every runtime. What is not named here may change without notice.
  * @module
  */
 export { formatBase64, parseBase64 } from './encoding/base64.ts';
 export { formatHex, parseHex } from './encoding/hex.ts';
-export { ERROR_CODES, type ErrorCode, type ErrorKind, TlogError, type TlogErrorOptions } from './error.ts';
+export type { JsonObject, JsonValue } from './encoding/strict-json.ts';
+export {
+  ERROR_CODES,
+  type ErrorCode,
+  type ErrorDetails,
+  type ErrorKind,
+  TlogError,
+  type TlogErrorOptions,
+} from './error.ts';
+export {
+  commitmentOf,
+  type EventHasher,
+  portableEventHasher,
+  SEED_BYTES,
+  slotDigest,
+  slotSalts,
+} from './event/commitment.ts';
+export {
+  type DisclosedSlot,
+  type Disclosure,
+  type DisclosureFile,
+  disclosedEntry,
+  discloseEvent,
+  readDisclosure,
+  type SlotState,
+  verifyDisclosure,
+  withholdSlots,
+} from './event/disclosure.ts';
+export {
+  DISCLOSURE_LENGTH_MAX,
+  formatDisclosure,
+  isDisclosure,
+  parseDisclosure,
+} from './event/disclosure-file.ts';
+export {
+  type AuditEvent,
+  EVENT_BYTES_MAX,
+  EVENT_KINDS,
+  EVENT_OPERATIONS,
+  EVENT_OUTCOMES,
+  EVENT_SCHEMA,
+  type EventActor,
+  type EventTarget,
+  parseEvent,
+} from './event/event.ts';
+export {
+  decodeLeaf,
+  type EventLeaf,
+  encodeLeaf,
+  LEAF_TYPES,
+  PUBLIC_LABELS,
+  type PublicLabel,
+  type PublicLabels,
+} from './event/leaf.ts';
+export { SLOT_NAMES, type SlotName, slotValues } from './event/slots.ts';
 export {
   EVIDENCE_BYTES_MAX,
   type Evidence,

@@ -36,6 +36,8 @@ export const ERROR_CODES = {
   malformed_policy: { kind: 'input' },
   malformed_proof: { kind: 'input' },
   malformed_evidence: { kind: 'input' },
+  malformed_leaf: { kind: 'input' },
+  malformed_disclosure: { kind: 'input' },
   malformed_bundle: { kind: 'input' },
   malformed_tile_path: { kind: 'input' },
   malformed_answer: { kind: 'verification' },
@@ -54,6 +56,7 @@ export const ERROR_CODES = {
   invalid_parameter: { kind: 'input' },
   invalid_json: { kind: 'input' },
   invalid_idempotency_key: { kind: 'input' },
+  invalid_event: { kind: 'input' },
   empty_batch: { kind: 'input' },
   empty_line: { kind: 'input' },
   unauthorized: { kind: 'unauthorized' },
@@ -69,6 +72,7 @@ export const ERROR_CODES = {
   request_timeout: { kind: 'timeout' },
   wrong_log_kind: { kind: 'conflict' },
   entry_too_large: { kind: 'too_large' },
+  event_too_large: { kind: 'too_large' },
   batch_too_large: { kind: 'too_large' },
   body_too_large: { kind: 'too_large' },
   headers_too_large: { kind: 'headers' },
@@ -108,17 +112,29 @@ export const ERROR_CODES = {
 /** One of the stable codes. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
-/** What else an error can carry. `details` are facts for machines, such as the two sizes that disagree. */
+/** Facts for machines, such as the two sizes that disagree; `errors` says what is wrong with which member. */
+export type ErrorDetails = Readonly<
+  Record<
+    string,
+    | string
+    | number
+    | boolean
+    | readonly string[]
+    | readonly { readonly pointer: string; readonly detail: string }[]
+  >
+>;
+
+/** What else an error can carry. */
 export interface TlogErrorOptions {
   readonly cause?: unknown;
-  readonly details?: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  readonly details?: ErrorDetails;
 }
 
 /** The world refused, lied or is not there. Our own bugs are TypeError or RangeError instead. */
 export class TlogError extends Error {
   override readonly name = 'TlogError';
   readonly code: ErrorCode;
-  readonly details: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  readonly details: ErrorDetails;
 
   constructor(code: ErrorCode, message: string, options: TlogErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });

@@ -1,7 +1,9 @@
 import { decode as oracleDecode, encode as oracleEncode } from 'cborg';
 import fc from 'fast-check';
 import * as core from '../../src/core/core.ts';
+import { canonicalJson } from '../../src/core/encoding/canonical-json.ts';
 import { decodeCbor } from '../../src/core/encoding/cbor.ts';
+import { parseStrictJson } from '../../src/core/encoding/strict-json.ts';
 import { encodeEntries } from '../../src/core/tile/bundle.ts';
 import { splitBundle, splitLines } from '../../src/http/batch.ts';
 import { publicKeyOfSeed } from '../../src/keys/signer.ts';
@@ -136,6 +138,38 @@ export const coreParsers: readonly Target[] = [
     holds: (evidence) => {
       const again = core.formatEvidence(core.parseEvidence(core.formatEvidence(evidence)));
       if (again !== core.formatEvidence(evidence)) throw new Error('evidence reads back as another');
+    },
+  }),
+  textParser('strict json', {
+    good: forms.plainValue([]).map((value) => JSON.stringify(value)),
+    parse: (text) =>
+      parseStrictJson(text, 32, (pointer, why) => new core.TlogError('invalid_json', `${pointer} ${why}`)),
+    holds: (value, text) => {
+      if (JSON.stringify(value) !== JSON.stringify(JSON.parse(text)))
+        throw new Error('JSON.parse reads another value');
+    },
+  }),
+  textParser('audit event', {
+    good: forms.auditEvent,
+    parse: core.parseEvent,
+    holds: (event) => {
+      const again = canonicalJson(event as unknown as core.JsonObject);
+      if (canonicalJson(core.parseEvent(again) as unknown as core.JsonObject) !== again)
+        throw new Error('an event reads back as another');
+      if (
+        core.slotValues(event).flatMap((value) => Object.keys(value ?? {})).length !==
+        Object.keys(event).length
+      )
+        throw new Error('a member is in no slot, or in two');
+    },
+  }),
+  bytesParser('event leaf', { good: forms.eventLeaf, parse: core.decodeLeaf, format: core.encodeLeaf }),
+  textParser('disclosure', {
+    good: forms.disclosure,
+    parse: core.parseDisclosure,
+    holds: (file) => {
+      const again = core.formatDisclosure(core.parseDisclosure(core.formatDisclosure(file)));
+      if (again !== core.formatDisclosure(file)) throw new Error('a disclosure reads back as another');
     },
   }),
   textParser('tlog-proof', {

@@ -99,6 +99,66 @@ export const evidence: fc.Arbitrary<string> = fc
   )
   .map(core.formatEvidence);
 
+const eventText = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 8 });
+const eventName = fc.constantFrom('a', 'e-1', '~.', 'order:9@shop');
+const identity = fc.record(
+  { type: eventText, id: eventText, name: eventText },
+  { requiredKeys: ['type', 'id'] },
+);
+
+/** The JSON of an audit event: any of its members that may be missing, of few values. */
+export const auditEvent: fc.Arbitrary<string> = fc
+  .record(
+    {
+      schema: fc.constant(core.EVENT_SCHEMA),
+      id: eventName,
+      time: fc.constantFrom('2026-11-23T21:00:00Z', '2024-02-29T00:00:00.000000001Z'),
+      action: fc.constantFrom('user.login', 'a', 'k8s.pods-exec.create'),
+      kind: fc.constantFrom(...core.EVENT_KINDS),
+      operation: fc.constantFrom(...core.EVENT_OPERATIONS),
+      outcome: fc.constantFrom(...core.EVENT_OUTCOMES),
+      reason: fc.record({ code: eventText, message: eventText }, { requiredKeys: [] }),
+      actor: identity,
+      targets: fc.array(identity, { maxLength: 2 }),
+      source: fc.record({ ip: eventText, forwarded: fc.array(eventText, { maxLength: 2 }) }),
+      service: fc.record({ name: eventText }),
+      changes: fc.array(fc.record({ path: fc.constantFrom('', '/a~1b'), old: fc.integer() }), {
+        maxLength: 2,
+      }),
+      labels: fc.dictionary(eventText, eventText, { maxKeys: 3, noNullPrototype: true }),
+      data: fc.dictionary(eventText, plainValue([]), { maxKeys: 3, noNullPrototype: true }),
+    },
+    { requiredKeys: ['schema', 'id', 'time', 'action', 'outcome', 'actor'] },
+  )
+  .map((event) => JSON.stringify(event));
+
+const leafFacts = fc.record(
+  { receivedMs: size53, labels: fc.constantFrom({ kind: 'api' }, { outcome: 'x', 'service.name': 'é' }) },
+  { requiredKeys: ['receivedMs'] },
+);
+const marks = fc.constantFrom({}, { marks: new Uint8Array(16) });
+const typed = fc.constantFrom({ type: 0 }, { type: 4, content: Uint8Array.of(0xa1, 0x00, 0x81, 0x18, 0xff) });
+export const eventLeaf: fc.Arbitrary<Uint8Array> = fc
+  .tuple(typed, leafFacts, marks, hash32)
+  .map(([type, facts, more, commitment]) => core.encodeLeaf({ ...type, ...facts, ...more, commitment }));
+
+const hasher = core.portableEventHasher;
+const disclosed = fc.record({
+  event: auditEvent,
+  seed: hash32,
+  withheld: fc.subarray([...core.SLOT_NAMES]),
+  leafIndex: size53.map(core.leafIndex),
+  receivedMs: size53,
+  receipt,
+});
+export const disclosure: fc.Arbitrary<string> = disclosed.map(
+  ({ event, withheld, receipt: text, ...facts }) => {
+    const whole = core.discloseEvent(hasher, core.parseEvent(event), { ...facts, type: 0 });
+    const shown = core.withholdSlots(hasher, whole, withheld);
+    return core.formatDisclosure({ disclosure: shown, receipt: core.parseReceipt(JSON.parse(text)) });
+  },
+);
+
 /** A value of JSON, with byte strings beside; numbers below 2^32, which have one form in CBOR for every encoder. */
 export function plainValue(leaves: readonly fc.Arbitrary<unknown>[]): fc.Arbitrary<unknown> {
   const key = fc.string({ maxLength: 5 }).filter((name) => name !== '__proto__');

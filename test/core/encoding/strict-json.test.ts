@@ -1,0 +1,100 @@
+import { describe, expect, test } from 'vitest';
+import { canonicalJson } from '../../../src/core/encoding/canonical-json.ts';
+import { type JsonValue, parseStrictJson, pointerTo } from '../../../src/core/encoding/strict-json.ts';
+
+const refuse = (pointer: string, why: string): Error => new SyntaxError(`${pointer}: ${why}`);
+const parse = (text: string, depthMax = 3): JsonValue => parseStrictJson(text, depthMax, refuse);
+
+describe('EVENT-1 strict JSON', () => {
+  test.each([
+    ['null', null],
+    [' true ', true],
+    ['\t\r\nfalse', false],
+    ['0', 0],
+    ['-1', -1],
+    ['9007199254740991', 2 ** 53 - 1],
+    ['-9007199254740991', 1 - 2 ** 53],
+    ['""', ''],
+    ['"a\\"\\\\\\/\\b\\f\\n\\r\\t\\u20acé😀\\ud83d\\ude00"', 'a"\\/\b\f\n\r\t€é😀😀'],
+    ['[]', []],
+    ['[ 1 , [2] ]', [1, [2]]],
+    ['{ }', {}],
+    ['{"a":{"b":[1]},"":2}', { a: { b: [1] }, '': 2 }],
+    ['{"toString":1}', { toString: 1 }],
+  ])('accepts %j', (text, value) => {
+    expect(parse(text)).toEqual(value);
+    expect(JSON.parse(text)).toEqual(value);
+  });
+
+  test('__proto__ is a member like any other', () => {
+    const value = parse('{"__proto__":{"a":1},"b":2}');
+    expect(canonicalJson(value)).toBe('{"__proto__":{"a":1},"b":2}');
+    expect(() => parse('{"__proto__":1,"__proto__":2}')).toThrow('/__proto__: this member is there twice');
+  });
+
+  test.each([
+    ['', ': a value is missing'],
+    ['\ufeff1', ': a value is missing'],
+    ['1 2', ': there is text behind its end'],
+    ['[1', ': a comma or the end'],
+    ['[1,]', '/1: a value is missing'],
+    ['[,1]', '/0: a value is missing'],
+    ['[1}', ': a comma or the end'],
+    ['{"a":1', ': a comma or the end'],
+    ['{"a":1,}', ': the name of a member is missing'],
+    ['{a:1}', ': the name of a member is missing'],
+    ['{"a" 1}', '/a: the colon behind a name is missing'],
+    ['{"a":}', '/a: a value is missing'],
+    ['{"a":1,"\\u0061":2}', '/a: this member is there twice'],
+    ['{"a/b~":x}', '/a~1b~0: a value is missing'],
+    ['{"a":[1,{"b":1.5}]}', '/a/1/b: numbers are whole'],
+    ['"a', ': a text has no end'],
+    ['"a\\"', ': a text has no end'],
+    ['"\n"', ': a text has a control character'],
+    ['"\\x"', ': a text has an escape that is none'],
+    ['"\\u12g4"', ': a text has an escape that is none'],
+    ['"\\ud83d"', ': a text has half of a surrogate pair'],
+    ['"\ude00"', ': a text has half of a surrogate pair'],
+    ['[[[[1]]]]', '/0/0/0: nested deeper than 3'],
+    ['{"a":{"b":{"c":{}}}}', '/a/b/c: nested deeper than 3'],
+    ['True', ': a value is missing'],
+    ['nul', ': a value is missing'],
+    ["'a'", ': a value is missing'],
+    ...[
+      '-0',
+      '01',
+      '1.0',
+      '1e0',
+      '1E+2',
+      '1.',
+      '9007199254740992',
+      '-9007199254740992',
+      '00',
+      '-01',
+      '1_0',
+    ].map((number): [string, string] => [number, ': numbers are whole']),
+    ['-', ': a value is missing'],
+    ['+1', ': a value is missing'],
+  ])('refuses %j', (text, why) => {
+    expect(() => parse(text)).toThrow(why);
+  });
+
+  test('deep brackets cost no stack', () => {
+    expect(() => parse('['.repeat(1_000_000), 32)).toThrow('nested deeper than 32');
+  });
+});
+
+describe('EVENT-3 the canonical text', () => {
+  test.each([
+    ['{"b":1,"a":[true,null,{"d":-1,"c":""}]}', '{"a":[true,null,{"c":"","d":-1}],"b":1}'],
+    ['{"\\ue000":1,"\\ud83d\\ude00":2,"é":3}', '{"é":3,"😀":2,"\ue000":1}'],
+    ['"\\u0001\\u001F\\/\\u20ac\\u007f\\u2028"', '"\\u0001\\u001f/€\x7f\u2028"'],
+  ])('of %j', (text, canonical) => {
+    expect(canonicalJson(parse(text))).toBe(canonical);
+    expect(parse(canonical)).toEqual(parse(text));
+  });
+
+  test('pointers escape what JSON Pointer escapes', () => {
+    expect(pointerTo(pointerTo('', 'a/b~'), 0)).toBe('/a~1b~0/0');
+  });
+});
