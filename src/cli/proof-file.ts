@@ -5,7 +5,7 @@ import { TlogError } from '../core/error.ts';
 import type { Policy } from '../core/note/policy.ts';
 import { type PolicyCheckpoint, verifyCheckpointWithPolicy } from '../core/note/policy-checkpoint.ts';
 import { createNoteVerifier } from '../core/note/verifier.ts';
-import { parseReceipt, verifyReceipt } from '../core/proof/receipt.ts';
+import { parseReceipt, type Receipt, verifyReceipt } from '../core/proof/receipt.ts';
 import { parseTlogProof, verifyTlogProof } from '../core/proof/tlog-proof.ts';
 import type { LeafIndex } from '../core/units.ts';
 import { ed25519Verify } from '../runtime/ed25519.ts';
@@ -48,15 +48,20 @@ async function tlogProof(text: string, { policy, entry }: Trust): Promise<Proven
   return { ...proven, format: 'tlog-proof' };
 }
 
-async function receipt(text: string, { policy, entry }: Trust): Promise<ProvenFile> {
+async function receipt(text: string, trust: Trust): Promise<ProvenFile> {
   const read = parseReceipt(parseJson(text));
+  return { ...(await acceptReceipt(read, trust)), index: read.index, format: 'receipt' };
+}
+
+/** The head that proves a receipt, and the entry where given, under a policy. @throws as verifyCheckpointWithPolicy, verifyReceipt */
+export async function acceptReceipt(read: Receipt, { policy, entry }: Trust): Promise<PolicyCheckpoint> {
   const accepted = await verifyCheckpointWithPolicy(read.checkpoint, policy, ed25519Verify);
   const { origin } = accepted.checkpoint;
   const keys = policy.logs.filter(({ key }) => key.name === origin);
   const logVerifiers = keys.map(({ key }) => createNoteVerifier(key, ed25519Verify));
   const given = entry === undefined ? {} : { entry };
   await verifyReceipt(nodeHasher, read, { origin, logVerifiers, ...given });
-  return { ...accepted, index: read.index, format: 'receipt' };
+  return accepted;
 }
 
 /** The policy that asks for one log key and no cosignature, or for that key within a policy that has it. */

@@ -34,7 +34,7 @@ export function say(terminal: Terminal, text: string): void {
 }
 
 /** What servers and files say, without the characters that move a terminal; their escapes are those of JSON. */
-function harmless(text: string): string {
+export function harmless(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]|\p{Cf}/gu, (character) =>
     character
       .split('')

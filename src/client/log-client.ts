@@ -1,5 +1,7 @@
 import { equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
+import { portableEventHasher } from '../core/event/commitment.ts';
+import { type DisclosureFile, provenEntry } from '../core/event/disclosure.ts';
 import { type Hash, portableHasher, type TreeHasher } from '../core/merkle/hasher.ts';
 import { verifyInclusion } from '../core/merkle/inclusion.ts';
 import { verifyMultiProof } from '../core/merkle/multi-proof.ts';
@@ -157,6 +159,11 @@ export class LogClient {
     const head = await verifyReceipt(this.#hasher, receipt, { origin, logVerifiers, ...given });
     await this.#heads.takeReceipt(head, signal);
     return head;
+  }
+
+  /** Checks the disclosure of an event as `verify` checks its receipt: what is shown is what the tree holds. */
+  async verifyDisclosure(file: DisclosureFile, { signal }: CallOptions = {}): Promise<VerifiedCheckpoint> {
+    return this.verify(file.receipt, { entry: provenEntry(portableEventHasher, file), signal });
   }
 
   /** One entry with its proof. */

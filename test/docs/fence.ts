@@ -11,8 +11,8 @@ export interface Fence {
   readonly follows: boolean;
 }
 
-const LANGUAGES = ['sh', 'text', 'js', 'json', 'html', 'yaml', 'ini', 'http'] as const;
-const SH_MARKS = /^(?:norun|serves|stopped|exit=[1-9][0-9]*|needs=[a-z]+)$/;
+const LANGUAGES = ['sh', 'text', 'js', 'py', 'json', 'html', 'yaml', 'ini', 'http'] as const;
+const SH_MARKS = /^(?:norun|serves|stopped|exit=[1-9][0-9]*|needs=[a-z0-9]+)$/;
 const FILE_MARK = /^file=[\w.-]+$/;
 const REASON = /^(?:<!-- )?\(?(?:Not run by a test|No test runs (?:this|these)): \S/;
 
