@@ -20,7 +20,8 @@ export interface ToolRun {
 export interface GoTool extends AsyncDisposable {
   /** Where the tool and the files of a test may lie. */
   readonly folder: string;
-  run(args: readonly string[]): Promise<ToolRun>;
+  /** Runs it to its end, with `input` on stdin. */
+  run(args: readonly string[], input?: string): Promise<ToolRun>;
   /** Its lines on stdout as they come, until it ends. Throws when it does not end with 0. */
   start(args: readonly string[]): AsyncIterable<string>;
 }
@@ -43,14 +44,14 @@ export async function buildGoTool(mainPackage: string): Promise<GoTool> {
   const folder = await mkdtemp(join(tmpdir(), 'stele-go-'));
   const binary = join(folder, 'tool');
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  const built = await execute('go', ['build', '-o', binary, mainPackage], BUILD_MS, MODULE);
+  const built = await execute('go', ['build', '-o', binary, mainPackage], BUILD_MS, { cwd: MODULE });
   if (built.exitCode !== 0) {
     await remove();
     throw new Error(`go build ${mainPackage} failed: ${built.stderr}`);
   }
   return {
     folder,
-    run: (args) => execute(binary, args, RUN_MS),
+    run: (args, input) => execute(binary, args, RUN_MS, { input }),
     start: (args) => lines(binary, args),
     [Symbol.asyncDispose]: remove,
   };
@@ -73,13 +74,20 @@ async function* lines(file: string, args: readonly string[]): AsyncGenerator<str
   }
 }
 
-function execute(file: string, args: readonly string[], timeout: number, cwd = '.'): Promise<ToolRun> {
+function execute(
+  file: string,
+  args: readonly string[],
+  timeout: number,
+  { cwd = '.', input = '' }: { readonly cwd?: string; readonly input?: string | undefined },
+): Promise<ToolRun> {
   const options = { timeout, cwd, env: ENVIRONMENT, maxBuffer: 64 * 1024 * 1024 };
   return new Promise((resolve) => {
-    execFile(file, args, options, (error, stdout, stderr) => {
+    const child = execFile(file, args, options, (error, stdout, stderr) => {
       if (error === null) return resolve({ exitCode: 0, stdout, stderr });
       const exitCode = typeof error.code === 'number' ? error.code : undefined;
       resolve({ exitCode, stdout, stderr: `${stderr}${exitCode === undefined ? error.message : ''}` });
     });
+    // A tool that ends before it has read all says so itself.
+    child.stdin?.on('error', () => {}).end(input);
   });
 }

@@ -7,7 +7,11 @@ tool (
 	github.com/transparency-dev/tessera/internal/hammer
 )
 
-require golang.org/x/mod v0.33.0
+require (
+	github.com/transparency-dev/formats v0.0.0-20251017110053-404c0d5b696c
+	github.com/transparency-dev/tessera v1.0.4
+	golang.org/x/mod v0.33.0
+)
 
 require (
 	github.com/RobinUS2/golang-moving-average v1.0.0 // indirect
@@ -34,9 +38,7 @@ require (
 	github.com/muesli/termenv v0.16.0 // indirect
 	github.com/rivo/tview v0.42.0 // indirect
 	github.com/rivo/uniseg v0.4.7 // indirect
-	github.com/transparency-dev/formats v0.0.0-20251017110053-404c0d5b696c // indirect
 	github.com/transparency-dev/merkle v0.0.2 // indirect
-	github.com/transparency-dev/tessera v1.0.4 // indirect
 	github.com/xo/terminfo v0.0.0-20220910002029-abceb7e1c41e // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel v1.40.0 // indirect
