@@ -88,6 +88,7 @@ export const ERROR_CODES = {
   // start refused
   key_file_exposed: { kind: 'refused' },
   key_mismatch: { kind: 'refused' },
+  key_missing: { kind: 'refused' },
   no_data: { kind: 'refused' },
   data_exists: { kind: 'refused' },
   schema_unsupported: { kind: 'refused' },

@@ -2,9 +2,14 @@ import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TlogError } from '../core/error.ts';
 
-/** The skey in a key file. @throws TlogError key_file_exposed when group or others have any right to it */
+/**
+ * The skey in a key file.
+ * @throws TlogError key_missing when it cannot be read, key_file_exposed when group or others have any right to it
+ */
 export async function readKeyFile(path: string): Promise<string> {
-  const file = await open(path, 'r');
+  const file = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
+    throw new TlogError('key_missing', `cannot read the key file ${path}: put it back`, { cause });
+  });
   try {
     // Asked of the open file, so that what is checked is what is read.
     const { mode } = await file.stat();

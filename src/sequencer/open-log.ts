@@ -1,12 +1,13 @@
 import { statfsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { TlogError } from '../core/error.ts';
+import { TlogError } from '../core/error.ts';
 import { readKeyFile } from '../keys/key-file.ts';
 import { createSigner } from '../keys/signer.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import { FileGuard, readFileGuard } from '../store/file-guard.ts';
+import { refuseHoledLog } from '../store/level-files.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { type DataDirectory, logPaths, readManifest } from './data-directory.ts';
 import { findingFile } from './finding-file.ts';
@@ -53,12 +54,20 @@ export async function logOnFiles(deps: OpenLogDeps, name: string): Promise<Start
     clock: deps.clock,
     hasher: nodeHasher,
     readGuard: () => readFileGuard(paths.guard),
-    openStore: () => LevelStore.open(paths.db),
+    openStore: async () => {
+      // A folder that is not there, or not whole, is for the open to tell.
+      await refuseHoledLog(paths.db).catch(throwRefusal);
+      return LevelStore.open(paths.db);
+    },
     takeOverGuard: () => FileGuard.takeOver(paths.guard),
     bytesOnDisk: () => folderBytes(paths.db),
     diskSpace: () => volumeOf(paths.root),
     findings: findingFile(paths.root),
   };
+}
+
+function throwRefusal(error: unknown): void {
+  if (error instanceof TlogError) throw error;
 }
 
 /** Asked at once: the answer is in memory and costs 3 us. */

@@ -1,4 +1,4 @@
-import { chmod, cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { verifyConsistency } from '../../src/core/merkle/consistency.ts';
@@ -194,7 +194,7 @@ describe('SEQ-7 start refuses', () => {
     });
   });
 
-  test('a missing guard, an exposed key, another key', async () => {
+  test('a missing guard, an exposed key, another key, no key', async () => {
     const dir = await newDataDirectory();
     const keyPath = join(dir.dataPath, 'logs/main/key');
     await chmod(keyPath, 0o644);
@@ -204,7 +204,9 @@ describe('SEQ-7 start refuses', () => {
     const key = await readFile(keyPath);
     await writeFile(keyPath, await readFile(join(other.dataPath, 'logs/main/key')));
     expect(await failCode(dir)).toBe('key_mismatch');
-    await writeFile(keyPath, key);
+    await rm(keyPath);
+    expect(await failCode(dir)).toBe('key_missing');
+    await writeFile(keyPath, key, { mode: 0o600 });
     await rm(dir.guardPath, { recursive: true });
     expect(await failCode(dir)).toBe('guard_missing');
   });
@@ -259,6 +261,23 @@ describe('SEQ-7 start refuses', () => {
     await first.append({ entries: entries(6, 7) });
     await checkLog(first, 7);
     await first.close();
+  });
+
+  test('STORE-11 a database whose log has lost a part of its middle', async () => {
+    const dir = await newDataDirectory();
+    const log = await openLog({ dir, clock }, 'main');
+    for (let i = 0; i < 9; i += 1) await log.append({ entries: entries(i * 100, i * 100 + 100) });
+    await log.close();
+    const db = join(dir.dataPath, 'logs/main/db');
+    const file = (await readdir(db)).find((name) => name.endsWith('.log')) ?? '';
+    const bytes = await readFile(join(db, file));
+    // The first commits: their entries lie in full bundles by now, so that the tree is whole without them.
+    bytes.writeUInt8(bytes.readUInt8(600) ^ 1, 600);
+    await writeFile(join(db, file), bytes);
+    await expect(openLog({ dir, clock }, 'main')).rejects.toMatchObject({
+      code: 'data_damaged',
+      details: { file },
+    });
   });
 
   test('a second process on a copy that shares the guard stops the first', async () => {
