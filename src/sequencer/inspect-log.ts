@@ -10,6 +10,7 @@ import type { LogDescription, SignedHead } from './log.ts';
 import { LogReader } from './log-reader.ts';
 import { loadTree } from './recovery.ts';
 import { keptHeadOf } from './running-log.ts';
+import type { StoredLog } from './stored-log.ts';
 import { TileReader } from './tile-reader.ts';
 
 /** A log's files, opened to be looked at: nothing is written, the guard is not taken over. */
@@ -19,6 +20,8 @@ export interface InspectedLog extends Pick<LogDescription, 'name' | 'origin' | '
   readTile(tile: TileId): Promise<Uint8Array | undefined>;
   readBundle(bundle: { readonly index: number; readonly width: number }): Promise<Uint8Array | undefined>;
   keptHeads(from: TreeSize, limit: number): Promise<readonly SignedHead[]>;
+  /** All of its rows, and the tree that they make; that may be ahead of the head by one commit. @throws TlogError data_damaged */
+  stored(): Promise<StoredLog>;
 }
 
 /**
@@ -27,10 +30,12 @@ export interface InspectedLog extends Pick<LogDescription, 'name' | 'origin' | '
  * @throws TlogError no_data, guard_missing, guard_unreadable, data_locked, data_damaged
  */
 export async function inspectLog(dir: DataDirectory, name: string): Promise<InspectedLog> {
-  const { origin, vkey } = await readManifest(dir, name);
+  const manifest = await readManifest(dir, name);
+  const { origin, vkey } = manifest;
   const paths = logPaths(dir, name);
   const head = await readFileGuard(paths.guard);
-  const store = new CheckedStore(await LevelStore.open(paths.db));
+  const engine = await LevelStore.open(paths.db);
+  const store = new CheckedStore(engine);
   const tiles = new TileReader(store, nodeHasher);
   let loading: Promise<LogReader> | undefined;
   const edgeReader = (): Promise<LogReader> => {
@@ -58,6 +63,15 @@ export async function inspectLog(dir: DataDirectory, name: string): Promise<Insp
         heads.push(keptHeadOf(note));
       if (heads.length < limit && head.size >= from) heads.push(head);
       return heads;
+    },
+    stored: async () => {
+      const state = await loadTree(nodeHasher, store, tiles);
+      // A commit whose head was never signed is right, too, when it is whole.
+      const own = state.size > head.size ? { ...head, size: state.size, rootHash: state.rootHash } : head;
+      const tree = { head: own, state, signedAtMs: 0 };
+      const { kind, duplicates, leafHashIndex, reads = 'public' } = manifest;
+      const description = { name, kind, origin, vkeys: [vkey], duplicates, leafHashIndex, reads };
+      return { ...description, stored: engine, tree: () => tree, report: () => undefined };
     },
     [Symbol.asyncDispose]: () => store.close(),
   };

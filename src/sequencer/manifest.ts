@@ -20,8 +20,7 @@ export interface LogManifest {
   readonly createdAt: string;
 }
 
-/** A slip of the pen in `log.json` must not open a log to everybody, nor sign under another name. */
-export const manifestSchema: z.ZodType<LogManifest> = z.strictObject({
+const members = z.strictObject({
   schema: z.literal(SCHEMA),
   name: z.string().regex(LOG_NAME),
   kind: z.enum(['entries', 'events']),
@@ -30,5 +29,12 @@ export const manifestSchema: z.ZodType<LogManifest> = z.strictObject({
   duplicates: z.enum(['key', 'content', 'off']),
   leafHashIndex: z.boolean(),
   reads: z.enum(['public', 'token']).optional(),
-  createdAt: z.string(),
+  createdAt: z.iso.datetime(),
 });
+
+/** A slip of the pen or of a bit in `log.json` must not open a log to everybody, nor sign under another name. */
+export const manifestSchema: z.ZodType<LogManifest> = members.refine(
+  // The name in the key is the origin (c2sp.org/tlog-checkpoint), so that one tells whether the other is whole.
+  ({ origin, vkey }) => vkey.startsWith(`${origin}+`),
+  { error: 'the key in vkey is not named as origin', path: ['vkey'] },
+);

@@ -5,7 +5,7 @@ import { createNoteVerifier, type NoteSigner, type NoteVerifier } from '../core/
 import type { Clock } from '../runtime/clock.ts';
 import { ed25519Verify } from '../runtime/ed25519.ts';
 import { CheckedStore } from '../store/checked-store.ts';
-import { writeRefusal } from '../store/disk-error.ts';
+import { levelDamage, writeRefusal } from '../store/disk-error.ts';
 import type { Guard, GuardMark } from '../store/guard.ts';
 import { OPEN_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
@@ -123,9 +123,10 @@ function reserveOf(deps: StartDeps, options: StartOptions): Reserve | undefined 
   return diskSpace && new Reserve(diskSpace, () => clock.monotonicMs(), options.reserveBytes);
 }
 
-/** Damage found by a start is a refusal, not a crash of ours. */
+/** Damage found by a start is a refusal, not a crash of ours; what LevelDB cannot read is damage, too. */
 function asRefusal(error: unknown): unknown {
-  if (!(error instanceof TlogError) || error.code !== 'storage_corrupt') return error;
+  if (!(error instanceof TlogError)) return levelDamage(error) ?? error;
+  if (error.code !== 'storage_corrupt') return error;
   return new TlogError('data_damaged', error.message, { cause: error, details: error.details });
 }
 

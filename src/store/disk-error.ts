@@ -14,6 +14,14 @@ export function writeRefusal(path: string, cause: unknown, otherwise: TlogError)
   return new TlogError('not_writable', message, { cause });
 }
 
+/** Damage that LevelDB met while it read, as an error with a code; undefined for every other error. */
+export function levelDamage(error: unknown): TlogError | undefined {
+  if (!(error instanceof Error) || !String((error as { code?: unknown }).code).startsWith('LEVEL_'))
+    return undefined;
+  const message = `the database cannot be read (${error.message}): restore it from a backup or a mirror`;
+  return new TlogError('data_damaged', message, { cause: error });
+}
+
 /** The messages of an error and of what caused it. */
 function wordsOf(error: unknown): string {
   const words: string[] = [];

@@ -5,9 +5,9 @@ import { type FsckDeps, type FsckResult, type FsckSource, fsckLog } from '../../
 import { type HeadTrust, headVerifier } from '../../fsck/head-verifier.ts';
 import { RemoteLog } from '../../fsck/remote-log.ts';
 import { nodeHasher } from '../../runtime/node-hasher.ts';
-import { inspectLog } from '../../sequencer/inspect-log.ts';
 import { type CommandContext, type CommandHost, dataFlags, tokenFlags } from '../context.ts';
 import { EXIT, type ExitCode, UsageError } from '../exit-code.ts';
+import { type DirectoryResult, fsckDirectory } from '../fsck-directory.ts';
 import { accessOptions, verifyingClient } from '../log-access.ts';
 import { progressBar } from '../progress-bar.ts';
 import { say, writeJson } from '../terminal.ts';
@@ -33,8 +33,11 @@ async function runFsck(
   if (url !== undefined) return checkServed(context, url, vkey);
   if (vkey !== undefined) throw new UsageError('--vkey goes with the address of a served log');
   const { data: dataPath, guard: guardPath, log: name } = context.config;
-  await using log = await inspectLog({ dataPath, guardPath }, name);
-  return report(context, name, await check(context, log, log));
+  using bar = progressBar(context.terminal, 'entries');
+  const result = await fsckDirectory({ dataPath, guardPath }, name, ({ entries, size }) =>
+    bar.show(entries, size),
+  );
+  return report(context, name, result);
 }
 
 async function checkServed(
@@ -56,7 +59,7 @@ async function check(context: CommandContext, log: FsckSource, signed: HeadTrust
   return await fsckLog(log, { hasher: nodeHasher, verifyHead: headVerifier(signed), onProgress });
 }
 
-async function report(context: CommandContext, name: string, result: FsckResult): Promise<ExitCode> {
+async function report(context: CommandContext, name: string, result: DirectoryResult): Promise<ExitCode> {
   const { entries, tiles, heads, difference } = result;
   if (context.json) await writeJson(context.terminal, { log: name, ...result });
   else if (difference === undefined)

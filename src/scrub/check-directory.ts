@@ -1,0 +1,61 @@
+import { TlogError } from '../core/error.ts';
+import { readKeyFile } from '../keys/key-file.ts';
+import { createSigner } from '../keys/signer.ts';
+import { nodeHasher } from '../runtime/node-hasher.ts';
+import { type DataDirectory, logPaths, readManifest } from '../sequencer/data-directory.ts';
+import type { InspectedLog } from '../sequencer/inspect-log.ts';
+import { damagedFile } from '../store/level-files.ts';
+import { type RowPart, rowPlace } from '../store/row-place.ts';
+import { LogPass, newPass } from './pass.ts';
+
+/** The first thing that is wrong. `index` is an offset in a file, or that of the row; 0 where it has none. */
+export interface DirectoryDifference {
+  readonly part: 'file' | 'key' | 'memory' | RowPart;
+  readonly index: number;
+  /** Tile level; only of a tile. */
+  readonly level?: number;
+  readonly message: string;
+}
+
+/**
+ * The files of a stopped log before LevelDB opens them: its own checksums, and that the key is the one of the log.
+ * @throws TlogError no_data, schema_unsupported, invalid_config
+ */
+export async function checkFiles(dir: DataDirectory, name: string): Promise<DirectoryDifference | undefined> {
+  const { vkey } = await readManifest(dir, name);
+  const paths = logPaths(dir, name);
+  const wrongKey = await keyDifference(paths.key, vkey);
+  if (wrongKey !== undefined) return { part: 'key', index: 0, message: wrongKey };
+  // A folder that is not there is for the open to tell.
+  const found = await damagedFile(paths.db).catch(() => undefined);
+  if (found === undefined) return undefined;
+  return { part: 'file', index: found.offset, message: `${paths.db}/${found.file}: ${found.message}` };
+}
+
+async function keyDifference(path: string, vkey: string): Promise<string | undefined> {
+  try {
+    return createSigner(await readKeyFile(path)).vkey === vkey
+      ? undefined
+      : `${path} is the key of another log`;
+  } catch (error) {
+    if (error instanceof TlogError) return `${path}: ${error.message}`;
+    throw error;
+  }
+}
+
+/** Every row of a stopped log, by its check and by what it says: those that no tile or entry depends on, too. */
+export async function checkRows(log: InspectedLog): Promise<DirectoryDifference | undefined> {
+  const stored = await log.stored();
+  const { state } = stored.tree();
+  const pass = new LogPass(stored, nodeHasher);
+  for (let at = newPass(state.size, 0); ; ) {
+    const { damages, next, isLast } = await pass.step(at);
+    const [first] = damages;
+    if (first !== undefined) {
+      const place = first.row === undefined ? { part: 'memory' as const } : rowPlace(first.row);
+      return { index: 0, ...place, message: first.message };
+    }
+    if (isLast) return undefined;
+    at = next;
+  }
+}
