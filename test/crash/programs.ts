@@ -5,7 +5,10 @@ import { promisify } from 'node:util';
 import type { Programs } from './campaign.ts';
 
 /** The programs, compiled from the sources under test; disposing removes them. */
-export interface CompiledPrograms extends Programs, AsyncDisposable {}
+export interface CompiledPrograms extends Programs, AsyncDisposable {
+  /** Tries damaged copies of a log. */
+  readonly corruptionWorker: string;
+}
 
 /** Compiles into the checkout, so that the modules find their packages. */
 export async function compilePrograms(): Promise<CompiledPrograms> {
@@ -15,6 +18,7 @@ export async function compilePrograms(): Promise<CompiledPrograms> {
   return {
     cli: join(out, 'src', 'cli', 'main.js'),
     pointServer: join(out, 'test', 'crash', 'point-server.js'),
+    corruptionWorker: join(out, 'test', 'corruption', 'worker.js'),
     [Symbol.asyncDispose]: () => rm(out, { recursive: true, force: true }),
   };
 }

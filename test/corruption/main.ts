@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { sweep } from './sweep.ts';
+
+/*
+ * `npm run corruption -- [--mutations N] [--entries N] [--seed S]`: damages copies of a log in many ways. Exits with 1
+ * when an answer is wrong, a head is signed that does not fit, fsck misses something, or an error is a bug of ours.
+ */
+
+async function main(): Promise<number> {
+  const text = { type: 'string' } as const;
+  const { values } = parseArgs({
+    options: { mutations: text, entries: text, seed: text, verbose: { type: 'boolean' } },
+  });
+  const seed = Number(values.seed ?? Date.now() % 2 ** 32);
+  const startedAt = performance.now();
+  const result = await sweep({
+    program: join(import.meta.dirname, 'worker.js'),
+    mutations: Number(values.mutations ?? 2_000),
+    entries: Number(values.entries ?? 2_000),
+    seed,
+    onTrial: (done, mutation, trial) => {
+      if (values.verbose === true) process.stderr.write(`${mutation.what}: ${JSON.stringify(trial)}\n`);
+      else if (done % 100 === 0) process.stderr.write(`${done}\n`);
+    },
+  });
+  const seconds = Math.round((performance.now() - startedAt) / 1_000);
+  process.stdout.write(`${JSON.stringify({ seed, seconds, ...result }, null, 2)}\n`);
+  const { wrong, badHeads, missed, bugs } = result;
+  return wrong.length + badHeads.length + missed.length + bugs.length === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();
