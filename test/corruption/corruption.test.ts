@@ -1,10 +1,10 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CompiledPrograms, compilePrograms } from '../crash/programs.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { CLASSES, Mutator, mutatedCopy } from './mutation.ts';
+import { CLASSES, filesBelow, Mutator, mutatedCopy } from './mutation.ts';
 import { makeReference, toJson, withAnswers } from './reference.ts';
 import { sweep } from './sweep.ts';
 import { TryWorker } from './try-worker.ts';
@@ -29,6 +29,17 @@ describe('STORE-2, STORE-11, FSCK-5 files that are damaged', () => {
     expect(violations).toEqual({ wrong: [], badHeads: [], missed: [], bugs: [], repeated: [] });
     expect(Object.keys(byClass).sort()).toEqual(CLASSES.map(([name]) => name).sort());
     expect(Object.values(byClass).reduce((sum, one) => sum + one.mutations, 0)).toBe(MUTATIONS);
+  });
+
+  test('come from the seed alone: it makes the same log, byte by byte', async () => {
+    const folder = await tempFolder();
+    const [one, other] = [join(folder, 'one'), join(folder, 'other')];
+    for (const path of [one, other]) await makeReference(path, 60, new SeededRandom(SEED));
+    // LevelDB's notes about itself have the time of day in them.
+    const files = (await filesBelow(one)).filter((file) => !/LOG/.test(file));
+    expect((await filesBelow(other)).filter((file) => !/LOG/.test(file))).toEqual(files);
+    for (const file of files)
+      expect([file, await readFile(join(other, file))]).toEqual([file, await readFile(join(one, file))]);
   });
 
   test('a sound copy answers as the reference does, and one that does not is seen', async () => {

@@ -1,10 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { portableHasher } from '../../src/core/merkle/hasher.ts';
 import { createApp } from '../../src/http/app.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { systemRandom } from '../../src/runtime/random.ts';
+import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { createDataDirectory, createLog } from '../../src/sequencer/create-log.ts';
 import type { DataDirectory, LogManifest } from '../../src/sequencer/data-directory.ts';
 import { logOnFiles, type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
@@ -14,8 +13,11 @@ import type { SeededRandom } from '../support/seeded-random.ts';
 /** Who writes in the sweep. */
 export const TOKEN: string = `stele_00000000_${'a'.repeat(43)}`;
 const TOKEN_SHA256 = createHash('sha256').update(TOKEN).digest('hex');
-/** Moments of the commits, so that heads are kept: a minute apart. */
+/** Four commits a minute, so that heads are kept. Fixed moments: a seed makes the same files each time. */
 const MINUTE_MS = 60_000;
+const START_MS = Date.UTC(2050, 0, 1);
+/** The time in which copies are read and extended: long after the last commit. */
+export const SWEEP_CLOCK: Clock = { ...systemClock, nowMs: () => Date.UTC(2060, 0, 1) };
 
 /** A log and what it answered to everything before anything was damaged. */
 export interface Reference {
@@ -40,7 +42,7 @@ export function appOf(log: OpenLog): ReturnType<typeof createApp> {
   return createApp({
     logs: { names: () => ['main'], get: (name) => (name === 'main' ? log : undefined) },
     tokens: () => [{ id: '00000000', sha256: TOKEN_SHA256, scopes: ['append'], logs: '*' }],
-    clock: systemClock,
+    clock: SWEEP_CLOCK,
   });
 }
 
@@ -60,15 +62,15 @@ export function post(app: ReturnType<typeof createApp>, entry: Buffer, key?: str
 export async function makeReference(folder: string, size: number, random: SeededRandom): Promise<Reference> {
   const dir = directoryIn(folder);
   await createDataDirectory(dir);
+  let nowMs = START_MS;
+  const clock = { ...systemClock, nowMs: () => nowMs };
   const manifest = await createLog(
-    { dir, clock: systemClock, random: systemRandom },
+    { dir, clock, random: (length) => random.bytes(length) },
     { name: 'main', kind: 'entries', origin: 'sweep.example/main' },
   );
   const entries: Buffer[] = [];
   const keyed = new Map<string, number>();
   const sessions = 6;
-  let nowMs = Date.now();
-  const clock = { ...systemClock, nowMs: () => nowMs };
   for (let session = 1; session <= sessions; session += 1) {
     const log = await startLog(await logOnFiles({ dir, clock }, 'main'));
     const app = appOf(log);
@@ -76,7 +78,7 @@ export async function makeReference(folder: string, size: number, random: Seeded
       nowMs += MINUTE_MS / 4;
       const key = random.next() < 0.3 ? `key-${entries.length}` : undefined;
       const entry = Buffer.from(
-        `${entries.length} ${randomBytes(random.int(10, 200)).toString('latin1')}`,
+        `${entries.length} ${random.bytes(random.int(10, 200)).toString('latin1')}`,
         'utf8',
       );
       if (key !== undefined) keyed.set(key, entries.length);
@@ -127,7 +129,7 @@ export async function answersOf(
 export async function withAnswers(reference: Reference): Promise<Reference> {
   const copy = `${reference.folder}-read`;
   await cp(reference.folder, copy, { recursive: true });
-  const log = await openLog({ dir: directoryIn(copy), clock: systemClock }, 'main');
+  const log = await openLog({ dir: directoryIn(copy), clock: SWEEP_CLOCK }, 'main');
   const answers = await answersOf(appOf(log), pathsOf(reference));
   await log.close();
   const [refused] = [...answers].filter(([, answer]) => answer.length === 3);

@@ -4,12 +4,11 @@ import { TlogError } from '../../src/core/error.ts';
 import { appendLeaves, emptyFrontier, frontierRoot } from '../../src/core/merkle/frontier.ts';
 import { createNoteVerifier } from '../../src/core/note/verifier.ts';
 import { parseReceipt, verifyReceipt } from '../../src/core/proof/receipt.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
 import { ed25519Verify } from '../../src/runtime/ed25519.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
 import { checkDataDirectory, type DataDirectory } from '../../src/sequencer/data-directory.ts';
 import { openLog } from '../../src/sequencer/open-log.ts';
-import { answersOf, appOf, directoryIn, post, type Reference } from './reference.ts';
+import { answersOf, appOf, directoryIn, post, type Reference, SWEEP_CLOCK } from './reference.ts';
 
 /** What a damaged copy did. */
 export interface Trial {
@@ -52,7 +51,7 @@ export async function tryCopy(
   };
   try {
     await checkDataDirectory(dir);
-    const log = await openLog({ dir, clock: systemClock }, 'main');
+    const log = await openLog({ dir, clock: SWEEP_CLOCK }, 'main');
     try {
       return { ...trial, ...(await useOf(appOf(log), reference)) };
     } finally {
