@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { sweep } from './sweep.ts';
+import { sweep, violationsOf } from './sweep.ts';
 
 /*
  * `npm run corruption -- [--mutations N] [--entries N] [--seed S]`: damages copies of a log in many ways. Exits with 1
@@ -26,8 +26,7 @@ async function main(): Promise<number> {
   });
   const seconds = Math.round((performance.now() - startedAt) / 1_000);
   process.stdout.write(`${JSON.stringify({ seed, seconds, ...result }, null, 2)}\n`);
-  const { wrong, badHeads, missed, bugs } = result;
-  return wrong.length + badHeads.length + missed.length + bugs.length === 0 ? 0 : 1;
+  return violationsOf(result).length === 0 ? 0 : 1;
 }
 
 process.exitCode = await main();
