@@ -19,15 +19,14 @@ export interface DirectoryDifference {
 
 /**
  * The files of a stopped log before LevelDB opens them: its own checksums, and that the key is the one of the log.
- * @throws TlogError no_data, schema_unsupported, invalid_config
+ * @throws TlogError no_data, schema_unsupported, invalid_config, and those of damagedFile
  */
 export async function checkFiles(dir: DataDirectory, name: string): Promise<DirectoryDifference | undefined> {
   const { vkey } = await readManifest(dir, name);
   const paths = logPaths(dir, name);
   const wrongKey = await keyDifference(paths.key, vkey);
   if (wrongKey !== undefined) return { part: 'key', index: 0, message: wrongKey };
-  // A folder that is not there is for the open to tell.
-  const found = await damagedFile(paths.db).catch(() => undefined);
+  const found = await damagedFile(paths.db);
   if (found === undefined) return undefined;
   return { part: 'file', index: found.offset, message: `${paths.db}/${found.file}: ${found.message}` };
 }

@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TlogError } from '../core/error.ts';
+import type { TlogError } from '../core/error.ts';
 import { readKeyFile } from '../keys/key-file.ts';
 import { createSigner } from '../keys/signer.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -55,8 +55,7 @@ export async function logOnFiles(deps: OpenLogDeps, name: string): Promise<Start
     hasher: nodeHasher,
     readGuard: () => readFileGuard(paths.guard),
     openStore: async () => {
-      // A folder that is not there, or not whole, is for the open to tell.
-      await refuseHoledLog(paths.db).catch(throwRefusal);
+      await refuseHoledLog(paths.db);
       return LevelStore.open(paths.db);
     },
     takeOverGuard: () => FileGuard.takeOver(paths.guard),
@@ -64,10 +63,6 @@ export async function logOnFiles(deps: OpenLogDeps, name: string): Promise<Start
     diskSpace: () => volumeOf(paths.root),
     findings: findingFile(paths.root),
   };
-}
-
-function throwRefusal(error: unknown): void {
-  if (error instanceof TlogError) throw error;
 }
 
 /** Asked at once: the answer is in memory and costs 3 us. */

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { maskedCrc32c } from './crc32c.ts';
+import { writeRefusal } from './disk-error.ts';
 import { readVarint, uncompressSnappy } from './snappy.ts';
 
 /** A place in a file of a database whose bytes fail LevelDB's own checksum. */
@@ -16,6 +17,7 @@ export interface FileDamage {
 /**
  * Reads every table, log and MANIFEST of a closed database and checks the sums that LevelDB does not look at when it
  * reads; gives the first that fails. A log that only ends too early is what a crash leaves: it is none.
+ * @throws TlogError data_damaged, not_writable for a file that is there and cannot be read
  * @see https://github.com/google/leveldb/blob/main/doc/table_format.md and log_format.md
  */
 export async function damagedFile(folder: string): Promise<FileDamage | undefined> {
@@ -25,7 +27,7 @@ export async function damagedFile(folder: string): Promise<FileDamage | undefine
 /**
  * Refuses a database whose logs or MANIFEST have lost a part of their middle (spec STORE-11): LevelDB leaves it out
  * without a word and goes on with what comes later. A few MiB, cheap enough for every start.
- * @throws TlogError data_damaged
+ * @throws TlogError data_damaged, not_writable
  */
 export async function refuseHoledLog(folder: string): Promise<void> {
   const damage = await firstDamage(folder, /\.log$|^MANIFEST-/);
@@ -41,12 +43,25 @@ export async function refuseHoledLog(folder: string): Promise<void> {
 }
 
 async function firstDamage(folder: string, files: RegExp): Promise<FileDamage | undefined> {
-  for (const file of (await readdir(folder)).filter((name) => files.test(name)).sort()) {
-    const path = join(folder, file);
-    const found = /\.(?:ldb|sst)$/.test(file) ? await checkTable(path) : checkRecords(await readFile(path));
+  const names = (await unlessGone(folder, (path) => readdir(path))) ?? [];
+  for (const file of names.filter((name) => files.test(name)).sort()) {
+    const bytes = await unlessGone(join(folder, file), (path) => readFile(path));
+    if (bytes === undefined) continue;
+    const found = /\.(?:ldb|sst)$/.test(file) ? checkTable(bytes) : checkRecords(bytes);
     if (found !== undefined) return { file, ...found };
   }
   return undefined;
+}
+
+/** A folder that is not there is for the open to tell; a file may be removed by whoever has the database open. */
+async function unlessGone<T>(path: string, read: (path: string) => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const message = `${path} cannot be read; look at the disk, or restore a backup`;
+    throw writeRefusal(path, cause, new TlogError('data_damaged', message, { cause }));
+  }
 }
 
 type Found = Omit<FileDamage, 'file'> | undefined;
@@ -65,8 +80,7 @@ interface Handle {
 }
 
 /** Each data block that the index names, the index itself, and the filter beside them. */
-async function checkTable(path: string): Promise<Found> {
-  const bytes = await readFile(path);
+function checkTable(bytes: Buffer): Found {
   const footer = bytes.subarray(-FOOTER_BYTES);
   if (bytes.length < FOOTER_BYTES || !footer.subarray(-MAGIC.length).equals(MAGIC))
     return { offset: Math.max(0, bytes.length - FOOTER_BYTES), message: 'the table has no footer' };

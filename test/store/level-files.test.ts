@@ -1,9 +1,9 @@
-import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { describe, expect, test } from 'vitest';
 import { crc32c } from '../../src/store/crc32c.ts';
-import { damagedFile } from '../../src/store/level-files.ts';
+import { damagedFile, refuseHoledLog } from '../../src/store/level-files.ts';
 import { uncompressSnappy } from '../../src/store/snappy.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -95,6 +95,19 @@ describe('FSCK-5 sums of LevelDB that it does not look at', () => {
       }
       await writeFile(join(folder, file), good);
     }
+  });
+
+  test('what is gone is passed over, and what cannot be read is told', async () => {
+    const folder = await someDatabase();
+    expect(await damagedFile(join(folder, 'none'))).toBeUndefined();
+    // Listed, and not there when it is opened.
+    await symlink(join(folder, 'none'), join(folder, '000098.ldb'));
+    expect(await damagedFile(folder)).toBeUndefined();
+    await refuseHoledLog(folder);
+    await mkdir(join(folder, '000099.log'));
+    const told = { code: 'data_damaged', message: expect.stringContaining('000099.log cannot be read') };
+    await expect(damagedFile(folder)).rejects.toMatchObject(told);
+    await expect(refuseHoledLog(folder)).rejects.toMatchObject(told);
   });
 
   test.each([
