@@ -7,8 +7,8 @@ import { TlogError } from '../core/error.ts';
 import { leafIndex } from '../core/units.ts';
 import { readBounded, TileFolder } from '../fsck/tile-folder.ts';
 import type { SignedHead } from '../sequencer/log.ts';
+import { keptHeadOf } from '../sequencer/kept-heads.ts';
 import { type LogManifest, manifestSchema } from '../sequencer/manifest.ts';
-import { keptHeadOf } from '../sequencer/running-log.ts';
 import type { KeyedRetry } from '../store/rows.ts';
 
 /** Marks a folder as a backup; a folder of another version is refused. */

@@ -3,11 +3,20 @@ import { TlogError } from '../core/error.ts';
 import type { TreeSize } from '../core/units.ts';
 import type { PageRow, RowReader } from '../scrub/row-reader.ts';
 import { contentHash } from '../sequencer/content-hash.ts';
+import { keptHeadOf } from '../sequencer/kept-heads.ts';
 import type { SignedHead } from '../sequencer/log.ts';
-import { keptHeadOf } from '../sequencer/running-log.ts';
 import { rowName } from '../store/row-place.ts';
-import { decodeRetry, encodeRetry, type KeyedRetry, keptKey, LETTER, retryKey } from '../store/rows.ts';
+import {
+  decodeKept,
+  decodeRetry,
+  encodeRetry,
+  type KeyedRetry,
+  keptKey,
+  LETTER,
+  retryKey,
+} from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
+import { HeadLinks } from './head-links.ts';
 import type { ProvenTree } from './proven-tree.ts';
 import { commitOrFail } from './repair-rows.ts';
 import { Counter } from './tally.ts';
@@ -28,6 +37,13 @@ export interface DerivedRepairDeps {
   readonly signal?: AbortSignal;
 }
 
+/** A row of a source, and whether a stored value says the same. */
+interface OfferedRow {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  isSame(stored: Uint8Array): boolean;
+}
+
 /**
  * Kept heads and retry keys: no part of the tree, so what is wrong cannot be made again from it. A source may have them,
  * and each is checked against the tree before it is written.
@@ -44,13 +60,16 @@ export class DerivedRepair {
 
   async run(): Promise<void> {
     const { sources } = this.#deps;
+    const links = new HeadLinks(this.#deps);
     const heads = await this.#wrong(LETTER.kept, (row) => this.#isKeptHead(row));
+    for (const key of await links.missing()) heads.set(textOf(key), key);
     for (const source of sources)
       for await (const head of source.heads?.() ?? []) await this.#offerHead(head, heads);
     const retries = await this.#wrong(LETTER.retry, async (row) => this.#isRetry(row));
     for (const source of sources)
       for await (const retry of source.retries?.() ?? []) await this.#offerRetry(retry, retries);
     for (const key of [...heads.values(), ...retries.values()]) await this.#giveUp(key);
+    await links.renew(this.#deps.dropLost ? [] : [...heads.values()]);
   }
 
   /** Keys of the rows of one sort that are not right, by their text. */
@@ -71,7 +90,7 @@ export class DerivedRepair {
   async #isKeptHead(row: PageRow): Promise<boolean> {
     if (!('value' in row)) return false;
     try {
-      const head = keptHeadOf(row.value);
+      const head = keptHeadOf(decodeKept(row.value).note);
       return equalBytes(keptKey(head.size), row.key) && (await this.#isProven(head));
     } catch (error) {
       if (error instanceof TlogError) return false;
@@ -89,9 +108,10 @@ export class DerivedRepair {
   async #offerHead(head: SignedHead, wrong: Map<string, Uint8Array>): Promise<void> {
     // The newest head is not kept as a row; the guard has it.
     if (head.size >= this.#deps.tree.edge.size) return;
-    await this.#offer({ key: keptKey(head.size), value: Buffer.from(head.note) }, wrong, () =>
-      this.#accepts(head),
-    );
+    const note = Buffer.from(head.note);
+    const isSame = (value: Uint8Array) => equalBytes(decodeKept(value).note, note);
+    const row = { key: keptKey(head.size), value: note, isSame };
+    await this.#offer(row, wrong, () => this.#accepts(head));
   }
 
   async #accepts(head: SignedHead): Promise<boolean> {
@@ -118,7 +138,9 @@ export class DerivedRepair {
     const { tree } = this.#deps;
     const { firstIndex, count } = retry;
     if (count === 0 || firstIndex + count > tree.edge.size) return;
-    await this.#offer({ key: retryKey(retry.key), value: encodeRetry(retry) }, wrong, async () => {
+    const value = encodeRetry(retry);
+    const row = { key: retryKey(retry.key), value, isSame: (stored: Uint8Array) => equalBytes(stored, value) };
+    await this.#offer(row, wrong, async () => {
       const entries = await tree.entries(firstIndex, firstIndex + count);
       return entries !== undefined && equalBytes(contentHash(entries), retry.contentHash);
     });
@@ -126,12 +148,12 @@ export class DerivedRepair {
 
   /** Takes a row from a source, unless it is here already or the tree is against it. */
   async #offer(
-    { key, value }: { readonly key: Uint8Array; readonly value: Uint8Array },
+    { key, value, isSame }: OfferedRow,
     wrong: Map<string, Uint8Array>,
     isProven: () => Promise<boolean>,
   ): Promise<void> {
     const row = await this.#deps.rows.read(key);
-    const isHere = 'value' in row && Buffer.compare(row.value, value) === 0 && !wrong.has(textOf(key));
+    const isHere = 'value' in row && isSame(row.value) && !wrong.has(textOf(key));
     if (isHere || !(await isProven())) return;
     await commitOrFail(this.#deps.store, { puts: [{ key, value }], deletes: [] });
     wrong.delete(textOf(key));

@@ -19,6 +19,7 @@ import {
   LETTER,
   leafKey,
   STATE_KEY,
+  type StateRow,
   tileKey,
 } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
@@ -144,8 +145,11 @@ export class RowRepair {
   async #state(): Promise<void> {
     const { rows, rootHash, nowMs, tree } = this.#deps;
     const row = await rows.read(STATE_KEY);
-    const known = 'value' in row ? timeOf(row.value) : undefined;
-    const state = { size: tree.edge.size, rootHash, committedAtMs: known ?? nowMs };
+    const known = 'value' in row ? stateOf(row.value) : undefined;
+    // A head that was kept beyond the tree is none; the newest that there is follows with the kept heads themselves.
+    const keptEnd = known === undefined || known.keptEnd > this.#size ? 0 : known.keptEnd;
+    const committedAtMs = known?.committedAtMs ?? nowMs;
+    const state = { size: tree.edge.size, rootHash, committedAtMs, keptEnd };
     await this.#putUnlessEqual(STATE_KEY, encodeState(state));
   }
 
@@ -239,9 +243,9 @@ function rowOf(tile: TileNodes): Uint8Array {
   return concatBytes(tile.leaves(TILE_WIDTH), tile.kept());
 }
 
-function timeOf(value: Uint8Array): number | undefined {
+function stateOf(value: Uint8Array): StateRow | undefined {
   try {
-    return decodeState(value).committedAtMs;
+    return decodeState(value);
   } catch (error) {
     if (error instanceof TlogError) return undefined;
     throw error;

@@ -7,10 +7,11 @@ import { TILE_HEIGHT, TILE_WIDTH, type TileId } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';
 import type { RowReader } from '../scrub/row-reader.ts';
 import { tileOf } from '../scrub/verified-tiles.ts';
+import { keptHeadOf } from '../sequencer/kept-heads.ts';
 import type { SignedHead } from '../sequencer/log.ts';
-import { keptHeadOf } from '../sequencer/running-log.ts';
 import {
   bundleKey,
+  decodeKept,
   decodeRetry,
   edgeKey,
   edgeStart,
@@ -58,7 +59,7 @@ export class StoredTree implements TreeSource {
 
   async *heads(): AsyncGenerator<SignedHead> {
     for await (const { value } of this.#values(LETTER.kept)) {
-      const head = tolerant(() => keptHeadOf(value));
+      const head = tolerant(() => keptHeadOf(decodeKept(value).note));
       if (head !== undefined) yield head;
     }
   }

@@ -29,7 +29,10 @@ export async function checkState({ rows }: CheckDeps, log: StoredLog): Promise<r
   const { state } = log.tree();
   try {
     const stored = decodeState(row.value);
-    const isPresent = stored.size === state.size && equalBytes(stored.rootHash, state.rootHash);
+    const isPresent =
+      stored.size === state.size &&
+      equalBytes(stored.rootHash, state.rootHash) &&
+      stored.keptEnd === state.keptEnd;
     const isBetween = stored.size >= before.size && stored.size !== state.size;
     if (isPresent || isBetween) return [];
     const both = { expected: formatHex(state.rootHash), actual: formatHex(stored.rootHash) };

@@ -11,7 +11,7 @@ import type { Damage } from '../sequencer/finding.ts';
 import { COMMIT_ENTRIES_MAX } from '../sequencer/pending-queue.ts';
 import type { StoredLog } from '../sequencer/stored-log.ts';
 import { rowName, rowPlace } from '../store/row-place.ts';
-import { bundleKey, decodeIndex, decodeRetry, type RetryRow } from '../store/rows.ts';
+import { bundleKey, decodeIndex, decodeKept, decodeRetry, type RetryRow } from '../store/rows.ts';
 import type { CheckDeps } from './check-bundle.ts';
 import type { PageRow } from './row-reader.ts';
 import { rootOf } from './tree-root.ts';
@@ -126,7 +126,7 @@ export async function checkHeadPage(
       continue;
     }
     const message = await wrongHead(deps, log, row.key, () =>
-      verifyCheckpoint(row.value, { origin: log.origin, logVerifiers }),
+      verifyCheckpoint(decodeKept(row.value).note, { origin: log.origin, logVerifiers }),
     );
     if (message !== undefined) found.push({ row: row.key, message });
     await deps.slices.spent(row.value.length);

@@ -5,6 +5,7 @@ import type { StoredLog } from '../sequencer/stored-log.ts';
 import { LETTER } from '../store/rows.ts';
 import { type CheckDeps, checkBundle } from './check-bundle.ts';
 import { checkEdge, checkMemory, checkState } from './check-edge.ts';
+import { gapDamages, missingHeads } from './check-links.ts';
 import { checkHeadPage, checkIndexPage, checkRetryPage } from './check-pages.ts';
 import { type PageRow, RowReader } from './row-reader.ts';
 import { Slices } from './slices.ts';
@@ -143,8 +144,12 @@ export class LogPass {
 
   async #page(at: PassPosition, phase: keyof typeof LETTER_OF_PHASE): Promise<Step> {
     const from = at.after === undefined ? undefined : Buffer.from(at.after, 'hex');
+    // Before the page: what is kept since is not missed, and what was kept by now is in it.
+    const { keptEnd } = this.#log.tree().state;
     const page = await this.#deps.rows.page(LETTER_OF_PHASE[phase], from, PAGE_ROWS);
-    const damages = await this.#checkPage(phase, page);
+    const gaps =
+      phase === 'heads' ? missingHeads(page, from, page.length < PAGE_ROWS ? keptEnd : 0) : [];
+    const damages = [...(await this.#checkPage(phase, page)), ...gapDamages(gaps)];
     const last = page.at(-1);
     const { next } = advance(at, damages, { rowsChecked: at.rowsChecked + page.length });
     if (last === undefined || page.length < PAGE_ROWS) return endPhase(next, damages);

@@ -4,12 +4,12 @@ import { nodeHasher } from '../runtime/node-hasher.ts';
 import { CheckedStore } from '../store/checked-store.ts';
 import { readFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
-import { bundleKey, keptRange } from '../store/rows.ts';
+import { bundleKey, decodeKept, keptRange } from '../store/rows.ts';
 import { type DataDirectory, logPaths, readManifest } from './data-directory.ts';
+import { keptHeadOf } from './kept-heads.ts';
 import type { LogDescription, SignedHead } from './log.ts';
 import { LogReader } from './log-reader.ts';
 import { loadTree } from './recovery.ts';
-import { keptHeadOf } from './running-log.ts';
 import type { StoredLog } from './stored-log.ts';
 import { TileReader } from './tile-reader.ts';
 
@@ -59,8 +59,8 @@ export async function inspectLog(dir: DataDirectory, name: string): Promise<Insp
     },
     keptHeads: async (from, limit) => {
       const heads: SignedHead[] = [];
-      for await (const [, note] of store.iterate({ ...keptRange(from, head.size), limit }))
-        heads.push(keptHeadOf(note));
+      for await (const [, value] of store.iterate({ ...keptRange(from, head.size), limit }))
+        heads.push(keptHeadOf(decodeKept(value).note));
       if (heads.length < limit && head.size >= from) heads.push(head);
       return heads;
     },

@@ -8,6 +8,7 @@ import {
   bundleKey,
   edgeKey,
   encodeIndex,
+  encodeKept,
   encodeRetry,
   encodeState,
   keptKey,
@@ -36,6 +37,7 @@ export interface BatchPlan {
   readonly openEntries: readonly Uint8Array[];
   readonly edgeStarts: readonly number[];
   readonly committedAtMs: number;
+  readonly keptEnd: number;
 }
 
 /** What a plan is made from. */
@@ -61,15 +63,14 @@ export function planBatch(input: PlanInput): BatchPlan {
   const nextSize = treeSize(state.size + placement.leaves.length);
 
   const committedAtMs = Math.max(input.nowMs, state.committedAtMs);
-  const stateRow = { key: STATE_KEY, value: encodeState({ size: nextSize, rootHash, committedAtMs }) };
+  const kept = keptPuts(input, committedAtMs);
+  const keptEnd = kept.length === 0 ? state.keptEnd : input.head.size + 1;
+  const stateRow = {
+    key: STATE_KEY,
+    value: encodeState({ size: nextSize, rootHash, committedAtMs, keptEnd }),
+  };
   const tiles = grown.sealed.map(tilePut);
-  const checked = [
-    ...entries.puts,
-    ...tiles,
-    ...retryPuts(placement),
-    ...keptPuts(input, committedAtMs),
-    stateRow,
-  ];
+  const checked = [...entries.puts, ...tiles, ...retryPuts(placement), ...kept, stateRow];
   const index = input.leafHashIndex ? indexPuts(placement) : [];
   return {
     batch: { puts: [...checked, ...index], deletes: entries.deletes },
@@ -82,6 +83,7 @@ export function planBatch(input: PlanInput): BatchPlan {
     openEntries: entries.openEntries,
     edgeStarts: entries.edgeStarts,
     committedAtMs,
+    keptEnd,
   };
 }
 
@@ -135,5 +137,6 @@ const MINUTE_MS = 60_000;
 function keptPuts(input: PlanInput, nowMs: number): Put[] {
   const lastOfMinute = Math.floor(input.state.committedAtMs / MINUTE_MS) < Math.floor(nowMs / MINUTE_MS);
   if (!lastOfMinute) return [];
-  return [{ key: keptKey(input.head.size), value: Buffer.from(input.head.note) }];
+  const value = encodeKept({ keptEnd: input.state.keptEnd, note: Buffer.from(input.head.note) });
+  return [{ key: keptKey(input.head.size), value }];
 }

@@ -16,7 +16,7 @@ import type { TreeState } from './tree-state.ts';
 
 /** Value of the marker row after a clean stop: it names the size, so that a stale one means nothing. */
 export function encodeCleanStop(size: TreeSize): Uint8Array {
-  return encodeState({ size, rootHash: new Uint8Array(HASH_BYTES), committedAtMs: 0 });
+  return encodeState({ size, rootHash: new Uint8Array(HASH_BYTES), committedAtMs: 0, keptEnd: 0 });
 }
 
 /** Whether the last process stopped in good order at this size. */

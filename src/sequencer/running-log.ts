@@ -1,18 +1,17 @@
 import { TlogError } from '../core/error.ts';
 import type { Hash } from '../core/merkle/hasher.ts';
 import type { NodeAtHand } from '../core/merkle/proof-paths.ts';
-import { parseCheckpoint } from '../core/note/checkpoint.ts';
-import { parseNote } from '../core/note/signed-note.ts';
 import type { BundleId } from '../core/tile/path.ts';
 import type { TileId } from '../core/tile/tile.ts';
 import { type LeafIndex, type TreeSize, treeSize } from '../core/units.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Now } from '../runtime/now.ts';
 import type { Guard } from '../store/guard.ts';
-import { keptKey, keptRange, OPEN_KEY } from '../store/rows.ts';
+import { OPEN_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { DamageRecord } from './damage-record.ts';
 import { damageOf, type Finding } from './finding.ts';
+import { readKeptHeads } from './kept-heads.ts';
 import type {
   AppendRequest,
   AppendResult,
@@ -236,19 +235,19 @@ export class RunningLog implements Log, AsyncDisposable {
 
   async keptHead(size: TreeSize): Promise<SignedHead | undefined> {
     if (size === this.head.size) return this.head;
-    const note = await this.#watched(() => this.#parts.store.get(keptKey(size)));
-    return note === undefined ? undefined : keptHeadOf(note);
+    const [kept] = await this.#readKeptHeads(size, 1);
+    return kept?.size === size ? kept : undefined;
   }
 
   async keptHeads(from: TreeSize, limit: number): Promise<readonly SignedHead[]> {
     const { head } = this;
-    const heads = await this.#watched(async () => {
-      const found: SignedHead[] = [];
-      for await (const [, note] of this.#parts.store.iterate({ ...keptRange(from, head.size), limit }))
-        found.push(keptHeadOf(note));
-      return found;
-    });
+    const heads = await this.#readKeptHeads(from, limit);
     return heads.length < limit && head.size >= from ? [...heads, head] : heads;
+  }
+
+  async #readKeptHeads(from: TreeSize, limit: number): Promise<SignedHead[]> {
+    const { store, sequencer } = this.#parts;
+    return this.#watched(() => readKeptHeads(store, sequencer.tree, from, limit));
   }
 
   onCommit(listener: Listener): () => void {
@@ -282,11 +281,4 @@ export class RunningLog implements Log, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-/** A kept head from its stored note. */
-export function keptHeadOf(note: Uint8Array): SignedHead {
-  const text = Buffer.from(note).toString('utf8');
-  const { size, rootHash } = parseCheckpoint(parseNote(text).text);
-  return { size: treeSize(size), rootHash, note: text };
 }

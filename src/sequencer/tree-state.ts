@@ -8,6 +8,8 @@ export interface TreeState {
   readonly size: TreeSize;
   readonly rootHash: Hash;
   readonly committedAtMs: number;
+  /** One more than the size of the newest kept head; 0: none is known. */
+  readonly keptEnd: number;
   /** The partial tile of each level. */
   readonly edge: Edge;
   /** The same tree by other code, for the self-check. */

@@ -90,6 +90,10 @@ export function keptKey(size: number): Uint8Array {
 export function keptRange(start: number, end: number): KeyRange {
   return { start: keptKey(start), end: keptKey(end) };
 }
+/** Size of a kept head, from its key. */
+export function keptSize(key: Uint8Array): number {
+  return readU64(key, 1);
+}
 /** Every row of one sort from a key on, which is left out; without one, all of them. */
 export function rowsAfter(letter: number, after?: Uint8Array): KeyRange {
   // The next key in byte order is the same with a zero byte behind.
@@ -106,13 +110,18 @@ export interface StateRow {
   readonly size: TreeSize;
   readonly rootHash: Hash;
   readonly committedAtMs: number;
+  /** One more than the size of the newest kept head; 0: none is known. */
+  readonly keptEnd: number;
 }
 
+const STATE_BYTES = 16 + ROOT_BYTES;
+
 export function encodeState(state: StateRow): Uint8Array {
-  const bytes = new Uint8Array(16 + ROOT_BYTES);
+  const bytes = new Uint8Array(STATE_BYTES + (state.keptEnd === 0 ? 0 : 8));
   writeU64(bytes, 0, state.size);
   bytes.set(state.rootHash, 8);
   writeU64(bytes, 8 + ROOT_BYTES, state.committedAtMs);
+  if (state.keptEnd !== 0) writeU64(bytes, STATE_BYTES, state.keptEnd);
   return bytes;
 }
 
@@ -125,12 +134,47 @@ function sizeAt(bytes: Uint8Array, offset: number, row: string): number {
 
 /** @throws TlogError storage_corrupt */
 export function decodeState(bytes: Uint8Array): StateRow {
-  checkLength(bytes, 16 + ROOT_BYTES, 'state');
+  // Without the last number where no head is kept yet, or none was linked.
+  const hasKept = bytes.length === STATE_BYTES + 8;
+  if (!hasKept) checkLength(bytes, STATE_BYTES, 'state');
   return {
     size: treeSize(sizeAt(bytes, 0, 'state')),
     rootHash: bytes.slice(8, 8 + ROOT_BYTES),
     committedAtMs: sizeAt(bytes, 8 + ROOT_BYTES, 'state'),
+    keptEnd: hasKept ? sizeAt(bytes, STATE_BYTES, 'state') : 0,
   };
+}
+
+/** A kept head and its link to the one before, so that a head that is gone leaves a gap (spec STORE-12). */
+export interface KeptRow {
+  /** One more than the size of the kept head before; 0: none is known. */
+  readonly keptEnd: number;
+  /** The signed note. */
+  readonly note: Uint8Array;
+}
+
+/** The note alone where there is no link. A note begins with an origin, never with a zero byte, and a u64 always does. */
+export function encodeKept({ keptEnd, note }: KeptRow): Uint8Array {
+  if (keptEnd === 0) return note;
+  const bytes = new Uint8Array(8 + note.length);
+  writeU64(bytes, 0, keptEnd);
+  bytes.set(note, 8);
+  return bytes;
+}
+
+/** Never throws: what is no note is for its reader to tell. */
+export function decodeKept(bytes: Uint8Array): KeptRow {
+  const isLinked = bytes[0] === 0 && bytes.length > 8;
+  return isLinked ? { keptEnd: readU64(bytes, 0), note: bytes.subarray(8) } : { keptEnd: 0, note: bytes };
+}
+
+/**
+ * Size of a kept head that is gone; undefined where all are there, or nobody knows.
+ * @param end one more than the last head that was read, or where reading began
+ * @param keptEnd what the next head says of the one before it, or the state of the newest
+ */
+export function missingBefore(end: number, keptEnd: number): number | undefined {
+  return keptEnd > end ? keptEnd - 1 : undefined;
 }
 
 /** What a retried request is answered from. */

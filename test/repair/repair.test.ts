@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { logAccess } from '../../src/client/access.ts';
 import { LogCalls } from '../../src/client/log-calls.ts';
-import { leafIndex } from '../../src/core/units.ts';
+import { leafIndex, treeSize } from '../../src/core/units.ts';
 import { exportTiles } from '../../src/fsck/export-tiles.ts';
 import { type FsckResult, fsckLog } from '../../src/fsck/fsck-log.ts';
 import { headVerifier } from '../../src/fsck/head-verifier.ts';
@@ -37,8 +37,9 @@ import { tempFolder } from '../support/temp-folder.ts';
 const SIZE = 2_600;
 /** With a full tile of level 1. */
 const LARGE = 66_000;
-/** Of the shared logs these are the last entries, in commits of 30 and 20; a head is kept 300 before the end. */
+/** Of the shared logs these are the last entries, in commits of 30 and 20; a head is kept 300 and 20 before the end. */
 const KEPT = SIZE - 300;
+const LAST_KEPT = SIZE - 20;
 
 /** Places a repair may take bytes from. */
 type SourceName = 'itself' | 'a mirror' | 'a backup' | 'a data directory' | 'exported tiles';
@@ -63,6 +64,7 @@ async function sharedLog(size: number): Promise<string> {
   clock.ms += 61_000;
   await fill(desk.log, size - 300, size - 50, true);
   await fill(desk.log, size - 50, size - 20, true);
+  clock.ms += 61_000;
   await fill(desk.log, size - 20, size);
   await desk.backUp({ folder: join(folder, 'backup') });
   await exportTiles(desk.log, join(folder, 'tiles'));
@@ -175,6 +177,7 @@ const rows: [
   ['the first record of the open bundle', 'exported tiles', edgeKey(OPEN_START), rot],
   ['a kept head', 'a mirror', keptKey(KEPT), rot],
   ['a kept head that is gone', 'a backup', keptKey(KEPT), gone],
+  ['the newest kept head, gone', 'a mirror', keptKey(LAST_KEPT), gone],
   ['a retry key', 'a backup', retryKey(retryKeyNumber(1_000)), rot],
   ['a retry key that is gone', 'a data directory', retryKey(retryKeyNumber(1_000)), gone],
 ];
@@ -273,6 +276,24 @@ describe('REPAIR-1 what is damaged is restored, and everything is right after it
     expect(await repair(dir, await source('a backup'))).toMatchObject(expected);
     expect(await repair(dir)).toMatchObject(expected);
     expect(await contents(dir)).toEqual(before);
+  }, 60_000);
+});
+
+describe('REPAIR-2, STORE-12 a kept head that is gone and that no source has', () => {
+  test.each([
+    ['before another', KEPT],
+    ['the newest', LAST_KEPT],
+  ])('%s, is named as lost; dropped, it is missed no more', async (_, size) => {
+    const dir = await copy();
+    await spoil(dir, [[keptKey(size), gone]]);
+    const lost = { count: 1, names: [`head ${size}`] };
+    expect(await repair(dir)).toMatchObject({ clean: false, repaired: { count: 0 }, lost });
+    // The links stay as they are until then: it is lost the second time as well.
+    expect(await repair(dir)).toMatchObject({ clean: false, repaired: { count: 0 }, lost });
+    expect(await repair(dir, undefined, true)).toMatchObject({ clean: true, lost: { count: 0 }, dropped: lost });
+    await using log = await openLog({ dir, clock: systemClock }, 'main');
+    const others = [KEPT, LAST_KEPT, SIZE].filter((one) => one !== size);
+    expect((await log.keptHeads(treeSize(0), 9)).map((head) => head.size)).toEqual(others);
   }, 60_000);
 });
 

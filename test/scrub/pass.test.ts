@@ -32,6 +32,7 @@ async function grownLog(): Promise<RottingLog> {
   kept = made.log.head.size;
   nowMs += 120_000;
   await fill(made.log, SIZE - 100, SIZE - 50, true);
+  nowMs += 120_000;
   await fill(made.log, SIZE - 50, SIZE, false);
   return made;
 }
@@ -142,6 +143,13 @@ describe('SCRUB-1 a pass', () => {
         keptKey(kept),
         content(keptKey(kept), (v) => flipped(v, v.length - 9)),
         { part: 'head', index: kept },
+      ],
+      ['kept head, gone', keptKey(kept), gone(keptKey(kept)), { part: 'head', index: kept }],
+      [
+        'the newest kept head, gone',
+        keptKey(SIZE - 50),
+        gone(keptKey(SIZE - 50)),
+        { part: 'head', index: SIZE - 50 },
       ],
       ['leaf index, a bit', leafRow(9), bit(leafRow(9)), { part: 'leaf-hash', entry: 9 }],
       ['leaf index, gone', leafRow(9), gone(leafRow(9)), { part: 'leaf-hash', entry: 9 }],

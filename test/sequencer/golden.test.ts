@@ -1,6 +1,7 @@
 import { chmod, cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { treeSize } from '../../src/core/units.ts';
 import { fsckLog } from '../../src/fsck/fsck-log.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
@@ -31,6 +32,8 @@ describe('STORE-6 a data directory of schema 1', () => {
     const idempotency = { key: new Uint8Array(32).fill(7), contentHash: new Uint8Array(32).fill(8) };
     expect((await log.append({ entries, idempotency })).indexes[0]).toBe(300);
     expect((await log.append({ entries: [Buffer.from('new')] })).indexes).toEqual([600]);
+    // The state of then tells of no kept head; from now on they are linked.
+    expect((await log.keptHeads(treeSize(0), 9)).map(({ size }) => size)).toEqual([600, 601]);
     const result = await fsckLog(log, { hasher: nodeHasher, verifyHead: () => undefined });
     expect(result).toMatchObject({ entries: 601 });
     expect(result.difference).toBeUndefined();

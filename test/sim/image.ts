@@ -97,7 +97,7 @@ async function create(machine: Machine, image: Image): Promise<void> {
       (_, mode) => new Engine(process, image.disk, { ...mode, errorIfExists: false }),
     ),
   );
-  const state = { size: treeSize(0), rootHash: nodeHasher.emptyRoot, committedAtMs: 0 };
+  const state = { size: treeSize(0), rootHash: nodeHasher.emptyRoot, committedAtMs: 0, keptEnd: 0 };
   const puts = [
     { key: STATE_KEY, value: encodeState(state) },
     { key: OPEN_KEY, value: encodeCleanStop(state.size) },

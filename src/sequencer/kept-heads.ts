@@ -1,0 +1,46 @@
+import { TlogError } from '../core/error.ts';
+import { parseCheckpoint } from '../core/note/checkpoint.ts';
+import { parseNote } from '../core/note/signed-note.ts';
+import { type TreeSize, treeSize } from '../core/units.ts';
+import { rowName } from '../store/row-place.ts';
+import { decodeKept, keptKey, keptRange, keptSize, missingBefore } from '../store/rows.ts';
+import type { Store } from '../store/store.ts';
+import type { SignedHead } from './log.ts';
+import type { PublishedTree } from './sequencer.ts';
+
+/** A kept head from its note. */
+export function keptHeadOf(note: Uint8Array): SignedHead {
+  const text = Buffer.from(note).toString('utf8');
+  const { size, rootHash } = parseCheckpoint(parseNote(text).text);
+  return { size: treeSize(size), rootHash, note: text };
+}
+
+/**
+ * The kept heads below the head of a tree, from a size on and at most `limit`: all of them, as the links say (spec STORE-12).
+ * @throws TlogError storage_corrupt where one is damaged or gone
+ */
+export async function readKeptHeads(
+  store: Pick<Store, 'iterate'>,
+  { head, state }: PublishedTree,
+  from: TreeSize,
+  limit: number,
+): Promise<SignedHead[]> {
+  const found: SignedHead[] = [];
+  let end: number = from;
+  for await (const [key, value] of store.iterate({ ...keptRange(from, head.size), limit })) {
+    const { keptEnd, note } = decodeKept(value);
+    refuseGap(end, keptEnd);
+    end = keptSize(key) + 1;
+    found.push(keptHeadOf(note));
+  }
+  if (found.length < limit) refuseGap(end, state.keptEnd);
+  return found;
+}
+
+function refuseGap(end: number, keptEnd: number): void {
+  const missing = missingBefore(end, keptEnd);
+  if (missing === undefined) return;
+  const key = keptKey(missing);
+  const details = { row: Buffer.from(key).toString('hex') };
+  throw new TlogError('storage_corrupt', `${rowName(key)} is missing; see GET audit`, { details });
+}
