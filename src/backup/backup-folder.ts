@@ -6,8 +6,8 @@ import { parseHex } from '../core/encoding/hex.ts';
 import { TlogError } from '../core/error.ts';
 import { leafIndex } from '../core/units.ts';
 import { readBounded, TileFolder } from '../fsck/tile-folder.ts';
-import type { SignedHead } from '../sequencer/log.ts';
 import { keptHeadOf } from '../sequencer/kept-heads.ts';
+import type { SignedHead } from '../sequencer/log.ts';
 import { type LogManifest, manifestSchema } from '../sequencer/manifest.ts';
 import type { KeyedRetry } from '../store/rows.ts';
 

@@ -139,7 +139,11 @@ export class DerivedRepair {
     const { firstIndex, count } = retry;
     if (count === 0 || firstIndex + count > tree.edge.size) return;
     const value = encodeRetry(retry);
-    const row = { key: retryKey(retry.key), value, isSame: (stored: Uint8Array) => equalBytes(stored, value) };
+    const row = {
+      key: retryKey(retry.key),
+      value,
+      isSame: (stored: Uint8Array) => equalBytes(stored, value),
+    };
     await this.#offer(row, wrong, async () => {
       const entries = await tree.entries(firstIndex, firstIndex + count);
       return entries !== undefined && equalBytes(contentHash(entries), retry.contentHash);

@@ -147,8 +147,7 @@ export class LogPass {
     // Before the page: what is kept since is not missed, and what was kept by now is in it.
     const { keptEnd } = this.#log.tree().state;
     const page = await this.#deps.rows.page(LETTER_OF_PHASE[phase], from, PAGE_ROWS);
-    const gaps =
-      phase === 'heads' ? missingHeads(page, from, page.length < PAGE_ROWS ? keptEnd : 0) : [];
+    const gaps = phase === 'heads' ? missingHeads(page, from, page.length < PAGE_ROWS ? keptEnd : 0) : [];
     const damages = [...(await this.#checkPage(phase, page)), ...gapDamages(gaps)];
     const last = page.at(-1);
     const { next } = advance(at, damages, { rowsChecked: at.rowsChecked + page.length });

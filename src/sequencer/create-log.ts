@@ -92,7 +92,12 @@ function checkNewLog(origin: string, duplicates: DuplicateMode, leafHashIndex: b
 async function createStore(path: string, clock: Clock): Promise<void> {
   const level = await LevelStore.create(path);
   const store = new CheckedStore(level);
-  const state = { size: treeSize(0), rootHash: nodeHasher.emptyRoot, committedAtMs: clock.nowMs(), keptEnd: 0 };
+  const state = {
+    size: treeSize(0),
+    rootHash: nodeHasher.emptyRoot,
+    committedAtMs: clock.nowMs(),
+    keptEnd: 0,
+  };
   const outcome = await store.commit({
     puts: [
       { key: STATE_KEY, value: encodeState(state) },

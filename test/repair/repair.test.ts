@@ -283,18 +283,26 @@ describe('REPAIR-2, STORE-12 a kept head that is gone and that no source has', (
   test.each([
     ['before another', KEPT],
     ['the newest', LAST_KEPT],
-  ])('%s, is named as lost; dropped, it is missed no more', async (_, size) => {
-    const dir = await copy();
-    await spoil(dir, [[keptKey(size), gone]]);
-    const lost = { count: 1, names: [`head ${size}`] };
-    expect(await repair(dir)).toMatchObject({ clean: false, repaired: { count: 0 }, lost });
-    // The links stay as they are until then: it is lost the second time as well.
-    expect(await repair(dir)).toMatchObject({ clean: false, repaired: { count: 0 }, lost });
-    expect(await repair(dir, undefined, true)).toMatchObject({ clean: true, lost: { count: 0 }, dropped: lost });
-    await using log = await openLog({ dir, clock: systemClock }, 'main');
-    const others = [KEPT, LAST_KEPT, SIZE].filter((one) => one !== size);
-    expect((await log.keptHeads(treeSize(0), 9)).map((head) => head.size)).toEqual(others);
-  }, 60_000);
+  ])(
+    '%s, is named as lost; dropped, it is missed no more',
+    async (_, size) => {
+      const dir = await copy();
+      await spoil(dir, [[keptKey(size), gone]]);
+      const lost = { count: 1, names: [`head ${size}`] };
+      expect(await repair(dir)).toMatchObject({ clean: false, repaired: { count: 0 }, lost });
+      // The links stay as they are until then: it is lost the second time as well.
+      expect(await repair(dir)).toMatchObject({ clean: false, repaired: { count: 0 }, lost });
+      expect(await repair(dir, undefined, true)).toMatchObject({
+        clean: true,
+        lost: { count: 0 },
+        dropped: lost,
+      });
+      await using log = await openLog({ dir, clock: systemClock }, 'main');
+      const others = [KEPT, LAST_KEPT, SIZE].filter((one) => one !== size);
+      expect((await log.keptHeads(treeSize(0), 9)).map((head) => head.size)).toEqual(others);
+    },
+    60_000,
+  );
 });
 
 describe('REPAIR-2 nothing is written that the signed tree does not prove', () => {

@@ -38,10 +38,13 @@ describe('STORE-12 kept heads', () => {
       }
     expect((await rotting.log.keptHead(treeSize(20)))?.size).toBe(20);
     expect(await rotting.log.keptHead(treeSize(21))).toBeUndefined();
-    expect(rotting.alerts).toEqual([]);
+    expect(rotting.log.findings).toEqual([]);
   });
 
-  test.each([0, ...KEPT])('one of size %i that is gone is missed by whoever would be shown it', async (gone) => {
+  test.each([
+    0,
+    ...KEPT,
+  ])('one of size %i that is gone is missed by whoever would be shown it', async (gone) => {
     const rotting = await keepingLog();
     await rotting.drop(keptKey(gone));
     // What needs none of it is answered as before.
@@ -49,12 +52,11 @@ describe('STORE-12 kept heads', () => {
     expect(await sizes(rotting, gone + 1, 9)).toEqual(after);
     const before = [0, ...KEPT].filter((size) => size < gone);
     if (before.length > 0) expect(await sizes(rotting, 0, before.length)).toEqual(before);
-    expect(rotting.alerts).toEqual([]);
+    expect(rotting.log.findings).toEqual([]);
 
     await expect(rotting.log.keptHead(treeSize(gone))).rejects.toMatchObject(corrupt(gone));
-    for (const from of [0, gone])
-      await expect(sizes(rotting, from, 9)).rejects.toMatchObject(corrupt(gone));
-    expect(rotting.alerts.map(({ finding }) => finding)).toMatchObject([{ part: 'head', index: gone }]);
+    for (const from of [0, gone]) await expect(sizes(rotting, from, 9)).rejects.toMatchObject(corrupt(gone));
+    expect(rotting.log.findings).toMatchObject([{ part: 'head', index: gone }]);
   });
 
   test('of before there were links are listed as they are, and the next one is linked', async () => {
