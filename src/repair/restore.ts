@@ -51,7 +51,7 @@ export interface RestoredLog {
 /**
  * Makes a data directory from a backup, each log exactly that of its signed head. The guard stays as it is. The directory
  * counts as one only when it is whole: a run that was cut short leaves none.
- * @throws TlogError no_data, schema_unsupported, data_exists, key_mismatch, malformed_answer, data_damaged, and those of verifyCheckpoint
+ * @throws TlogError no_data, schema_unsupported, data_exists, key_missing, key_mismatch, malformed_answer, data_damaged, and those of verifyCheckpoint
  */
 export async function restoreBackup(job: RestoreJob): Promise<readonly RestoredLog[]> {
   const { folder, dir } = job;
@@ -91,10 +91,7 @@ async function readBackup({ folder, keys }: RestoreJob, name: string): Promise<C
 
 async function keyOf(keys: string, { name, vkey, origin }: LogManifest): Promise<string> {
   const path = join(keys, `${name}.key`);
-  const skey = await readKeyFile(path).catch((cause: unknown) => {
-    if (cause instanceof TlogError) throw cause;
-    throw new TlogError('no_data', `cannot read the signing key of log ${name} at ${path}`, { cause });
-  });
+  const skey = await readKeyFile(path);
   if (createSigner(skey).vkey === vkey) return skey;
   throw new TlogError('key_mismatch', `${path} is not the key of ${origin}`);
 }

@@ -3,7 +3,7 @@ import type { Hash } from '../core/merkle/hasher.ts';
 import type { NodeAtHand } from '../core/merkle/proof-paths.ts';
 import type { BundleId } from '../core/tile/path.ts';
 import type { TileId } from '../core/tile/tile.ts';
-import { type LeafIndex, type TreeSize, treeSize } from '../core/units.ts';
+import type { LeafIndex, TreeSize } from '../core/units.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Now } from '../runtime/now.ts';
 import type { Guard } from '../store/guard.ts';

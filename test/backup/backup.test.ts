@@ -373,7 +373,7 @@ describe('RESTORE-1 a restored directory', () => {
     const other = await backupDesk();
     await cp(join(other.dir.dataPath, 'logs/main/key'), join(keys, 'main.key'));
     await expect(desk.restore({ keys })).rejects.toMatchObject({ code: 'key_mismatch' });
-    await expect(desk.restore({ keys: join(keys, 'none') })).rejects.toMatchObject({ code: 'no_data' });
+    await expect(desk.restore({ keys: join(keys, 'none') })).rejects.toMatchObject({ code: 'key_missing' });
     await mkdir(join(desk.folder, '../restored-3'), { recursive: true });
     await writeFile(join(desk.folder, '../restored-3/a'), '');
     await expect(desk.restore()).rejects.toMatchObject({ code: 'data_exists' });

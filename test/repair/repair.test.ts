@@ -298,7 +298,7 @@ describe('REPAIR-2, STORE-12 a kept head that is gone and that no source has', (
         dropped: lost,
       });
       await using log = await openLog({ dir, clock: systemClock }, 'main');
-      const others = [KEPT, LAST_KEPT, SIZE].filter((one) => one !== size);
+      const others = [0, KEPT, LAST_KEPT, SIZE].filter((one) => one !== size);
       expect((await log.keptHeads(treeSize(0), 9)).map((head) => head.size)).toEqual(others);
     },
     60_000,
