@@ -67,7 +67,7 @@ export async function readManifest(dir: DataDirectory, name: string): Promise<Lo
   if (issue !== undefined)
     throw new TlogError('invalid_config', `${path}: ${issue.path.join('.')}: ${issue.message}`);
   if (checked.data?.name !== name)
-    throw new TlogError('invalid_config', `${path} is of another log: it was moved or copied here`);
+    throw new TlogError('invalid_config', `${path}: name: it is of another log, moved or copied here`);
   return checked.data;
 }
 

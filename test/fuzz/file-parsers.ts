@@ -201,7 +201,9 @@ const rowParsers: readonly Target[] = [
     format: ({ bytes, mark }) => (mark === undefined ? bytes : encodeSlot(mark)),
   }),
   bytesParser('state row', {
-    good: fc.record({ size: size53.map(treeSize), rootHash: hash32, committedAtMs: size53 }).map(encodeState),
+    good: fc
+      .record({ size: size53.map(treeSize), rootHash: hash32, committedAtMs: size53, keptEnd: size53 })
+      .map(encodeState),
     parse: decodeState,
     format: encodeState,
   }),

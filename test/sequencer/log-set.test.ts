@@ -46,7 +46,7 @@ async function editManifest(dir: DataDirectory, name: string, members: object): 
   await writeFile(path, JSON.stringify({ ...manifest, ...members }));
 }
 
-describe('STORE-1 two logs in one data directory', () => {
+describe('STORE-1, STORE-10 two logs in one data directory', () => {
   test('start', async () => expect(await started(await twoLogs())).toBe('main other'));
 
   test.each<[string, string, (dir: DataDirectory) => Promise<void>]>([
