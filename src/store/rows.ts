@@ -137,11 +137,14 @@ export function decodeState(bytes: Uint8Array): StateRow {
   // Without the last number where no head is kept yet, or none was linked.
   const hasKept = bytes.length === STATE_BYTES + 8;
   if (!hasKept) checkLength(bytes, STATE_BYTES, 'state');
+  const keptEnd = hasKept ? sizeAt(bytes, STATE_BYTES, 'state') : 0;
+  if (hasKept && keptEnd === 0)
+    throw new TlogError('storage_corrupt', 'state row names no kept head in 8 bytes; run stele fsck');
   return {
     size: treeSize(sizeAt(bytes, 0, 'state')),
     rootHash: bytes.slice(8, 8 + ROOT_BYTES),
     committedAtMs: sizeAt(bytes, 8 + ROOT_BYTES, 'state'),
-    keptEnd: hasKept ? sizeAt(bytes, STATE_BYTES, 'state') : 0,
+    keptEnd,
   };
 }
 

@@ -78,7 +78,8 @@ export class Mutator {
     // Small files have no pages: their halves do.
     const size = Math.min(PAGE, Math.max(1, Math.floor(bytes.length / 2)));
     const page = Math.floor(at / size) * size;
-    if (kind === 'zero') return [bytes.fill(0, page, Math.min(page + size, bytes.length)), `${size} bytes at ${page}`];
+    if (kind === 'zero')
+      return [bytes.fill(0, page, Math.min(page + size, bytes.length)), `${size} bytes at ${page}`];
     const other = Math.floor(this.#random.int(0, bytes.length) / size) * size;
     original.copy(bytes, page, other, other + size);
     original.copy(bytes, other, page, page + size);
