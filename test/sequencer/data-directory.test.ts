@@ -25,7 +25,12 @@ async function manifestOf(dir: DataDirectory, name: string): Promise<void> {
   await mkdir(logPaths(dir, name).root);
   await writeFile(
     logPaths(dir, name).manifest,
-    JSON.stringify({ ...main, name, origin: `log.example/${name}` }),
+    JSON.stringify({
+      ...main,
+      name,
+      origin: `log.example/${name}`,
+      vkey: `log.example/${name}+00000000+AA==`,
+    }),
   );
 }
 

@@ -114,7 +114,8 @@ describe('STORE-1 how many logs one process serves', () => {
     const manifest = JSON.parse(await readFile(join(logFolder(dir, 'main'), 'log.json'), 'utf8'));
     for (let i = 1; i < count; i += 1) {
       await mkdir(logFolder(dir, `log-${i}`));
-      const another = { ...manifest, name: `log-${i}`, origin: `log.example/${i}` };
+      const origin = `log.example/${i}`;
+      const another = { ...manifest, name: `log-${i}`, origin, vkey: `${origin}+00000000+AA==` };
       await writeFile(join(logFolder(dir, `log-${i}`), 'log.json'), JSON.stringify(another));
     }
     return dir;

@@ -19,6 +19,7 @@ const EMPTY: TreeState = {
   size: treeSize(0),
   rootHash: nodeHasher.emptyRoot,
   committedAtMs: 0,
+  keptEnd: 0,
   edge: emptyEdge(nodeHasher),
   frontier: emptyFrontier,
   openEntries: [],

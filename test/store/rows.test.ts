@@ -68,6 +68,12 @@ describe('STORE-4 rows as they lie on disk', () => {
     expect([read.keptEnd, hex(read.note)]).toEqual([row.keptEnd, hex(note)]);
   });
 
+  test('STORE-12 a state that names none in a number of its own is no state', () => {
+    const state = { size: treeSize(1), rootHash: BYTES_32, committedAtMs: 1, keptEnd: 0 };
+    const spelled = Buffer.concat([encodeState(state), Buffer.alloc(8)]);
+    expect(() => decodeState(spelled)).toThrow(expect.objectContaining({ code: 'storage_corrupt' }));
+  });
+
   test.each([
     ['nothing kept', 0, 0, undefined],
     ['no link known', 7, 0, undefined],
