@@ -1,10 +1,11 @@
+import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type FsckResult, fsckLog } from '../../src/fsck/fsck-log.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
 import type { DataDirectory } from '../../src/sequencer/data-directory.ts';
-import { inspectLog } from '../../src/sequencer/inspect-log.ts';
+import { type InspectedLog, inspectLog } from '../../src/sequencer/inspect-log.ts';
 import { openLog } from '../../src/sequencer/open-log.ts';
 import { CheckedStore } from '../../src/store/checked-store.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
@@ -41,6 +42,33 @@ async function change(dir: DataDirectory, key: Uint8Array, edit: (value: Uint8Ar
 const flip = (at: number) => (value: Uint8Array) => {
   value[at] = (value[at] ?? 0) ^ 1;
 };
+
+describe('FSCK-5 all rows of a data directory', () => {
+  test.each([
+    ['public', 1],
+    ['token', 2],
+  ] as const)('are those of the tree that they make, also before its head was signed: %s', async (reads, size) => {
+    const dir = await newDataDirectory(reads === 'public' ? {} : { reads });
+    const old = `${dir.guardPath}.old`;
+    for (const entry of ['one', 'two'].slice(0, size)) {
+      await rm(old, { recursive: true, force: true });
+      await cp(dir.guardPath, old, { recursive: true });
+      await using log = await openLog({ dir, clock: systemClock }, 'main');
+      await log.append({ entries: [Buffer.from(entry)] });
+    }
+    await using signed = await inspectLog(dir, 'main');
+    expect(await treeOf(signed)).toEqual([reads, size, size]);
+    await signed[Symbol.asyncDispose]();
+    await using unsigned = await inspectLog({ ...dir, guardPath: old }, 'main');
+    expect(await treeOf(unsigned)).toEqual([reads, size - 1, size]);
+  });
+});
+
+/** Who may read, the size of the signed head, and that of the tree. */
+async function treeOf(log: InspectedLog): Promise<[string, number, number]> {
+  const stored = await log.stored();
+  return [stored.reads, log.head.size, stored.tree().head.size];
+}
 
 describe('FSCK on a data directory', () => {
   test('a true log is right, and each changed row is named', async () => {

@@ -60,6 +60,20 @@ describe('SEQ-7 STORE-9 nothing is signed before the first write of a start', ()
   });
 });
 
+describe('SEQ-7 what a start cannot read', () => {
+  const broken = Object.assign(new Error('block checksum mismatch'), { code: 'LEVEL_CORRUPTION' });
+  test.each([
+    ['damage that LevelDB meets is a refusal', broken, 'data_damaged'],
+    ['a bug is none', new RangeError('ours'), undefined],
+  ])('%s', async (_, thrown, code) => {
+    const throwing = (): never => {
+      throw thrown;
+    };
+    const from = await filesOf(await newDataDirectory());
+    expect(await codeOf(withStore(from, { iterate: throwing }))).toBe(code);
+  });
+});
+
 describe('SEQ-7 an unsigned state is signed at the start, or not served', () => {
   test.each([
     ['superseded', 'guard_superseded'],
