@@ -18,12 +18,13 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   keys: ['core', 'runtime'],
   store: ['core', 'runtime'],
   client: ['core'],
+  witness: ['core', 'keys', 'runtime', 'store'],
   sequencer: ['core', 'keys', 'runtime', 'store'],
   fsck: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client'],
   scrub: ['core', 'runtime', 'keys', 'store', 'sequencer'],
   backup: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck'],
   repair: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck', 'scrub', 'backup'],
-  http: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck', 'scrub', 'backup'],
+  http: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck', 'scrub', 'backup', 'witness'],
   cli: [
     'core',
     'runtime',
@@ -36,6 +37,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'backup',
     'repair',
     'http',
+    'witness',
   ],
 };
 const CORE_PACKAGES = /^(?:@noble\/hashes|cbor-x)(?:\/|$)/;

@@ -65,3 +65,12 @@ export function secondCount(text: string): number {
     throw new InvalidArgumentError('a number of seconds in plain digits');
   }
 }
+
+/** A number of requests a second. @throws InvalidArgumentError */
+export function rateArgument(text: string): number {
+  try {
+    return parseTreeSize(text);
+  } catch {
+    throw new InvalidArgumentError('a number of requests a second in plain digits');
+  }
+}

@@ -12,6 +12,7 @@ import { registerRestore } from './commands/restore.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerToken } from './commands/token.ts';
 import { registerVerify } from './commands/verify.ts';
+import { registerWitness } from './commands/witness.ts';
 import type { Register } from './context.ts';
 
 /** Every command, in the order in which help lists them. */
@@ -30,4 +31,5 @@ export const commands: readonly Register[] = [
   registerBackup,
   registerRestore,
   registerRepair,
+  registerWitness,
 ];

@@ -7,6 +7,8 @@ const LOG_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const SCRUB_SECONDS_MAX = 2_000_000;
 /** A day: what rots is found within one. */
 const SCRUB_SECONDS = 86_400;
+/** More is no limit: 0 says so. */
+const LOG_RATE_MAX = 1_000_000;
 const path: z.ZodString = z.string().min(1);
 
 /** Settings from one source, by their one name: camelCase in the file, `--kebab-case` as a flag. */
@@ -17,6 +19,7 @@ export interface Settings {
   readonly opsListen?: string | undefined;
   readonly reserveBytes?: number | undefined;
   readonly scrubSeconds?: number | undefined;
+  readonly logRate?: number | undefined;
   readonly log?: string | undefined;
   readonly server?: string | undefined;
   readonly token?: string | undefined;
@@ -30,6 +33,7 @@ const shape = {
   opsListen: z.string().optional(),
   reserveBytes: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional(),
   scrubSeconds: z.number().int().nonnegative().max(SCRUB_SECONDS_MAX).optional(),
+  logRate: z.number().int().nonnegative().max(LOG_RATE_MAX).optional(),
   log: z.string().regex(LOG_NAME, 'a log name is a-z, 0-9 and "-", at most 63').optional(),
   server: z.url({ protocol: /^https?$/ }).optional(),
   token: z.string().min(1).optional(),
@@ -55,6 +59,8 @@ export interface Config {
   readonly reserveBytes?: number;
   /** From one scrubbing pass to the next; 0: none. */
   readonly scrubSeconds: number;
+  /** Requests a second that a witness takes for one log; 0: any number. */
+  readonly logRate?: number;
   readonly log: string;
   /** Base URL without a trailing slash and without /logs/… */
   readonly server: string;
@@ -127,9 +133,17 @@ export function mergeSettings(...sources: readonly Settings[]): Settings {
   return merged;
 }
 
+/** The defaults that are not the same for every command. */
+export interface Defaults {
+  readonly data: string;
+  readonly listen: string;
+}
+
+const LOG_SERVER: Defaults = { data: './data', listen: '127.0.0.1:8080' };
+
 /** Step 3: what is left out gets its default, addresses are parsed. @throws TlogError invalid_config */
-export function decideConfig(merged: Settings): Config {
-  const { data = './data', listen = '127.0.0.1:8080', opsListen, server, ...rest } = merged;
+export function decideConfig(merged: Settings, defaults: Defaults = LOG_SERVER): Config {
+  const { data = defaults.data, listen = defaults.listen, opsListen, server, ...rest } = merged;
   return Object.freeze({
     ...(rest as Omit<Settings, 'data' | 'listen' | 'opsListen' | 'server'>),
     data,

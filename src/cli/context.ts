@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { TlogError } from '../core/error.ts';
 import {
   type Config,
+  type Defaults,
   decideConfig,
   environmentSettings,
   fileSettings,
@@ -48,13 +49,17 @@ export class CommandHost {
   }
 
   /** Makes `run` the action of `command`, after its arguments are parsed and its settings decided. */
-  bind<Args extends readonly unknown[] = []>(command: Command, run: CommandRun<[...Args, Command]>): Command {
+  bind<Args extends readonly unknown[] = []>(
+    command: Command,
+    run: CommandRun<[...Args, Command]>,
+    defaults?: Defaults,
+  ): Command {
     command.option('--json', 'JSON on stdout, and errors as JSON on stderr');
     command.option('--config <file>', 'config file (default: config.yaml in the data directory)');
     return command.action(async (...given: unknown[]) => {
       const args = given.slice(0, -2) as unknown as Args;
       const flags = command.optsWithGlobals();
-      const config = await loadConfig(flags, this.#surroundings.env);
+      const config = await loadConfig(flags, this.#surroundings.env, defaults);
       const context = { ...this.#surroundings, config, json: flags['json'] === true };
       this.exitCode = (await run(context, ...args, command)) ?? 0;
     });
@@ -101,11 +106,15 @@ async function tokenIn(file: string | undefined): Promise<string | undefined> {
   }
 }
 
-async function loadConfig(flags: Record<string, unknown>, env: Surroundings['env']): Promise<Config> {
+async function loadConfig(
+  flags: Record<string, unknown>,
+  env: Surroundings['env'],
+  defaults?: Defaults,
+): Promise<Config> {
   const outer = mergeSettings(flagSettings(flags), environmentSettings(env));
   const named = typeof flags['config'] === 'string' ? flags['config'] : env['STELE_CONFIG'] || undefined;
-  const file = named ?? join(decideConfig(outer).data, 'config.yaml');
-  return decideConfig(mergeSettings(outer, await readSettings(file, named !== undefined)));
+  const file = named ?? join(decideConfig(outer, defaults).data, 'config.yaml');
+  return decideConfig(mergeSettings(outer, await readSettings(file, named !== undefined)), defaults);
 }
 
 async function readSettings(file: string, named: boolean): Promise<Settings> {

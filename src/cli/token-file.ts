@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TlogError } from '../core/error.ts';
-import { writeFileDurably } from '../sequencer/data-directory.ts';
+import { writeFileDurably } from '../store/durable-file.ts';
 
 /** What a token may be allowed to do. */
 export const SCOPES = ['append', 'read', 'query', 'erase', 'admin'] as const;

@@ -14,6 +14,7 @@ export type ErrorKind =
   | 'too_large' // 413
   | 'media_type' // 415
   | 'unprocessable' // 422
+  | 'limited' // 429 with Retry-After
   | 'headers' // 431
   | 'busy' // 503 with Retry-After: try again soon
   | 'unavailable' // 503: not able to answer now, or the server is not reachable
@@ -34,6 +35,7 @@ export const ERROR_CODES = {
   malformed_note: { kind: 'input' },
   malformed_checkpoint: { kind: 'input' },
   malformed_policy: { kind: 'input' },
+  malformed_add_checkpoint: { kind: 'input' },
   malformed_proof: { kind: 'input' },
   malformed_evidence: { kind: 'input' },
   malformed_leaf: { kind: 'input' },
@@ -63,6 +65,13 @@ export const ERROR_CODES = {
   forbidden: { kind: 'forbidden' },
   not_found: { kind: 'absent' },
   unknown_log: { kind: 'absent' },
+  unknown_origin: { kind: 'absent' },
+  untrusted_checkpoint: { kind: 'forbidden' },
+  unproven_checkpoint: { kind: 'unprocessable' },
+  old_size_above: { kind: 'input' },
+  rate_limited: { kind: 'limited' },
+  clock_behind: { kind: 'busy' },
+  record_lost: { kind: 'unavailable' },
   unknown_leaf_hash: { kind: 'absent' },
   beyond_log_head: { kind: 'absent' },
   not_yet_published: { kind: 'absent' },

@@ -13,6 +13,7 @@ export const STATUS_OF_KIND: Readonly<Record<ErrorKind, number>> = {
   too_large: 413,
   media_type: 415,
   unprocessable: 422,
+  limited: 429,
   headers: 431,
   busy: 503,
   unavailable: 503,
@@ -36,7 +37,7 @@ export function problemResponse(thrown: unknown): Response {
   const status = STATUS_OF_KIND[error.kind];
   const headers = new Headers({ 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' });
   const { retryAfterSec } = error.details;
-  if (status === 503 || status === 507) headers.set('Retry-After', `${retryAfterSec ?? 1}`);
+  if (status === 429 || status === 503 || status === 507) headers.set('Retry-After', `${retryAfterSec ?? 1}`);
   if (status === 401) headers.set('WWW-Authenticate', 'Bearer');
   const { code, message, details } = error;
   if (typeof details['allow'] === 'string') headers.set('Allow', details['allow']);

@@ -26,6 +26,7 @@ export function publicKeyOfSeed(seed: Uint8Array): Uint8Array {
   return Uint8Array.from(spki.subarray(-32));
 }
 
-function privateKeyOfSeed(seed: Uint8Array): KeyObject {
+/** The key object of a 32-byte seed. */
+export function privateKeyOfSeed(seed: Uint8Array): KeyObject {
   return createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' });
 }

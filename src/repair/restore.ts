@@ -9,16 +9,12 @@ import { headVerifier } from '../fsck/head-verifier.ts';
 import { readKeyFile, writeKeyFile } from '../keys/key-file.ts';
 import { createSigner } from '../keys/signer.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
-import {
-  type DataDirectory,
-  dataDirectoryExists,
-  logPaths,
-  writeFileDurably,
-} from '../sequencer/data-directory.ts';
+import { type DataDirectory, dataDirectoryExists, logPaths } from '../sequencer/data-directory.ts';
 import type { SignedHead } from '../sequencer/log.ts';
 import { type LogManifest, SCHEMA } from '../sequencer/manifest.ts';
 import { encodeCleanStop } from '../sequencer/recovery.ts';
 import { CheckedStore } from '../store/checked-store.ts';
+import { writeFileDurably } from '../store/durable-file.ts';
 import { readFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { OPEN_KEY } from '../store/rows.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileDurably } from '../sequencer/data-directory.ts';
+import { writeFileDurably } from '../store/durable-file.ts';
 import { type PassPosition, PHASES } from './pass.ts';
 
 /** What came of a pass that went to its end. */

@@ -1,7 +1,6 @@
-import { open, readdir, readFile, rename, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
-import { syncFolder } from '../store/guard-files.ts';
 import { LOG_NAME, type LogManifest, manifestSchema, SCHEMA } from './manifest.ts';
 
 /** Where a server keeps its logs, and where it remembers how far it has signed. */
@@ -108,20 +107,6 @@ async function readJson(path: string): Promise<Record<string, unknown>> {
       { cause },
     );
   }
-}
-
-/** Writes a small file so that a crash leaves the old or the new one, never half of it. */
-export async function writeFileDurably(path: string, text: string, mode = 0o600): Promise<void> {
-  const fresh = `${path}.new`;
-  const file = await open(fresh, 'w', mode);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(fresh, path);
-  await syncFolder(dirname(path));
 }
 
 function unsupported(path: string, schema: unknown): TlogError {

@@ -1,8 +1,8 @@
 import { readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TlogError } from '../core/error.ts';
+import { writeFileDurably } from '../store/durable-file.ts';
 import { syncFolder } from '../store/guard-files.ts';
-import { writeFileDurably } from './data-directory.ts';
 import type { Finding } from './finding.ts';
 
 /** Open findings as they are kept, and how many more there were than a file takes. */

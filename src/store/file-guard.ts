@@ -17,6 +17,11 @@ export interface NewGuard {
   readonly files?: GuardFiles;
 }
 
+/** Whether a mark is above another one. Marks of one size differ where the guarded party counts more than entries. */
+export type IsAbove = (mark: GuardMark, other: GuardMark) => boolean;
+
+const isLarger: IsAbove = (mark, other) => mark.size > other.size;
+
 /** Makes the guard of a log. @throws TlogError data_exists when a guard is there already */
 export async function createFileGuard(
   folder: string,
@@ -43,7 +48,7 @@ export async function createFileGuard(
 
 /** The mark that a guard holds, without taking it over. @throws TlogError guard_missing, guard_unreadable, guard_conflict */
 export async function readFileGuard(folder: string, files: GuardFiles = nodeGuardFiles): Promise<GuardMark> {
-  return highest(files, folder, await ownerNumbers(files, folder));
+  return highest({ files, folder, isAbove: isLarger }, await ownerNumbers(files, folder));
 }
 
 /**
@@ -72,12 +77,16 @@ export class FileGuard implements Guard {
    * Takes the guard over from whoever had it.
    * @throws TlogError guard_missing, guard_unreadable, guard_conflict, guard_superseded, not_writable
    */
-  static async takeOver(folder: string, files: GuardFiles = nodeGuardFiles): Promise<FileGuard> {
+  static async takeOver(
+    folder: string,
+    files: GuardFiles = nodeGuardFiles,
+    isAbove: IsAbove = isLarger,
+  ): Promise<FileGuard> {
     const own = await nextOwner(files, folder);
     try {
       await files.syncFolder(folder);
       const lower = (await ownerNumbers(files, folder)).filter((n) => n < own.number);
-      const guard = new FileGuard(files, folder, own, await highest(files, folder, lower));
+      const guard = new FileGuard(files, folder, own, await highest({ files, folder, isAbove }, lower));
       await guard.#firstRaise(folder);
       for (const n of lower) await files.unlink(join(folder, `owner.${n}`)).catch(ignoreMissing);
       // An earlier owner may still write a mark into its file, which nobody will have seen: after a power cut that file
@@ -167,7 +176,13 @@ async function ownerNumbers(files: GuardFiles, folder: string): Promise<number[]
   return numbers.sort((a, b) => a - b);
 }
 
-async function highest(files: GuardFiles, folder: string, numbers: readonly number[]): Promise<GuardMark> {
+interface Search {
+  readonly files: GuardFiles;
+  readonly folder: string;
+  readonly isAbove: IsAbove;
+}
+
+async function highest({ files, folder, isAbove }: Search, numbers: readonly number[]): Promise<GuardMark> {
   let best: GuardMark | undefined;
   for (const number of numbers) {
     for (const mark of await readSlots(files, folder, number)) {
@@ -177,7 +192,7 @@ async function highest(files: GuardFiles, folder: string, numbers: readonly numb
           `the guard at ${folder} holds two roots for size ${mark.size}: keep both files as evidence`,
         );
       }
-      if (best === undefined || mark.size > best.size) best = mark;
+      if (best === undefined || isAbove(mark, best)) best = mark;
     }
   }
   if (best === undefined) throw unreadable(folder, undefined);

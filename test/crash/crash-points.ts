@@ -1,3 +1,4 @@
+import { Hono } from 'hono';
 import type { NoteSigner } from '../../src/core/note/verifier.ts';
 import type { StartDeps } from '../../src/sequencer/start-log.ts';
 import type { Guard } from '../../src/store/guard.ts';
@@ -72,7 +73,8 @@ function pointsInSigner(signer: NoteSigner, pass: Pass): NoteSigner {
   return { ...signer, sign };
 }
 
-function pointsInStore(store: Store, pass: Pass): Store {
+/** A store with points around each commit. */
+export function pointsInStore(store: Store, pass: Pass): Store {
   let written = false;
   return {
     get: (key) => store.get(key),
@@ -105,7 +107,8 @@ function pointsInStore(store: Store, pass: Pass): Store {
   };
 }
 
-function pointsInGuard(guard: Guard, pass: Pass): Guard {
+/** A guard with points around each raise. */
+export function pointsInGuard(guard: Guard, pass: Pass): Guard {
   return {
     get mark() {
       return guard.mark;
@@ -120,4 +123,23 @@ function pointsInGuard(guard: Guard, pass: Pass): Guard {
     },
     close: () => guard.close(),
   };
+}
+
+/** The pass that dies at `POINT:COUNT`. */
+export function passAt(at: string): Pass {
+  const [name, count] = at.split(':');
+  const point = CRASH_POINTS.find((one) => one === name);
+  if (point === undefined || !Number.isSafeInteger(Number(count)))
+    throw new TypeError(`no crash point ${at}`);
+  return passer({ point, count: Number(count) });
+}
+
+/** The head is readable and the answer is made, but the client never gets it. */
+export function withAnswerPoint(app: Hono, pass: Pass): Hono {
+  const outer = new Hono();
+  outer.use(async (c, next) => {
+    await next();
+    if (c.req.method === 'POST') pass('before-answer');
+  });
+  return outer.route('/', app);
 }

@@ -1,14 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { Hono } from 'hono';
 import { createApp } from '../../src/http/app.ts';
 import { startServer } from '../../src/http/server.ts';
 import type { TokenSource } from '../../src/http/tokens.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { logOnFiles } from '../../src/sequencer/open-log.ts';
 import { startLog } from '../../src/sequencer/start-log.ts';
-import { CRASH_POINTS, type Pass, passer, withCrashPoints } from './crash-points.ts';
+import { passAt, withAnswerPoint, withCrashPoints } from './crash-points.ts';
 
 /*
  * The log server with points at which it kills itself: `point-server --data D --guard G --at POINT:COUNT`. Only
@@ -33,24 +32,6 @@ async function main(): Promise<void> {
   process.on('SIGTERM', () => void server.close().then(() => log.close()));
   await log.failed;
   process.exit(70);
-}
-
-function passAt(at: string): Pass {
-  const [name, count] = at.split(':');
-  const point = CRASH_POINTS.find((one) => one === name);
-  if (point === undefined || !Number.isSafeInteger(Number(count)))
-    throw new TypeError(`no crash point ${at}`);
-  return passer({ point, count: Number(count) });
-}
-
-/** The head is readable and the answer is made, but the client never gets it. */
-function withAnswerPoint(app: Hono, pass: Pass): Hono {
-  const outer = new Hono();
-  outer.use(async (c, next) => {
-    await next();
-    if (c.req.method === 'POST') pass('before-answer');
-  });
-  return outer.route('/', app);
 }
 
 await main();

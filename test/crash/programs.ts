@@ -8,6 +8,8 @@ import type { Programs } from './campaign.ts';
 export interface CompiledPrograms extends Programs, AsyncDisposable {
   /** Tries damaged copies of a log. */
   readonly corruptionWorker: string;
+  /** Path of test/witness/point-witness.ts, compiled. */
+  readonly pointWitness: string;
 }
 
 /** Compiles into the checkout, so that the modules find their packages. */
@@ -19,6 +21,7 @@ export async function compilePrograms(): Promise<CompiledPrograms> {
     cli: join(out, 'src', 'cli', 'main.js'),
     pointServer: join(out, 'test', 'crash', 'point-server.js'),
     corruptionWorker: join(out, 'test', 'corruption', 'worker.js'),
+    pointWitness: join(out, 'test', 'witness', 'point-witness.js'),
     [Symbol.asyncDispose]: () => rm(out, { recursive: true, force: true }),
   };
 }

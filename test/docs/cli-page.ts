@@ -17,8 +17,10 @@ function program(): Command {
   return made;
 }
 
+/** Those that can be run. What only groups others has no flags. */
 function leavesOf(command: Command): Command[] {
-  return command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
+  const own = command.commands.length === 0 || command.options.length > 0 ? [command] : [];
+  return [...own, ...command.commands.flatMap(leavesOf)];
 }
 
 function nameOf(command: Command): string {

@@ -65,7 +65,8 @@ async function follow(fence: Fence, { desk, shell, servers, addresses, shown }: 
     shown === undefined || isShown(addresses.toNamed(output), shown);
   if (fence.marks.includes('serves')) {
     const server = servers.add(new ServerTerminal(file, { cwd: desk.folder, env: desk.env }));
-    const url = desk.env['STELE_SERVER'] ?? '';
+    const listen = /--listen (\S+)/.exec(code)?.[1];
+    const url = listen === undefined ? (desk.env['STELE_SERVER'] ?? '') : `http://${listen}`;
     return server.ready(url, (output) => output.includes(url) && isAsShown(output));
   }
   const output = await shell.run(file, Number(markOf(fence, 'exit') ?? 0));

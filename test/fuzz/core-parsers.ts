@@ -4,6 +4,7 @@ import * as core from '../../src/core/core.ts';
 import { canonicalJson } from '../../src/core/encoding/canonical-json.ts';
 import { decodeCbor } from '../../src/core/encoding/cbor.ts';
 import { parseStrictJson } from '../../src/core/encoding/strict-json.ts';
+import { formatAddCheckpoint, parseAddCheckpoint } from '../../src/core/note/add-checkpoint.ts';
 import { encodeEntries } from '../../src/core/tile/bundle.ts';
 import { splitBundle, splitLines } from '../../src/http/batch.ts';
 import { publicKeyOfSeed } from '../../src/keys/signer.ts';
@@ -131,6 +132,11 @@ export const coreParsers: readonly Target[] = [
       if (core.formatReceipt(again) !== core.formatReceipt(receipt))
         throw new Error('a receipt reads back as another');
     },
+  }),
+  bytesParser('add-checkpoint', {
+    good: forms.addCheckpoint.map((text) => Buffer.from(text)),
+    parse: parseAddCheckpoint,
+    format: (request) => Buffer.from(formatAddCheckpoint(request)),
   }),
   textParser('fork evidence', {
     good: forms.evidence,

@@ -10,7 +10,7 @@ import { verifyProofFile } from '../../src/cli/proof-file.ts';
 import { readTokens } from '../../src/cli/token-file.ts';
 import * as answers from '../../src/client/answers.ts';
 import { refusalOf } from '../../src/client/problem.ts';
-import { ED25519, formatSignerKey, parsePolicy, treeSize } from '../../src/core/core.ts';
+import { ED25519, formatSignerKey, formatVerifierKey, parsePolicy, treeSize } from '../../src/core/core.ts';
 import { parseShallowJson } from '../../src/core/encoding/json.ts';
 import { queryOf } from '../../src/http/query.ts';
 import { authorize } from '../../src/http/tokens.ts';
@@ -29,6 +29,9 @@ import {
   encodeRetry,
   encodeState,
 } from '../../src/store/rows.ts';
+import { readLogList } from '../../src/witness/log-list.ts';
+import { readWitnessManifest } from '../../src/witness/witness-directory.ts';
+import { decodeRecord, encodeRecord } from '../../src/witness/witness-record.ts';
 import * as forms from './forms.ts';
 import { bytesParser, hash32, jsonParser, size53, textParser } from './parser.ts';
 import type { Target } from './target.ts';
@@ -93,6 +96,11 @@ export async function fileParsers(folder: string): Promise<Target[]> {
     json('logs/main/scrub.json', { schema: 1, pass: PASS, lastPass: PASS }, () => progressFile(log).read()),
     json('stele-backup.json', { schema: 1 }, () => isBackup(folder)),
     json('logs/main/backup.json', BACKUP, () => backup.facts()),
+    json('witness.json', { schema: 1, name: 'w', vkey: 'v' }, () => readWitnessManifest(dir)),
+    textParser('file: logs.txt of a witness', {
+      good: logKey.map((vkey) => `# ours\n${vkey}\n`),
+      parse: written('logs.txt', () => readLogList(join(folder, 'logs.txt'))),
+    }),
     textParser('file: logs/main/key', {
       good: plainKey.map((key) => `${formatSignerKey(key)}\n`),
       parse: written('logs/main/key', readKey),
@@ -100,6 +108,7 @@ export async function fileParsers(folder: string): Promise<Target[]> {
   ];
 }
 
+const logKey = forms.signerKey.filter(({ type }) => type === ED25519).map(formatVerifierKey);
 const plainKey = forms.signerKey.filter(({ type }) => type === ED25519);
 
 /** Findings of an earlier process are in force at once: what was read must be fit for that. */
@@ -213,6 +222,13 @@ const rowParsers: readonly Target[] = [
       .map((row) => encodeRetry(row as Parameters<typeof encodeRetry>[0])),
     parse: decodeRetry,
     format: encodeRetry,
+  }),
+  bytesParser('witness record', {
+    good: fc
+      .record({ size: size53.map(treeSize), rootHash: hash32, timeSec: size53, note: forms.note })
+      .map(encodeRecord),
+    parse: decodeRecord,
+    format: encodeRecord,
   }),
   bytesParser('index row', {
     good: size53.map((index) => encodeIndex(index as Parameters<typeof encodeIndex>[0])),

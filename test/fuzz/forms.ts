@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import * as core from '../../src/core/core.ts';
+import { formatAddCheckpoint } from '../../src/core/note/add-checkpoint.ts';
 import { publicKeyOfSeed } from '../../src/keys/signer.ts';
 import { hash32, keyName, lineText, size53 } from './parser.ts';
 
@@ -75,6 +76,10 @@ export const tlogProof: fc.Arbitrary<string> = fc
     const claimed = { ...rest, index: core.leafIndex(index) };
     return core.formatTlogProof(bytes === undefined ? claimed : { ...claimed, extra: bytes });
   });
+
+export const addCheckpoint: fc.Arbitrary<string> = fc
+  .record({ oldSize: size53.map((size) => core.treeSize(size)), proof, note })
+  .map(formatAddCheckpoint);
 
 const accused = fc.constantFrom('log' as const, 'witness' as const);
 const notes = fc.tuple(note, note);

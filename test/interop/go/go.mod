@@ -3,6 +3,7 @@ module stele.invalid/interop
 go 1.26
 
 tool (
+	github.com/transparency-dev/tessera/cmd/examples/posix-oneshot
 	github.com/transparency-dev/tessera/cmd/fsck
 	github.com/transparency-dev/tessera/internal/hammer
 )

@@ -1,0 +1,43 @@
+import { equalBytes } from '../core/bytes.ts';
+import type { Evidence } from '../core/evidence/evidence.ts';
+import { evidenceOfRoots } from '../core/evidence/evidence.ts';
+import { explicitConsistency, rootsFromConsistency } from '../core/merkle/consistency.ts';
+import type { AddCheckpoint } from '../core/note/add-checkpoint.ts';
+import type { Checkpoint } from '../core/note/checkpoint.ts';
+import { nodeHasher } from '../runtime/node-hasher.ts';
+import type { WitnessRecord } from './witness-record.ts';
+
+/** What a refused request shows against its log, whose signature on it holds; undefined: nothing that convicts. */
+export function forkShown(
+  old: WitnessRecord | undefined,
+  {
+    checkpoint: { size, rootHash },
+    oldSize,
+    proof,
+    note,
+  }: AddCheckpoint & { readonly checkpoint: Checkpoint },
+): Evidence | undefined {
+  if (size === 0 && !equalBytes(rootHash, nodeHasher.emptyRoot))
+    return { accused: 'log', kind: 'empty-root', notes: [note] };
+  if (old === undefined) return undefined;
+  if (size === old.size)
+    return equalBytes(rootHash, old.rootHash) ? undefined : evidenceOfRoots(old.note, note);
+  if (old.size === 0 || oldSize !== old.size) return undefined;
+  return notAPrefix(old, { oldSize, newSize: size, oldRoot: old.rootHash, newRoot: rootHash, proof }, note);
+}
+
+/** A log that lost what it had signed proves its new tree right, and with that the old one wrong. */
+function notAPrefix(
+  old: WitnessRecord,
+  claim: Parameters<typeof explicitConsistency>[0] & { readonly newRoot: Uint8Array },
+  note: string,
+): Evidence | undefined {
+  const hashes = explicitConsistency(claim);
+  try {
+    const { oldRoot, newRoot } = rootsFromConsistency(nodeHasher, claim, hashes);
+    if (!equalBytes(newRoot, claim.newRoot) || equalBytes(oldRoot, claim.oldRoot)) return undefined;
+    return { accused: 'log', kind: 'not-a-prefix', notes: [old.note, note], hashes };
+  } catch {
+    return undefined; // TlogError malformed_proof: it has not the hashes that the sizes need
+  }
+}

@@ -1,0 +1,125 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { computeKeyId, ED25519, formatVerifierKey } from '../../src/core/note/key.ts';
+import { createCosigner } from '../../src/keys/cosigner.ts';
+import { generateSigningKey } from '../../src/keys/generate.ts';
+import { addLog, guardFolder, witnessPaths } from '../../src/witness/witness-directory.ts';
+import { GrowingLog, testSigner } from '../support/growing-log.ts';
+import { newWitness, runWitness } from '../support/witness-desk.ts';
+
+const log = GrowingLog.of(testSigner('log.example/main'), 20);
+const late = GrowingLog.of(testSigner('late.example'), 20);
+
+describe('WITNESS-8 the list of logs', () => {
+  test('is followed while it runs: a log that is added, removed, and added again', async () => {
+    const dir = await newWitness([log.signer.vkey]);
+    const at = await runWitness(dir);
+    expect((await at.post(await late.request(0, 5))).status).toBe(404);
+    expect(await addLog(dir, late.signer.vkey)).toBe(true);
+    expect(await addLog(dir, late.signer.vkey)).toBe(false);
+    expect((await at.post(await late.request(0, 5))).status).toBe(200);
+    await writeFile(witnessPaths(dir).logs, `${log.signer.vkey}\n`);
+    expect((await at.post(await late.request(5, 9))).status).toBe(404);
+    expect((await at.last(late.origin)).status).toBe(404);
+    expect(await addLog(dir, late.signer.vkey)).toBe(true);
+    expect(await at.post(await late.request(0, 5))).toMatchObject({ status: 409, text: '5\n' });
+    expect((await at.post(await late.request(5, 9))).status).toBe(200);
+    expect(at.alerts).toEqual([]);
+  });
+
+  test('a log that goes while its requests are under way ends no process', async () => {
+    const dir = await newWitness([log.signer.vkey, late.signer.vkey]);
+    const at = await runWitness(dir);
+    const { logs } = witnessPaths(dir);
+    const body = await late.request(0, 5);
+    const answers = [];
+    for (let i = 0; i < 30; i += 1) {
+      if (i === 10) await writeFile(logs, `${log.signer.vkey}\n`);
+      answers.push(at.post(body));
+    }
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    expect(statuses.filter((status) => ![200, 404, 409, 503].includes(status))).toEqual([]);
+    const ended = await Promise.race([at.witness.failed, at.post(await log.request(0, 5))]);
+    expect(ended).toMatchObject({ status: 200 });
+  });
+
+  test.each([
+    ['a line that is no key', 'x\n'],
+    ['a key of a cosigner', `${generateSigningKey(() => new Uint8Array(32).fill(9), 'w', 4).vkey}\n`],
+    ['1,001 origins', Array.from({ length: 1_001 }, (_, i) => `${testSigner(`l${i}`).vkey}\n`).join('')],
+    ['no file', undefined],
+  ])('%s: the list before stays, and a start is refused', async (_, text) => {
+    const dir = await newWitness([log.signer.vkey]);
+    const at = await runWitness(dir);
+    const { logs } = witnessPaths(dir);
+    if (text === undefined) await rm(logs);
+    else await writeFile(logs, text);
+    expect((await at.post(await log.request(0, 5))).status).toBe(200);
+    expect((await at.post(await log.request(5, 6))).status).toBe(200);
+    expect(at.badLists).toHaveLength(1);
+    await at.close();
+    await expect(runWitness(dir)).rejects.toMatchObject({ code: 'invalid_config' });
+  });
+
+  test('a log that was written into the list by hand has no guard, and is refused', async () => {
+    const dir = await newWitness([]);
+    await writeFile(witnessPaths(dir).logs, `${log.signer.vkey}\n`);
+    const at = await runWitness(dir);
+    expect(await at.post(await log.request(0, 5))).toMatchObject({ status: 503, code: 'record_lost' });
+    await expect(addLog(dir, log.signer.vkey)).rejects.toMatchObject({ code: 'guard_missing' });
+    expect(at.alerts).toMatchObject([{ kind: 'refused', code: 'guard_missing', origin: log.origin }]);
+  });
+
+  test('a log whose guard is gone is not added again', async () => {
+    const dir = await newWitness([log.signer.vkey]);
+    await rm(guardFolder(dir, log.origin), { recursive: true });
+    await expect(addLog(dir, log.signer.vkey)).rejects.toMatchObject({ code: 'guard_missing' });
+  });
+});
+
+/** Every encoding of a point of small order, and of one whose y is not below p: such keys verify any message, or twice. */
+const P = 2n ** 255n - 19n;
+const Y8 = [
+  '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+].map((hex) => BigInt(`0x${Buffer.from(hex, 'hex').reverse().toString('hex')}`));
+const encode = (y: bigint, sign: bigint): Uint8Array => {
+  const number = y + (sign << 255n);
+  return Uint8Array.from({ length: 32 }, (_, i) => Number((number >> BigInt(8 * i)) & 255n));
+};
+const smallOrder = [0n, 1n, P - 1n, ...Y8].flatMap((y) => [0n, 1n].map((sign) => encode(y, sign)));
+const notCanonical = Array.from({ length: 19 }, (_, i) => encode(P + BigInt(i), 0n));
+
+describe('WITNESS-11 keys that verify anything', () => {
+  const weak = [...smallOrder, ...notCanonical].map((publicKey) => {
+    const name = 'log.example/main';
+    return formatVerifierKey({
+      name,
+      type: ED25519,
+      publicKey,
+      keyId: computeKeyId(name, ED25519, publicKey),
+    });
+  });
+
+  test(`${weak.length} of them are refused by add-log, in a running list and at a start`, async () => {
+    const dir = await newWitness([]);
+    const at = await runWitness(dir);
+    const { logs } = witnessPaths(dir);
+    for (const [i, vkey] of weak.entries()) {
+      await expect(addLog(dir, vkey), vkey).rejects.toMatchObject({ code: 'weak_key' });
+      await rm(logs);
+      await writeFile(logs, `${'#'.repeat(i)}\n${vkey}\n`);
+      await at.witness.follow();
+      expect(at.badLists).toHaveLength(i + 1);
+      expect(at.badLists.at(-1)).toContain('line 2 of the list of logs');
+      expect(at.witness.logs()).toEqual([]);
+    }
+    await at.close();
+    await expect(runWitness(dir)).rejects.toMatchObject({ code: 'invalid_config' });
+  });
+
+  test('a cosigner is made of a type 4 key alone', () => {
+    const { skey } = generateSigningKey(() => new Uint8Array(32).fill(9), 'w');
+    expect(() => createCosigner(skey)).toThrow(expect.objectContaining({ code: 'malformed_key' }));
+  });
+});
