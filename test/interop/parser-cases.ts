@@ -79,7 +79,16 @@ function noteCases(good: readonly string[]): fc.Arbitrary<ParserCase> {
 const treeText = fc
   .tuple(size53, hash32, fc.constantFrom('', 'x\n', 'x\ny\n'))
   .map(([size, hash, rest]) => `go.sum database tree\n${size}\n${core.formatBase64(hash)}\n${rest}`);
-const paths = fc.oneof(forms.tilePath, forms.bundlePath);
+/** Paths out of parts that each look right, or nearly. */
+const looksLikePath = fc
+  .record({
+    level: fc.constantFrom('0', '7', '63', '64', '00', 'entries', 'data'),
+    groups: fc.array(fc.constantFrom('x000', 'x001', 'x234', 'x12', 'x0001', '001'), { maxLength: 3 }),
+    last: fc.constantFrom('000', '067', '999', '1', '0000', 'x001'),
+    width: fc.constantFrom('', '', '.p/1', '.p/255', '.p/256', '.p/0', '.p/01', '.p'),
+  })
+  .map(({ level, groups, last, width }) => `tile/${[level, ...groups, last].join('/')}${width}`);
+const paths = fc.oneof(forms.tilePath, forms.bundlePath, looksLikePath);
 const plainKey = forms.signerKey.filter(({ type }) => type === core.ED25519);
 
 /** One change of a proof that may make another of it, or none. */
