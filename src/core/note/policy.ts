@@ -64,8 +64,8 @@ export function parsePolicy(text: string): Policy {
     keys: new Set(),
   };
   for (const [i, line] of text.split('\n').entries()) {
-    const words = line.split(/[ \t]+/).filter((word) => word !== '');
-    if (words.length > 0 && words[0]?.startsWith('#') === false) readLine(draft, words, i + 1);
+    const words = line.split(/[ \t]/).filter((word) => word !== '');
+    if (words[0]?.startsWith('#') === false) readLine(draft, words, i + 1);
   }
   const { logs, witnesses, groups, quorum } = draft;
   if (quorum === undefined) throw malformed('it has no quorum line');
@@ -118,7 +118,7 @@ function readGroup(draft: Draft, words: readonly string[], line: number): Policy
   }
   define(draft, name, line);
   const threshold = rule === 'any' ? 1 : rule === 'all' ? members.length : decimal(rule);
-  if (!(threshold >= 1 && threshold <= members.length)) {
+  if (!(threshold <= members.length)) {
     throw malformed(`line ${line}: the threshold is not all, any or 1 to ${members.length}`);
   }
   return { name, threshold, members };

@@ -23,6 +23,7 @@ describe('PROOF-4 CBOR is read in one strict form', () => {
     ['80', []],
     ['8201820203', [1, [2, 3]]],
     ['a16161f5', { a: true }],
+    [`${'a16161'.repeat(16)}00`, JSON.parse(`${'{"a":'.repeat(16)}0${'}'.repeat(16)}`)],
     [`${'81'.repeat(16)}00`, JSON.parse(`${'['.repeat(16)}0${']'.repeat(16)}`)],
   ])('%s is read', (text, value) => {
     expect(decodeCbor(hex(text))).toEqual(value);
@@ -57,6 +58,11 @@ describe('PROOF-4 CBOR is read in one strict form', () => {
     ['a key that is no text', 'a10102'],
     ['a member without value', 'a16161'],
     ['a tag', 'c000'],
+    ['a tag of nothing', 'c0'],
+    ['a simple value without a name', 'e0'],
+    ['a simple value below false', 'f3'],
+    ['half float, and more', 'f941f0000000000000'],
+    ['maps nested too deep', `${'a16161'.repeat(17)}00`],
     ['nested too deep', `${'81'.repeat(17)}00`],
     ['nested without end', '81'.repeat(1_000_000)],
   ])('%s is refused', (_, text) => {

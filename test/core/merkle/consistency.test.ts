@@ -4,6 +4,7 @@ import { consistencyPlan, verifyConsistency } from '../../../src/core/merkle/con
 import { portableHasher } from '../../../src/core/merkle/hasher.ts';
 import { assembleProof } from '../../../src/core/merkle/proof-plan.ts';
 import { type TreeSize, treeSize } from '../../../src/core/units.ts';
+import { WHOLE_TREES_TO } from '../scale.ts';
 import {
   codeOf,
   LARGE_SIZES,
@@ -50,10 +51,10 @@ describe('TREE-5 consistency proofs', () => {
   test('TREE-7 the path does not bind the sizes: these are accepted by design', () => {
     for (const row of vectors.accepted_with_wrong_input) expect(check(row)).toBe('accepted');
   });
-  test('every pair of sizes to 300 has the naive proof, which verifies', () => {
-    const tree = new NaiveTree(300);
+  test(`every pair of sizes to ${WHOLE_TREES_TO} has the naive proof, which verifies`, () => {
+    const tree = new NaiveTree(WHOLE_TREES_TO);
     const wrong: string[] = [];
-    for (let n = 0; n <= 300; n += 1) {
+    for (let n = 0; n <= WHOLE_TREES_TO; n += 1) {
       for (let m = 0; m <= n; m += 1) {
         const [oldSize, newSize] = [treeSize(m), treeSize(n)];
         const plan = consistencyPlan(oldSize, newSize);

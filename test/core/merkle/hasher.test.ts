@@ -10,6 +10,7 @@ import { foldRight } from '../../../src/core/merkle/node.ts';
 import { assembleProof } from '../../../src/core/merkle/proof-plan.ts';
 import { rootFromNodes, rootNodes } from '../../../src/core/merkle/root.ts';
 import { treeSize } from '../../../src/core/units.ts';
+import { isBrief, WHOLE_TREES_TO } from '../scale.ts';
 import {
   entryOf,
   hex,
@@ -67,7 +68,7 @@ describe('TREE-1 hashes of entries and nodes', () => {
 describe('TREE-2 root hashes', () => {
   test('every root of the vectors, by the frontier', () => {
     let frontier = emptyFrontier;
-    for (const { n, root } of vectors.roots) {
+    for (const { n, root } of vectors.roots.filter((row) => !isBrief || row.n <= 70)) {
       const added: Hash[] = [];
       for (let i: number = frontier.size; i < n; i += 1) added.push(portableHasher.leafHash(entryOf(i)));
       frontier = appendLeaves(portableHasher, frontier, added);
@@ -75,16 +76,16 @@ describe('TREE-2 root hashes', () => {
       expect(frontier.hashes.length).toBe(frontierNodes(frontier.size).length);
     }
   });
-  test('every size to 300: frontier and nodes give the naive root', () => {
-    const tree = new NaiveTree(300);
+  test(`every size to ${WHOLE_TREES_TO}: frontier and nodes give the naive root`, () => {
+    const tree = new NaiveTree(WHOLE_TREES_TO);
     let frontier = emptyFrontier;
-    for (let size = 0; size <= 300; size += 1) {
+    for (let size = 0; size <= WHOLE_TREES_TO; size += 1) {
       const root = hex(tree.hash(0, size));
       expect(hex(frontierRoot(portableHasher, frontier))).toBe(root);
       const nodes = rootNodes(treeSize(size));
       expect(hex(rootFromNodes(portableHasher, treeSize(size), tree.read(nodes)))).toBe(root);
       expect(frontier.hashes.map(hex)).toEqual(tree.read(nodes).map(hex));
-      if (size < 300)
+      if (size < WHOLE_TREES_TO)
         frontier = appendLeaves(portableHasher, frontier, tree.leafHashes(size + 1).slice(size));
     }
   });

@@ -9,6 +9,7 @@ import {
 } from '../../../src/core/merkle/inclusion.ts';
 import { assembleProof } from '../../../src/core/merkle/proof-plan.ts';
 import { type LeafIndex, leafIndex, type TreeSize, treeSize } from '../../../src/core/units.ts';
+import { WHOLE_TREES_TO } from '../scale.ts';
 import {
   codeOf,
   edgeIndexes,
@@ -55,10 +56,10 @@ describe('TREE-3 inclusion proofs', () => {
   test('TREE-7 the path does not bind the size: these are accepted by design', () => {
     for (const row of vectors.accepted_with_wrong_input) expect(check(row)).toBe('accepted');
   });
-  test('every leaf of every tree to 300 has the naive proof, which verifies', () => {
-    const tree = new NaiveTree(300);
+  test(`every leaf of every tree to ${WHOLE_TREES_TO} has the naive proof, which verifies`, () => {
+    const tree = new NaiveTree(WHOLE_TREES_TO);
     const wrong: string[] = [];
-    for (let n = 1; n <= 300; n += 1) {
+    for (let n = 1; n <= WHOLE_TREES_TO; n += 1) {
       for (let i = 0; i < n; i += 1) {
         const [index, size] = [leafIndex(i), treeSize(n)];
         const plan = inclusionPlan(index, size);

@@ -46,21 +46,25 @@ describe('NOTE-4 cosignature/v1, by vectors of independent code', () => {
 
 describe('NOTE-4 what a cosignature verifier refuses', () => {
   const row = vectors.checkpoints[0] as Row;
-  const line = parseNote(row.cosigned_note).signatures.find((one) => one.name === witness.name);
-  const signature = line?.signature ?? new Uint8Array();
-  const { ed25519 } = decodeCosignature(signature);
+  const time = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'));
+  // Not before a test runs: a mutant that breaks all of them must fail tests, not their collection.
+  const ofRow = (): Uint8Array =>
+    parseNote(row.cosigned_note).signatures.find((one) => one.name === witness.name)?.signature ??
+    new Uint8Array();
+  const halves = (): [Uint8Array, Uint8Array] => [ofRow().slice(0, 8), ofRow().slice(8)];
 
-  test.each([
-    ['another time', encodeCosignature({ timeSec: row.time + 1, ed25519 })],
-    ['no time', ed25519],
-    ['a byte too many', Uint8Array.of(...signature, 0)],
-    ['a time over 2^53 - 1', Uint8Array.of(0, 32, ...new Uint8Array(6), ...ed25519)],
-  ])('%s', async (_, bytes) => {
-    expect(await witness.verify(utf8Encode(row.text), bytes)).toBe(false);
+  test.each<[string, (time: Uint8Array, ed25519: Uint8Array) => Uint8Array, boolean]>([
+    ['nothing changed', (at, ed25519) => Uint8Array.of(...at, ...ed25519), true],
+    ['another time', (_, ed25519) => encodeCosignature({ timeSec: row.time + 1, ed25519 }), false],
+    ['no time', (_, ed25519) => ed25519, false],
+    ['a byte too many', (at, ed25519) => Uint8Array.of(...at, ...ed25519, 0), false],
+    ['a time over 2^53 - 1', (_, ed25519) => Uint8Array.of(0, 32, ...new Uint8Array(6), ...ed25519), false],
+  ])('%s', async (_, change, holds) => {
+    expect(await witness.verify(utf8Encode(row.text), change(...halves()))).toBe(holds);
   });
 
   test('another text', async () => {
-    expect(await witness.verify(utf8Encode(`${row.text}x\n`), signature)).toBe(false);
+    expect(await witness.verify(utf8Encode(`${row.text}x\n`), ofRow())).toBe(false);
   });
 
   test('a key of another type', () => {
@@ -68,12 +72,34 @@ describe('NOTE-4 what a cosignature verifier refuses', () => {
     expect(create).toThrow(expect.objectContaining({ code: 'malformed_key' }));
   });
 
-  test('a length or time that cannot be', () => {
-    const malformed = expect.objectContaining({ code: 'malformed_note' });
-    expect(() => decodeCosignature(ed25519)).toThrow(malformed);
-    expect(() => decodeCosignature(Uint8Array.of(0, 32, ...new Uint8Array(70)))).toThrow(malformed);
-    expect(() => cosignatureMessage(row.text, 1.5)).toThrow(RangeError);
-    expect(() => cosignatureMessage(row.text, -1)).toThrow(RangeError);
-    expect(() => encodeCosignature({ timeSec: 1, ed25519: new Uint8Array(63) })).toThrow(RangeError);
+  test.each([
+    ['nothing', '', 0],
+    ['a byte too few', '0000000000000000', 63],
+    ['a byte too many', '0000000000000000', 65],
+    ['2^53', '0020000000000000', 64],
+  ])('cannot be read: %s', (_, start, rest) => {
+    const bytes = Uint8Array.of(...time(start), ...new Uint8Array(rest));
+    expect(() => decodeCosignature(bytes)).toThrow(expect.objectContaining({ code: 'malformed_note' }));
+  });
+
+  test.each([
+    ['0', 0, '0000000000000000'],
+    ['1', 1, '0000000000000001'],
+    ['2^53 - 1', 2 ** 53 - 1, '001fffffffffffff'],
+  ])('a time of %s is written and read', (_, timeSec, start) => {
+    const ed25519 = new Uint8Array(64).fill(7);
+    const bytes = Uint8Array.of(...time(start), ...ed25519);
+    expect(encodeCosignature({ timeSec, ed25519 })).toEqual(bytes);
+    expect(decodeCosignature(bytes)).toEqual({ timeSec, ed25519 });
+    expect(utf8Decode(cosignatureMessage('text\n', timeSec))).toBe(`cosignature/v1\ntime ${timeSec}\ntext\n`);
+  });
+
+  test.each([-1, 1.5, 2 ** 53, Number.NaN])('a time of %d is not written', (timeSec) => {
+    expect(() => cosignatureMessage(row.text, timeSec)).toThrow(RangeError);
+    expect(() => encodeCosignature({ timeSec, ed25519: new Uint8Array(64) })).toThrow(RangeError);
+  });
+
+  test.each([0, 63, 65])('a signature of %d bytes is not written', (length) => {
+    expect(() => encodeCosignature({ timeSec: 1, ed25519: new Uint8Array(length) })).toThrow(RangeError);
   });
 });

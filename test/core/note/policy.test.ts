@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { COSIGNATURE_V1, computeKeyId, formatVerifierKey } from '../../../src/core/note/key.ts';
 import { evaluatePolicy, parsePolicy, type WitnessTime } from '../../../src/core/note/policy.ts';
 
 interface Key {
@@ -15,6 +16,14 @@ function vkeyOf(name: string): string {
 const log = `log ${vkeyOf('log.example/vectors')}`;
 const a = `witness a ${vkeyOf('witness.example/a')}`;
 const b = `witness b ${vkeyOf('witness.example/b')}`;
+/** Twelve witnesses with keys of their own. */
+const many = Array.from({ length: 12 }, (_, i) => {
+  const publicKey = new Uint8Array(32).fill(i + 2);
+  const named = { name: `w${i}.example`, type: COSIGNATURE_V1, publicKey };
+  const keyId = computeKeyId(named.name, named.type, publicKey);
+  return `witness w${i} ${formatVerifierKey({ ...named, keyId })}`;
+});
+const manyNames = many.map((line) => line.split(' ')[1]).join(' ');
 const file = (...lines: readonly string[]): string => `${lines.join('\n')}\n`;
 const cosigned = (times: Record<string, number>): WitnessTime[] =>
   Object.entries(times).map(([witness, timeSec]) => ({ witness, timeSec }));
@@ -29,7 +38,9 @@ describe('NOTE-5 policies are read', () => {
   });
 
   test('tabs, empty lines, comments, URLs, no logs at all', () => {
-    const policy = parsePolicy(file('\t# a comment', '', ' \t', `\t${a}\thttps://w.example/ `, 'quorum a'));
+    const policy = parsePolicy(
+      file('\t# a comment', '#another', '', ' \t', `\t${a}\thttps://w.example/ `, 'quorum a'),
+    );
     expect(policy).toMatchObject({ logs: [], quorum: 'a', witnesses: [{ url: 'https://w.example/' }] });
   });
 
@@ -39,6 +50,22 @@ describe('NOTE-5 policies are read', () => {
       { key: { name: 'log.example/vectors' } },
       { key: { name: 'plus.example' }, url: 'https://log.example/' },
     ]);
+  });
+
+  test.each([
+    ['1', 1],
+    ['2', 2],
+    ['10', 10],
+    ['12', 12],
+    ['any', 1],
+    ['all', 12],
+  ])('a threshold of %s of twelve', (rule, threshold) => {
+    const policy = parsePolicy(file(...many, `group g ${rule} ${manyNames}`, 'quorum g'));
+    expect(policy.groups).toEqual([{ name: 'g', threshold, members: manyNames.split(' ') }]);
+  });
+
+  test('a log without a URL has none', () => {
+    expect(Object.keys(parsePolicy(file(log, 'quorum none')).logs[0] ?? {})).toEqual(['key']);
   });
 
   test('the letter K and the Kelvin sign are two names', () => {
@@ -76,6 +103,14 @@ describe('NOTE-5 what a policy may not be', () => {
     ['a witness with two URLs', file(`${a} https://a.example/ https://b.example/`, 'quorum a')],
     ['a quorum of two', file(a, b, 'quorum a b')],
     ['an unknown keyword', file('cosigner a', 'quorum none')],
+    ['an unknown keyword, and what a quorum line has', file(a, 'cosigner a')],
+    ['an unknown keyword, and what a group line has', file(a, 'cosigner g any a', 'quorum g')],
+    ['a group of all of nobody', file(a, 'group g all', 'quorum g')],
+    ['threshold 1e0', file(a, 'group g 1e0 a', 'quorum g')],
+    ['threshold 1.0', file(a, 'group g 1.0 a', 'quorum g')],
+    ['threshold 13 of 12', file(...many, `group g 13 ${manyNames}`, 'quorum g')],
+    ['a control character in a comment', file('# \u0001', 'quorum none')],
+    ['DEL in a comment', file('# \u007f', 'quorum none')],
     ['a comment behind a line', file('quorum none # really')],
     ['CRLF', 'quorum none\r\n'],
     ['U+00A0 as a separator', file('quorum\u00a0none')],
@@ -84,6 +119,12 @@ describe('NOTE-5 what a policy may not be', () => {
   ])('%s', (_, text) => {
     expect(() => parsePolicy(text)).toThrow(expect.objectContaining({ code: 'malformed_policy' }));
   });
+});
+
+test('NOTE-5 the message names the line, and a broken key is the cause', () => {
+  expect(() => parsePolicy(file(log, '', 'nonsense', 'quorum none'))).toThrow('line 3 ');
+  const cause = expect.objectContaining({ code: 'malformed_key' });
+  expect(() => parsePolicy(file('log x+00000000+AAAA'))).toThrow(expect.objectContaining({ cause }));
 });
 
 describe('NOTE-6 the quorum and its freshness', () => {

@@ -77,6 +77,20 @@ describe('PROOF-1 a receipt', () => {
     );
   });
 
+  test('a proof has at most 53 hashes, and what was wrong is the cause', async () => {
+    const { json } = await trueReceipt();
+    const of = (count: number) => ({ ...json, inclusionProof: new Array(count).fill(zeros) });
+    expect(parseReceipt(of(53)).inclusionProof).toHaveLength(53);
+    const cause = expect.objectContaining({ message: 'inclusionProof is not a list' });
+    expect(() => parseReceipt(of(54))).toThrow(expect.objectContaining({ code: 'malformed_proof', cause }));
+  });
+
+  test('without the entry at hand it is as good, for the leaf hash in it', async () => {
+    const { json, expected } = await trueReceipt();
+    const { entry: _, ...trust } = expected;
+    expect((await verifyReceipt(nodeHasher, parseReceipt(json), trust)).size).toBe(5);
+  });
+
   test.each([null, 7, 'text', []])('refuses %j', async (json) => {
     expect(await codeOf(async () => parseReceipt(json))).toBe('malformed_proof');
   });

@@ -66,6 +66,8 @@ describe('PROOF-2 one spelling', () => {
   const hash = `${'A'.repeat(43)}=\n`;
   test.each([
     ['nothing', ''],
+    ['no empty line', 'c2sp.org/tlog-proof@v1\nindex 0\n'],
+    ['a number on another line than index', 'c2sp.org/tlog-proof@v1\nleafnr0\n\nnote'],
     ['no index', 'c2sp.org/tlog-proof@v1\n\nnote'],
     ['index first, then extra', 'c2sp.org/tlog-proof@v1\nindex 0\nextra AA==\n\nnote'],
     ['index +1', 'c2sp.org/tlog-proof@v1\nindex +1\n\nnote'],
@@ -85,10 +87,20 @@ describe('PROOF-2 one spelling', () => {
     expect(() => formatTlogProof({ index: leafIndex(0), proof: hashes, note: 'note' })).toThrow(RangeError);
   });
 
-  test('63 hashes are read', () => {
+  test('63 hashes are read, written, and nothing beside them', () => {
     const text = `c2sp.org/tlog-proof@v1\nindex 0\n${hash.repeat(63)}\nnote`;
-    expect(parseTlogProof(text)).toMatchObject({ index: 0, note: 'note', proof: { length: 63 } });
+    const read = parseTlogProof(text);
+    expect(read).toMatchObject({ index: 0, note: 'note', proof: { length: 63 } });
+    expect([Object.keys(read), formatTlogProof(read)]).toEqual([['index', 'proof', 'note'], text]);
   });
+});
+
+test.each([
+  ['the index', 'index x\n\nnote', 'malformed_number'],
+  ['a hash', 'index 0\nA\n\nnote', 'malformed_base64'],
+])('PROOF-2 what was wrong with %s is the cause', (_, rest, code) => {
+  const cause = expect.objectContaining({ code });
+  expect(() => parseTlogProof(`c2sp.org/tlog-proof@v1\n${rest}`)).toThrow(expect.objectContaining({ cause }));
 });
 
 describe('NOTE-7 PROOF-3 signatures, policy, then inclusion', () => {
