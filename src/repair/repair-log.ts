@@ -51,6 +51,7 @@ export async function repairLog(job: RepairJob): Promise<RepairReport> {
   try {
     const sources = source === undefined ? [] : [source];
     const rebuilt = await rebuild({ ...job, hasher: nodeHasher, engine, manifest, head, sources });
+    await engine.compact();
     const damages = await checkAll(engine, manifest, head);
     const clean = damages.length === 0 && rebuilt.lost.count === 0;
     await settle(job, engine, head, clean, damages);

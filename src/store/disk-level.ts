@@ -66,6 +66,10 @@ export class DiskLevel implements LevelEngine {
     return this.#db.iterator(range);
   }
 
+  compactRange(start: Uint8Array, end: Uint8Array): Promise<void> {
+    return (this.#db as Db & Required<Pick<LevelEngine, 'compactRange'>>).compactRange(start, end);
+  }
+
   /** LevelDB writes on into files that nobody will find again, and calls that a success. */
   inPlace(): boolean {
     return this.#opened !== undefined && this.#identity() === this.#opened;

@@ -10,6 +10,10 @@ const SYNC_READ_KEYS_MAX = 256;
 /** Rows fetched at a time while iterating. */
 const ITERATE_ROWS = 256;
 
+/** Between these are all keys: each begins with a letter. */
+const FIRST_KEY = Uint8Array.of(0x00);
+const BEYOND_KEYS = Uint8Array.of(0xff);
+
 /** What the store asks of LevelDB: the seam beneath which a simulation puts an engine that fails as LevelDB does. */
 export interface LevelEngine {
   open(): Promise<void>;
@@ -28,6 +32,8 @@ export interface LevelEngine {
   }): { nextv(rows: number): Promise<[Uint8Array, Uint8Array][]>; close(): Promise<void> };
   /** Whether its files are still those that were opened; an engine without files leaves it out. */
   inPlace?(): boolean;
+  /** Writes the tables of a range anew; an engine without files leaves it out. */
+  compactRange?(start: Uint8Array, end: Uint8Array): Promise<void>;
   /** Lets go of the files as they were before the open; without it, closing puts them back. */
   accept?(): Promise<void>;
   close(): Promise<void>;
@@ -149,6 +155,12 @@ export class LevelStore implements Store {
     } finally {
       await iterator.close();
     }
+  }
+
+  /** Writes all tables anew: bytes that were damaged and that no row needs any more are gone then. */
+  async compact(): Promise<void> {
+    if (!this.#accepted) throw new TypeError('a compaction before accept: the close would undo it');
+    await this.#db.compactRange?.(FIRST_KEY, BEYOND_KEYS);
   }
 
   inPlace(): boolean {
