@@ -48,29 +48,13 @@ export function keyNameArgument(text: string): string {
   return text;
 }
 
-/** A number of bytes, in plain digits. @throws InvalidArgumentError */
-export function byteCount(text: string): number {
-  try {
-    return parseTreeSize(text);
-  } catch {
-    throw new InvalidArgumentError('a number of bytes in plain digits');
-  }
-}
-
-/** A number of seconds. @throws InvalidArgumentError */
-export function secondCount(text: string): number {
-  try {
-    return parseTreeSize(text);
-  } catch {
-    throw new InvalidArgumentError('a number of seconds in plain digits');
-  }
-}
-
-/** A number of requests a second. @throws InvalidArgumentError */
-export function rateArgument(text: string): number {
-  try {
-    return parseTreeSize(text);
-  } catch {
-    throw new InvalidArgumentError('a number of requests a second in plain digits');
-  }
+/** Reads a number of bytes, seconds or other things, in plain digits; what it gives throws InvalidArgumentError. */
+export function countArgument(things: string): (text: string) => number {
+  return (text) => {
+    try {
+      return parseTreeSize(text);
+    } catch {
+      throw new InvalidArgumentError(`a number of ${things} in plain digits`);
+    }
+  };
 }

@@ -59,7 +59,7 @@ export interface Config {
   readonly reserveBytes?: number;
   /** From one scrubbing pass to the next; 0: none. */
   readonly scrubSeconds: number;
-  /** Requests a second that a witness takes for one log; 0: any number. */
+  /** Requests a second that a witness takes for one log; 0: no limit. */
   readonly logRate?: number;
   readonly log: string;
   /** Base URL without a trailing slash and without /logs/… */

@@ -1,6 +1,5 @@
-import { missingHeads } from '../scrub/check-links.ts';
+import { endOf, missingHeads } from '../scrub/check-links.ts';
 import type { PageRow, RowReader } from '../scrub/row-reader.ts';
-import { rowPlace } from '../store/row-place.ts';
 import {
   decodeKept,
   decodeState,
@@ -13,8 +12,6 @@ import {
 import type { Store } from '../store/store.ts';
 import type { ProvenTree } from './proven-tree.ts';
 import { commitOrFail } from './repair-rows.ts';
-
-const PAGE_ROWS = 256;
 
 export interface HeadLinksDeps {
   readonly rows: RowReader;
@@ -64,13 +61,8 @@ export class HeadLinks {
   /** Rows of kept heads below the head of the tree, which is kept by the guard alone. */
   async *#pages(): AsyncGenerator<readonly PageRow[]> {
     const { rows, tree, signal } = this.#deps;
-    for (let after: Uint8Array | undefined; ; ) {
-      signal?.throwIfAborted();
-      const page = await rows.page(LETTER.kept, after, PAGE_ROWS);
+    for await (const page of rows.pages(LETTER.kept, signal))
       yield page.filter(({ key }) => endOf(key) <= tree.edge.size);
-      after = page.at(-1)?.key;
-      if (page.length < PAGE_ROWS) return;
-    }
   }
 
   async #state(): Promise<StateRow> {
@@ -82,9 +74,4 @@ export class HeadLinks {
   async #put(key: Uint8Array, value: Uint8Array): Promise<void> {
     await commitOrFail(this.#deps.store, { puts: [{ key, value }], deletes: [] });
   }
-}
-
-/** One more than the size of a head. */
-function endOf(key: Uint8Array): number {
-  return (rowPlace(key).index ?? -1) + 1;
 }

@@ -22,8 +22,6 @@ import { commitOrFail } from './repair-rows.ts';
 import { Counter } from './tally.ts';
 import type { TreeSource } from './tree-source.ts';
 
-const PAGE_ROWS = 256;
-
 export interface DerivedRepairDeps {
   readonly rows: RowReader;
   readonly store: Pick<Store, 'commit' | 'lastError'>;
@@ -78,13 +76,9 @@ export class DerivedRepair {
     isRight: (row: PageRow) => Promise<boolean>,
   ): Promise<Map<string, Uint8Array>> {
     const wrong = new Map<string, Uint8Array>();
-    for (let after: Uint8Array | undefined; ; ) {
-      this.#deps.signal?.throwIfAborted();
-      const page = await this.#deps.rows.page(letter, after, PAGE_ROWS);
+    for await (const page of this.#deps.rows.pages(letter, this.#deps.signal))
       for (const row of page) if (!(await isRight(row))) wrong.set(textOf(row.key), row.key);
-      after = page.at(-1)?.key;
-      if (page.length < PAGE_ROWS) return wrong;
-    }
+    return wrong;
   }
 
   async #isKeptHead(row: PageRow): Promise<boolean> {

@@ -11,6 +11,7 @@ import type { LogManifest } from '../sequencer/manifest.ts';
 import { encodeCleanStop, loadTree } from '../sequencer/recovery.ts';
 import { TileReader } from '../sequencer/tile-reader.ts';
 import { CheckedStore } from '../store/checked-store.ts';
+import { levelDamage } from '../store/disk-error.ts';
 import { readFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { OPEN_KEY } from '../store/rows.ts';
@@ -117,8 +118,7 @@ async function settle(
 
 /** What LevelDB cannot read at all is beyond a repair of rows. */
 function asRefusal(error: unknown, db: string): unknown {
-  const code = (error as { code?: unknown }).code;
-  if (error instanceof TlogError || typeof code !== 'string' || !code.startsWith('LEVEL_')) return error;
+  if (levelDamage(error) === undefined) return error;
   const message = `the database at ${db} cannot be read through: restore a backup into a new directory, then repair that one`;
   return new TlogError('data_damaged', message, { cause: error });
 }

@@ -5,7 +5,7 @@ import { encodeBundle } from '../core/tile/bundle.ts';
 import { TILE_HEIGHT, TILE_WIDTH } from '../core/tile/tile.ts';
 import type { TileNodes } from '../core/tile/tile-nodes.ts';
 import { leafIndex } from '../core/units.ts';
-import type { PageRow, RowReader } from '../scrub/row-reader.ts';
+import { PAGE_ROWS, type PageRow, type RowReader } from '../scrub/row-reader.ts';
 import { tileOf } from '../scrub/verified-tiles.ts';
 import { rowName } from '../store/row-place.ts';
 import {
@@ -27,8 +27,6 @@ import type { ProvenBundle, ProvenTree } from './proven-tree.ts';
 import { decoded } from './stored-tree.ts';
 import { Counter } from './tally.ts';
 
-/** Rows by key that are looked at in one go. */
-const PAGE_ROWS = 256;
 /** Levels of tiles that a tree of 2^53 leaves has at most. */
 const LEVELS = 7;
 
@@ -177,15 +175,11 @@ export class RowRepair {
 
   /** Every leaf has its right row by now: what is still wrong belongs to no leaf. */
   async #sweepIndex(): Promise<void> {
-    for (let after: Uint8Array | undefined; ; ) {
-      const page = await this.#deps.rows.page(LETTER.leaf, after, PAGE_ROWS);
+    for await (const page of this.#deps.rows.pages(LETTER.leaf, this.#deps.signal))
       for (const row of page) {
         const isRight = 'value' in row && row.value.length === 8 && decodeIndex(row.value) < this.#size;
         if (!isRight) await this.#remove(row.key);
       }
-      after = page.at(-1)?.key;
-      if (page.length < PAGE_ROWS) return;
-    }
   }
 
   async #putUnlessEqual(key: Uint8Array, value: Uint8Array): Promise<void> {

@@ -21,8 +21,6 @@ import {
 } from '../store/rows.ts';
 import type { TreeSource } from './tree-source.ts';
 
-const PAGE_ROWS = 256;
-
 /** The rows of a log's database as a source: what passes its check is offered, whether it is right or not. */
 export class StoredTree implements TreeSource {
   readonly #hasher: TreeHasher;
@@ -72,13 +70,7 @@ export class StoredTree implements TreeSource {
   }
 
   async *#values(letter: number): AsyncGenerator<{ readonly key: Uint8Array; readonly value: Uint8Array }> {
-    let after: Uint8Array | undefined;
-    for (;;) {
-      const page = await this.#rows.page(letter, after, PAGE_ROWS);
-      for (const row of page) if ('value' in row) yield row;
-      after = page.at(-1)?.key;
-      if (page.length < PAGE_ROWS) return;
-    }
+    for await (const page of this.#rows.pages(letter)) for (const row of page) if ('value' in row) yield row;
   }
 }
 

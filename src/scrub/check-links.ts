@@ -23,8 +23,8 @@ export function missingHeads(
   return missing.filter((size) => size !== undefined).map(keptKey);
 }
 
-/** One more than the size of a head; a key that is none says nothing. */
-function endOf(key: Uint8Array): number {
+/** One more than the size of a kept head; 0 for a key that is none. */
+export function endOf(key: Uint8Array): number {
   return (rowPlace(key).index ?? -1) + 1;
 }
 

@@ -7,7 +7,7 @@ import { type CheckDeps, checkBundle } from './check-bundle.ts';
 import { checkEdge, checkMemory, checkState } from './check-edge.ts';
 import { gapDamages, missingHeads } from './check-links.ts';
 import { checkHeadPage, checkIndexPage, checkRetryPage } from './check-pages.ts';
-import { type PageRow, RowReader } from './row-reader.ts';
+import { PAGE_ROWS, type PageRow, RowReader } from './row-reader.ts';
 import { Slices } from './slices.ts';
 import { VerifiedTiles } from './verified-tiles.ts';
 
@@ -41,9 +41,6 @@ export interface Step {
   /** Whether the pass is at its end. */
   readonly isLast: boolean;
 }
-
-/** Rows by key that are read in one step. */
-const PAGE_ROWS = 256;
 
 /** The start of a pass over a tree. */
 export function newPass(treeSize: number, startedAtMs: number): PassPosition {

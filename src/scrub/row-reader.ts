@@ -6,6 +6,9 @@ import { unsealValue } from '../store/checked-store.ts';
 import { rowName } from '../store/row-place.ts';
 import { rowsAfter } from '../store/rows.ts';
 
+/** Rows by key that are read in one go. */
+export const PAGE_ROWS = 256;
+
 /** A row's value, or why there is none to go by. */
 export type ReadRow = { readonly value: Uint8Array } | { readonly damage: Damage };
 
@@ -49,6 +52,17 @@ export class RowReader {
     for await (const [key, sealed] of this.#stored.iterate({ ...rowsAfter(letter, afterKey), limit }))
       rows.push({ key, ...opened(key, sealed) });
     return rows;
+  }
+
+  /** All rows of one sort, page by page; what is written while it reads may be left out. Rejects with the signal's reason. */
+  async *pages(letter: number, signal?: AbortSignal): AsyncGenerator<readonly PageRow[]> {
+    for (let last: Uint8Array | undefined; ; ) {
+      signal?.throwIfAborted();
+      const page = await this.page(letter, last, PAGE_ROWS);
+      yield page;
+      last = page.at(-1)?.key;
+      if (page.length < PAGE_ROWS) return;
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Now } from '../../runtime/now.ts';
 import { type DataDirectory, listLogs } from '../../sequencer/data-directory.ts';
 import { LogSet } from '../../sequencer/log-set.ts';
-import { byteCount, secondCount } from '../arguments.ts';
+import { countArgument } from '../arguments.ts';
 import { backupSource } from '../backup-source.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
 import type { ExitCode } from '../exit-code.ts';
@@ -31,12 +31,12 @@ export function registerServe(program: Command, host: CommandHost): void {
     .option(
       '--reserve-bytes <bytes>',
       'disk space that entries never take (default: 1 GiB or 5 % of the volume, the lesser; 0: none)',
-      byteCount,
+      countArgument('bytes'),
     )
     .option(
       '--scrub-seconds <seconds>',
       'from one reading of all stored bytes to the next (default: 86400, a day; 0: never)',
-      secondCount,
+      countArgument('seconds'),
     );
   host.bind(serve, runServe);
 }

@@ -7,7 +7,7 @@ import { LOG_RATE, openWitness } from '../../witness/open-witness.ts';
 import type { Witness } from '../../witness/running-witness.ts';
 import type { WitnessAlert } from '../../witness/witness-alert.ts';
 import { addLog, createWitness, type WitnessDirectory } from '../../witness/witness-directory.ts';
-import { keyNameArgument, rateArgument } from '../arguments.ts';
+import { countArgument, keyNameArgument } from '../arguments.ts';
 import type { Defaults } from '../config.ts';
 import type { CommandContext, CommandHost } from '../context.ts';
 import type { ExitCode } from '../exit-code.ts';
@@ -34,8 +34,8 @@ export function registerWitness(program: Command, host: CommandHost): void {
     .option('--ops-listen <address>', 'serve /metrics there, and there only')
     .option(
       '--log-rate <requests>',
-      `requests a second for one log (default: ${LOG_RATE}; 0: any number)`,
-      rateArgument,
+      `requests a second for one log (default: ${LOG_RATE}; 0: no limit)`,
+      countArgument('requests a second'),
     );
   host.bind(witness, runWitness, DEFAULTS);
   const init = folderFlags(witness.command('init'))

@@ -4,7 +4,7 @@ import { TILE_HEIGHT, TILE_WIDTH } from './tile.ts';
 
 /** Inner nodes of a full tile: 128 of height 1, then 64 of height 2, and so on up to the root. */
 const INNER_NODES = TILE_WIDTH - 1;
-/** Heights whose hashes are stored beside the leaves: any node is then at most 7 hashes away. */
+/** Heights whose hashes are stored beside the leaves: a node is then at most 3 hashes away. */
 const KEPT_HEIGHTS: readonly number[] = [3, 6];
 /** What the first rows had instead; they are read as they are. */
 const KEPT_HEIGHTS_BEFORE: readonly number[] = [4];
