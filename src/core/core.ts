@@ -121,6 +121,7 @@ export {
   decodeCosignature,
   encodeCosignature,
 } from './note/cosignature.ts';
+export { disjointQuorums, type TwoQuorums } from './note/disjoint-quorums.ts';
 export {
   COSIGNATURE_V1,
   checkKeyName,
