@@ -30,7 +30,8 @@ function named(request: RawRequest, name: string): boolean {
 
 export const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
-function judgeRefusal({ method }: RawRequest, { status, headers, body }: RawAnswer): void {
+/** A refusal is a problem of the error table, and nothing here is at fault. */
+export function judgeRefusal({ method }: RawRequest, { status, headers, body }: RawAnswer): void {
   expectSame('the type of a refusal', headers.get('content-type'), 'application/problem+json');
   if (method === 'HEAD') return;
   const problem = JSON.parse(body.toString());

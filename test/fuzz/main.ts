@@ -7,6 +7,8 @@ import { fileParsers, otherParsers } from './file-parsers.ts';
 import { startFuzzServer } from './fuzz-server.ts';
 import { routeTargets } from './routes.ts';
 import type { FuzzSettings, Target } from './target.ts';
+import { witnessTargets } from './witness-routes.ts';
+import { startFuzzWitness } from './witness-server.ts';
 
 /*
  * `npm run fuzz -- --cases N [--seed S] [--only NAME]`: so many cases for each parser and each route. Exits with 1 when
@@ -27,7 +29,9 @@ async function main(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'stele-fuzz-'));
   try {
     await using server = await startFuzzServer();
-    const all = [...coreParsers, ...otherParsers, ...(await fileParsers(folder)), ...routeTargets(server)];
+    await using witness = await startFuzzWitness();
+    const routes = [...routeTargets(server), ...witnessTargets(witness)];
+    const all = [...coreParsers, ...otherParsers, ...(await fileParsers(folder)), ...routes];
     return await run(
       all.filter(({ name }) => name.includes(values.only ?? '')),
       settings,
