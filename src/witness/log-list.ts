@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { TlogError } from '../core/error.ts';
 import { ED25519, parseVerifierKey, type VerifierKey } from '../core/note/key.ts';
-import { writeFileDurably } from '../store/durable-file.ts';
 
 /** Logs that one witness follows: each holds a guard file open. */
 export const WITNESSED_LOGS_MAX = 1_000;
@@ -39,10 +38,16 @@ export async function readLogList(path: string): Promise<LogKeys> {
   return parseLogList(await textIn(path));
 }
 
-/** Adds a line to the file. What is there stays as it is, so that comments are kept. */
+/** Adds a line to the file in one write: what is there stays, what somebody else adds meanwhile too. */
 export async function addToLogList(path: string, vkey: string): Promise<void> {
   const text = await textIn(path);
-  await writeFileDurably(path, `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${vkey}\n`);
+  const file = await open(path, 'a');
+  try {
+    await file.appendFile(`${text === '' || text.endsWith('\n') ? '' : '\n'}${vkey}\n`);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 async function textIn(path: string): Promise<string> {

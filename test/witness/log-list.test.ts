@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { computeKeyId, ED25519, formatVerifierKey } from '../../src/core/note/key.ts';
 import { createCosigner } from '../../src/keys/cosigner.ts';
@@ -25,6 +25,14 @@ describe('WITNESS-8 the list of logs', () => {
     expect(await at.post(await late.request(0, 5))).toMatchObject({ status: 409, text: '5\n' });
     expect((await at.post(await late.request(5, 9))).status).toBe(200);
     expect(at.alerts).toEqual([]);
+  });
+
+  test('logs that are added at the same time are all there', async () => {
+    const dir = await newWitness([]);
+    const vkeys = Array.from({ length: 20 }, (_, i) => testSigner(`l${i}.example`).vkey);
+    await Promise.all(vkeys.map((vkey) => addLog(dir, vkey)));
+    const lines = (await readFile(witnessPaths(dir).logs, 'utf8')).trimEnd().split('\n').slice(1);
+    expect(lines.sort()).toEqual(vkeys.sort());
   });
 
   test('a log that goes while its requests are under way ends no process', async () => {
