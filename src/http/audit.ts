@@ -7,12 +7,13 @@ export type ScrubSource = (log: string) => ScrubStatus | undefined;
 
 /** GET audit: what the server has found of its own stored bytes, and how far re-reading them is. */
 export function audit(c: Context, log: Log, scrub: ScrubStatus | undefined): Response {
-  const { head, findings } = log;
+  const { head, findings, moreFindings, withheldSorts } = log;
   const body = {
     log: log.name,
     treeSize: head.size,
-    signs: findings.length === 0,
+    signs: findings.length + moreFindings === 0,
     findings,
+    ...(moreFindings === 0 ? {} : { moreFindings, withheldSorts }),
     ...(scrub === undefined ? {} : { scrub: scrubOf(scrub) }),
   };
   return c.json(body, 200, { 'Cache-Control': 'no-cache' });

@@ -73,7 +73,7 @@ async function present(
     stele_log_disk_bytes: await log.bytesOnDisk(),
     stele_log_volume_free_bytes: status.freeBytes ?? 0,
     stele_log_reserve_bytes: status.reserveBytes ?? 0,
-    stele_log_findings: log.findings.length,
+    stele_log_findings: log.findings.length + log.moreFindings,
     ...scrubGauges(scrub),
   };
 }

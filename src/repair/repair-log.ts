@@ -2,7 +2,7 @@ import { TlogError } from '../core/error.ts';
 import { headVerifier } from '../fsck/head-verifier.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import { LogPass, newPass } from '../scrub/pass.ts';
-import { FINDINGS_MAX } from '../sequencer/damage-record.ts';
+import { keptFindings } from '../sequencer/damage-record.ts';
 import { type DataDirectory, logPaths, readManifest } from '../sequencer/data-directory.ts';
 import { type Damage, findingOf } from '../sequencer/finding.ts';
 import { closeFindings, findingFile } from '../sequencer/finding-file.ts';
@@ -112,8 +112,7 @@ async function settle(
     return closeFindings(root, nowMs);
   }
   const found = { log: name, by: 'repair', atMs: nowMs } as const;
-  const findings = damages.slice(0, FINDINGS_MAX).map((damage) => findingOf(damage, found));
-  await findingFile(root).write({ findings, more: Math.max(0, damages.length - FINDINGS_MAX) });
+  await findingFile(root).write(keptFindings(damages.map((damage) => findingOf(damage, found))));
 }
 
 /** What LevelDB cannot read at all is beyond a repair of rows. */

@@ -1,9 +1,10 @@
 import { TlogError } from '../core/error.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { RowPart } from '../store/row-place.ts';
 import { type Damage, type Finding, type FoundBy, findingOf } from './finding.ts';
 import type { FindingFile, KeptFindings } from './finding-file.ts';
 
-/** Findings that are kept one by one; of more, only the number. */
+/** Findings that are kept one by one; of more, the number and the sorts of their rows. */
 export const FINDINGS_MAX = 1_000;
 
 /** What is to happen when something is found. */
@@ -14,6 +15,8 @@ export interface DamageDeps {
   readonly file: FindingFile | undefined;
   /** No read gets the row any more. */
   withhold(row: Uint8Array): void;
+  /** No read gets a row of this sort any more. */
+  withholdSort(part: RowPart): void;
   /** Nothing is signed any more; called once. */
   halt(): void;
   /** Tells the operator; `unkept` when the file could not be written. */
@@ -26,16 +29,20 @@ export interface DamageDeps {
 export class DamageRecord {
   readonly #deps: DamageDeps;
   readonly #known = new Set<string>();
+  readonly #withheldSorts: Set<Finding['part']>;
   #findings: readonly Finding[] = [];
   #more = 0;
-  /** Writes of the file, one after the other. */
-  #writing: Promise<void> = Promise.resolve();
+  /** Not in the file yet, and told to nobody. */
+  #untold: Finding[] = [];
+  #writing: Promise<void> | undefined;
 
   /** `kept` are findings of an earlier process: in force from now on, and told to nobody again. */
   constructor(deps: DamageDeps, kept: KeptFindings) {
     this.#deps = deps;
     this.#findings = kept.findings;
     this.#more = kept.more;
+    this.#withheldSorts = new Set(kept.withheldSorts);
+    for (const part of kept.withheldSorts) deps.withholdSort(part);
     for (const finding of kept.findings) {
       this.#known.add(nameOf(finding));
       if (finding.row !== undefined) deps.withhold(Buffer.from(finding.row, 'hex'));
@@ -50,35 +57,65 @@ export class DamageRecord {
     return this.#findings.length + this.#more > 0;
   }
 
-  /** All findings, those included that the list has no room for. */
-  get count(): number {
-    return this.#findings.length + this.#more;
+  /** How many findings the list has no room for, at least: of a sort that is withheld no more are counted. */
+  get more(): number {
+    return this.#more;
+  }
+
+  /** Sorts of which no row is served, as more are damaged than the list has room for. */
+  get withheldSorts(): readonly RowPart[] {
+    return [...this.#withheldSorts].filter((part) => part !== 'memory');
   }
 
   /** In force on return; the file follows. What is known already changes nothing. */
   report(damage: Damage, by: FoundBy): void {
-    const { log, clock, halt, withhold, alert } = this.#deps;
+    const { log, clock, halt, withhold } = this.#deps;
     const finding = findingOf(damage, { log, by, atMs: clock.nowMs() });
-    if (this.#known.has(nameOf(finding)) || this.#isFull()) return;
+    if (this.#known.has(nameOf(finding)) || this.#withheldSorts.has(finding.part)) return;
+    if (this.#findings.length >= FINDINGS_MAX) {
+      this.#addBeyond(finding);
+      return;
+    }
     this.#known.add(nameOf(finding));
     const isFirst = !this.isOpen;
     this.#findings = [...this.#findings, finding];
     if (damage.row !== undefined) withhold(damage.row);
     if (isFirst) halt();
-    this.#writing = this.#writing.then(() => this.#keep()).then((unkept) => alert(finding, unkept));
+    this.#tell(finding);
   }
 
-  /** Counts what the list has no room for, once: a scan of a ruined disk must not grow without bound. */
-  #isFull(): boolean {
-    if (this.#findings.length < FINDINGS_MAX) return false;
+  /** What the list has no room for: a ruined disk must not take memory without bound, and no row of it may be served. */
+  #addBeyond(finding: Finding): void {
+    const { part } = finding;
     this.#more += 1;
-    return true;
+    this.#withheldSorts.add(part);
+    if (part === 'memory') return;
+    this.#deps.withholdSort(part);
+    const message = `${finding.message}. There are more than ${FINDINGS_MAX} findings: no row of sort ${part} is served any more`;
+    this.#tell({ ...finding, message });
+  }
+
+  #tell(finding: Finding): void {
+    this.#untold.push(finding);
+    this.#writing ??= this.#tellAll();
+  }
+
+  /** One write at a time, for all that was found during the last: a step of a scrubber may find hundreds. */
+  async #tellAll(): Promise<void> {
+    while (this.#untold.length > 0) {
+      const told = this.#untold;
+      this.#untold = [];
+      const unkept = await this.#keep();
+      for (const finding of told) this.#deps.alert(finding, unkept);
+    }
+    this.#writing = undefined;
   }
 
   /** What kept the file from being written; the next finding tries again, and so does the next scrub. */
   async #keep(): Promise<unknown> {
     try {
-      await this.#deps.file?.write({ findings: this.#findings, more: this.#more });
+      const { withheldSorts } = this;
+      await this.#deps.file?.write({ findings: this.#findings, more: this.#more, withheldSorts });
       return undefined;
     } catch (error) {
       return error;
@@ -94,6 +131,13 @@ export class DamageRecord {
   refusal(): TlogError {
     return damageRefusal(this.#deps.log);
   }
+}
+
+/** Findings as a file keeps them: the first one by one, of the others number and sorts. */
+export function keptFindings(all: readonly Finding[]): KeptFindings {
+  const beyond = all.slice(FINDINGS_MAX);
+  const sorts = beyond.map(({ part }) => part).filter((part) => part !== 'memory');
+  return { findings: all.slice(0, FINDINGS_MAX), more: beyond.length, withheldSorts: [...new Set(sorts)] };
 }
 
 /** An operator has to act: clients need not ask every second. */

@@ -3,13 +3,19 @@ import { dirname, join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
 import { syncFolder } from '../store/guard-files.ts';
+import { ROW_PARTS, type RowPart } from '../store/row-place.ts';
 import type { Finding } from './finding.ts';
 
-/** Open findings as they are kept, and how many more there were than a file takes. */
+/** Open findings as they are kept, and what there is of those that a file has no room for. */
 export interface KeptFindings {
   readonly findings: readonly Finding[];
+  /** How many there were beyond those, at least. */
   readonly more: number;
+  /** Sorts of row that such a one was of: none of their rows is served. */
+  readonly withheldSorts: readonly RowPart[];
 }
+
+export const NO_FINDINGS: KeptFindings = { findings: [], more: 0, withheldSorts: [] };
 
 /** Where the open findings of one log outlive its process. */
 export interface FindingFile {
@@ -44,16 +50,24 @@ export async function closeFindings(logFolder: string, nowMs: number): Promise<v
 
 async function readFindings(path: string): Promise<KeptFindings> {
   try {
-    const { schema, findings, more } = JSON.parse(await readFile(path, 'utf8'));
+    const { schema, findings, more, withheldSorts } = JSON.parse(await readFile(path, 'utf8'));
     if (schema !== 1 || !Array.isArray(findings) || !findings.every(isFinding) || !Number.isSafeInteger(more))
       throw new TypeError('not a list of findings');
-    return { findings, more };
+    return { findings, more, withheldSorts: sortsOf(withheldSorts, more) };
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return { findings: [], more: 0 };
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return NO_FINDINGS;
     throw new TlogError('data_damaged', `${path} cannot be read; run stele repair, which checks everything`, {
       cause,
     });
   }
+}
+
+/** A record from before sorts were withheld does not say of which sort the others were: it may have been any. */
+function sortsOf(kept: unknown, more: number): readonly RowPart[] {
+  if (kept === undefined) return more === 0 ? [] : ROW_PARTS;
+  if (!Array.isArray(kept) || !kept.every((part) => ROW_PARTS.includes(part)))
+    throw new TypeError('not a list of sorts of row');
+  return kept;
 }
 
 /** Whether it says what is wrong, and of which row: what a start does with it depends on no more. */

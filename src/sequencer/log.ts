@@ -2,6 +2,7 @@ import type { Hash } from '../core/merkle/hasher.ts';
 import type { NodeAtHand } from '../core/merkle/proof-paths.ts';
 import type { LeafIndex, TreeSize } from '../core/units.ts';
 import type { Now } from '../runtime/now.ts';
+import type { RowPart } from '../store/row-place.ts';
 import type { Finding } from './finding.ts';
 
 /** What a log holds: opaque bytes, or audit events. Fixed at creation. */
@@ -108,6 +109,10 @@ export interface Log extends LogDescription {
   readonly publishedHead: SignedHead;
   /** Stored bytes that were found wrong and are not repaired; while there are any, nothing is signed. */
   readonly findings: readonly Finding[];
+  /** How many there are, at least, beyond the 1,000 that are listed. */
+  readonly moreFindings: number;
+  /** Sorts of row that such others are of: reads that need one throw `storage_corrupt`, whichever row it is. */
+  readonly withheldSorts: readonly RowPart[];
   status(): LogStatus;
   /**
    * Says no to entries of so many bytes in all that would be refused now, before they are received.

@@ -7,6 +7,7 @@ import type { LeafIndex, TreeSize } from '../core/units.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Now } from '../runtime/now.ts';
 import type { Guard } from '../store/guard.ts';
+import type { RowPart } from '../store/row-place.ts';
 import { OPEN_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { DamageRecord } from './damage-record.ts';
@@ -123,6 +124,14 @@ export class RunningLog implements Log, AsyncDisposable {
 
   get findings(): readonly Finding[] {
     return this.#parts.damage.findings;
+  }
+
+  get moreFindings(): number {
+    return this.#parts.damage.more;
+  }
+
+  get withheldSorts(): readonly RowPart[] {
+    return this.#parts.damage.withheldSorts;
   }
 
   /** The rows of this log for who re-reads all of them. */

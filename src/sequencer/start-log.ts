@@ -7,11 +7,12 @@ import { ed25519Verify } from '../runtime/ed25519.ts';
 import { CheckedStore } from '../store/checked-store.ts';
 import { levelDamage, writeRefusal } from '../store/disk-error.ts';
 import type { Guard, GuardMark } from '../store/guard.ts';
+import type { RowPart } from '../store/row-place.ts';
 import { OPEN_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import { DamageRecord, damageRefusal } from './damage-record.ts';
 import type { Finding } from './finding.ts';
-import type { FindingFile, KeptFindings } from './finding-file.ts';
+import { type FindingFile, type KeptFindings, NO_FINDINGS } from './finding-file.ts';
 import { HeadSigner } from './head-signer.ts';
 import { LogReader } from './log-reader.ts';
 import type { LogManifest } from './manifest.ts';
@@ -92,7 +93,7 @@ export async function startLog(deps: StartDeps, options: StartOptions = {}): Pro
     const tiles = new TileReader(store, hasher);
     const signer = new HeadSigner(manifest.origin, deps.signer, verifier);
     const parts: Parts = { hasher, store, engine, tiles, signer, verifier, manifest, clock };
-    const kept = (await deps.findings?.read()) ?? { findings: [], more: 0 };
+    const kept = (await deps.findings?.read()) ?? NO_FINDINGS;
     const state = await loadTree(hasher, store, tiles);
     // What may not be extended must not stop the process that may: asked before the take-over, and again after it.
     await checkAgainstGuard(hasher, tiles, state, found);
@@ -242,7 +243,11 @@ function recordDamage(
     // A tile may have been read before it was known to be wrong.
     tiles.forget();
   };
+  const withholdSort = (part: RowPart): void => {
+    store.withholdSort(part);
+    tiles.forget();
+  };
   const halt = (): void => sequencer.refuseWaiting(damageRefusal(manifest.name));
   const alert = (finding: Finding, unkept: unknown): void => onFinding?.(finding, unkept);
-  return new DamageRecord({ log: manifest.name, clock, file, withhold, halt, alert }, kept);
+  return new DamageRecord({ log: manifest.name, clock, file, withhold, withholdSort, halt, alert }, kept);
 }

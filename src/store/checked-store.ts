@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { TlogError } from '../core/error.ts';
-import { rowName } from './row-place.ts';
+import { type RowPart, rowName, rowPart } from './row-place.ts';
 import type { CommitOutcome, KeyRange, Store, StoreBatch } from './store.ts';
 
 const CHECK_BYTES = 4;
@@ -41,6 +41,8 @@ export class CheckedStore implements Store {
   readonly #store: Store;
   /** Keys of rows that are known to be wrong though their check holds. */
   readonly #withheld = new Set<string>();
+  /** Sorts of which more rows are wrong than are known one by one. */
+  readonly #withheldSorts = new Set<RowPart>();
 
   constructor(store: Store) {
     this.#store = store;
@@ -49,6 +51,11 @@ export class CheckedStore implements Store {
   /** Every later read of the row throws storage_corrupt, whatever its bytes are; spec SCRUB-4. */
   withhold(key: Uint8Array): void {
     this.#withheld.add(nameOf(key));
+  }
+
+  /** Every later read of a row of this sort throws storage_corrupt; spec SCRUB-6. */
+  withholdSort(part: RowPart): void {
+    this.#withheldSorts.add(part);
   }
 
   get(key: Uint8Array): Uint8Array | undefined | Promise<Uint8Array | undefined> {
@@ -82,6 +89,8 @@ export class CheckedStore implements Store {
   #checkServed(key: Uint8Array): void {
     if (this.#withheld.size > 0 && this.#withheld.has(nameOf(key)))
       throw corrupt(key, 'is known to be damaged and is not served');
+    if (this.#withheldSorts.size > 0 && this.#withheldSorts.has(rowPart(key)))
+      throw corrupt(key, 'is not served, as too many rows of its sort are damaged');
   }
 
   get lastError(): unknown {

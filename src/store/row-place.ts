@@ -31,9 +31,17 @@ const PART_OF_LETTER: ReadonlyMap<number, RowPart> = new Map([
   [LETTER.kept, 'head'],
 ]);
 
+/** Every sort of row that there is. */
+export const ROW_PARTS: readonly RowPart[] = [...PART_OF_LETTER.values(), 'unknown'];
+
+/** The sort of row that a key is of. */
+export function rowPart(key: Uint8Array): RowPart {
+  return PART_OF_LETTER.get(key[0] ?? 0) ?? 'unknown';
+}
+
 /** What a key stands for; never throws, as the key may be damaged itself. */
 export function rowPlace(key: Uint8Array): RowPlace {
-  const part = PART_OF_LETTER.get(key[0] ?? 0) ?? 'unknown';
+  const part = rowPart(key);
   if (part === 'tile' && key.length === 10)
     return { part, level: key[1] ?? 0, index: edgeStart(key.subarray(1)) };
   const isNumbered = part === 'bundle' || part === 'edge' || part === 'head';

@@ -64,6 +64,7 @@ const FINDING = {
   },
   ...{ message: 'wrong', foundBy: 'scrub', foundAt: AT, whatNext: 'repair' },
 };
+const RECORD = { schema: 1, findings: [FINDING], more: 2, withheldSorts: ['bundle', 'unknown'] };
 const PASS = {
   ...{ startedAtMs: 1, treeSize: 9, phase: 'tiles', next: 1, steps: 3, after: '74', progress: 0.5 },
   ...{ entriesChecked: 1, rowsChecked: 1, findings: 0, finishedAtMs: 2 },
@@ -92,7 +93,7 @@ export async function fileParsers(folder: string): Promise<Target[]> {
     json('logs/main/log.json', MANIFEST, () => readManifest(dir, 'main')),
     json('stele.json', { schema: 1 }, () => checkDataDirectory(dir)),
     json('tokens.json', { schema: 1, tokens: [TOKEN_RECORD] }, () => readTokens(folder)),
-    json('logs/main/damage.json', { schema: 1, findings: [FINDING], more: 2 }, () => reopened(log)),
+    json('logs/main/damage.json', RECORD, () => reopened(log)),
     json('logs/main/scrub.json', { schema: 1, pass: PASS, lastPass: PASS }, () => progressFile(log).read()),
     json('stele-backup.json', { schema: 1 }, () => isBackup(folder)),
     json('logs/main/backup.json', BACKUP, () => backup.facts()),
@@ -116,7 +117,8 @@ async function reopened(log: string): Promise<number> {
   const nothing = (): void => undefined;
   const deps = { log: 'main', clock: { nowMs: () => 0 }, file: undefined };
   const kept = await findingFile(log).read();
-  return new DamageRecord({ ...deps, withhold: nothing, halt: nothing, alert: nothing }, kept).count;
+  const told = { withhold: nothing, withholdSort: nothing, halt: nothing, alert: nothing };
+  return new DamageRecord({ ...deps, ...told }, kept).more;
 }
 
 const retry = { key: hex(1), firstIndex: 5, count: 2, contentHash: hex(2) };

@@ -6,8 +6,9 @@ import type { Clock } from '../../src/runtime/clock.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
 import { progressFile } from '../../src/scrub/progress-file.ts';
 import { Scrubber, type ScrubStatus } from '../../src/scrub/scrubber.ts';
+import { FINDINGS_MAX } from '../../src/sequencer/damage-record.ts';
 import type { StoredLog } from '../../src/sequencer/stored-log.ts';
-import { bundleKey } from '../../src/store/rows.ts';
+import { bundleKey, keptKey } from '../../src/store/rows.ts';
 import { fill, flipped, type RottingLog, rottingLog } from '../support/rotting-log.ts';
 
 const DAY_MS = 86_400_000;
@@ -239,6 +240,33 @@ describe('SCRUB-7 what is told', () => {
     expect((await app.request('/logs/main/tile/entries/000')).status).toBe(200);
     const ready = await app.request('/readyz');
     expect([ready.status, (await ready.json()).code]).toEqual([503, 'log_damaged']);
+  });
+
+  test('beyond 1,000 findings the sorts of which no row is served, and how many there are more', async () => {
+    const rotting = await filled(1_000);
+    const app = createApp({
+      logs: { names: () => ['main'], get: () => rotting.log },
+      tokens: () => [],
+      clock: { nowMs: () => 0 },
+    });
+    const { report } = rotting.log.stored();
+    for (let i = 0; i < FINDINGS_MAX; i += 1) report({ row: keptKey(2_000 + i), message: 'a test says so' });
+    const few = await (await app.request('/logs/main/audit')).json();
+    expect(few.findings).toHaveLength(FINDINGS_MAX);
+    expect([few.moreFindings, few.withheldSorts]).toEqual([undefined, undefined]);
+    expect((await app.request('/logs/main/tile/entries/000')).status).toBe(200);
+    report({ row: bundleKey(2), message: 'a test says so' });
+    expect(await (await app.request('/logs/main/audit')).json()).toMatchObject({
+      signs: false,
+      moreFindings: 1,
+      withheldSorts: ['bundle'],
+    });
+    const metrics = await (await app.request('/metrics')).text();
+    expect(metrics).toContain(`stele_log_findings{log="main"} ${FINDINGS_MAX + 1}\n`);
+    // Made ready before, and right: of its sort nothing is served all the same.
+    const bundle = await app.request('/logs/main/tile/entries/000');
+    expect([bundle.status, (await bundle.json()).code]).toEqual([500, 'storage_corrupt']);
+    expect((await app.request('/logs/main/tile/0/000')).status).toBe(200);
   });
 
   test('a tile that was made ready before is asked for again once there is a finding', async () => {

@@ -3,16 +3,22 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { TlogError } from '../../src/core/error.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { DamageRecord, FINDINGS_MAX } from '../../src/sequencer/damage-record.ts';
+import { DamageRecord, FINDINGS_MAX, keptFindings } from '../../src/sequencer/damage-record.ts';
 import { type Damage, damageOf, type Finding, findingOf } from '../../src/sequencer/finding.ts';
-import { closeFindings, findingFile, type KeptFindings } from '../../src/sequencer/finding-file.ts';
+import {
+  closeFindings,
+  findingFile,
+  type KeptFindings,
+  NO_FINDINGS,
+} from '../../src/sequencer/finding-file.ts';
 import { openLog } from '../../src/sequencer/open-log.ts';
-import { bundleKey, tileKey } from '../../src/store/rows.ts';
+import { ROW_PARTS } from '../../src/store/row-place.ts';
+import { bundleKey, retryKey, tileKey } from '../../src/store/rows.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { newDataDirectory } from '../support/test-log.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
-const NONE: KeptFindings = { findings: [], more: 0 };
+const NONE: KeptFindings = NO_FINDINGS;
 
 /** A record without a file, and what it asked for. */
 function recording(kept: KeptFindings): { record: DamageRecord; did: string[] } {
@@ -23,6 +29,7 @@ function recording(kept: KeptFindings): { record: DamageRecord; did: string[] } 
       clock: { nowMs: () => 0 },
       file: undefined,
       withhold: (row) => did.push(`withhold ${hex(row)}`),
+      withholdSort: (part) => did.push(`withhold every ${part}`),
       halt: () => did.push('halt'),
       alert: ({ message }, unkept) => did.push(`alert ${message} ${unkept}`),
     },
@@ -39,13 +46,13 @@ function found(message: string, row?: Uint8Array): Finding {
 describe('SCRUB-6 the record of findings', () => {
   test('a row is told once by whatever name, damage without a row once by its message', async () => {
     const { record, did } = recording(NONE);
-    expect([record.isOpen, record.count]).toEqual([false, 0]);
+    expect([record.isOpen, record.findings.length, record.more]).toEqual([false, 0, 0]);
     record.report({ row: bundleKey(1), message: 'one' }, 'read');
     record.report({ row: bundleKey(1), message: 'one, in other words' }, 'scrub');
     record.report({ message: 'memory' }, 'scrub');
     record.report({ message: 'memory' }, 'scrub');
     await record.settled();
-    expect([record.isOpen, record.count]).toEqual([true, 2]);
+    expect([record.isOpen, record.findings.length, record.more]).toEqual([true, 2, 0]);
     expect(did).toEqual([
       `withhold ${hex(bundleKey(1))}`,
       'halt',
@@ -55,26 +62,59 @@ describe('SCRUB-6 the record of findings', () => {
   });
 
   test('what an earlier process found is withheld and known, and told to nobody again', async () => {
-    const { record, did } = recording({ findings: [found('row', tileKey(0, 1)), found('memory')], more: 0 });
+    const { record, did } = recording({ ...NONE, findings: [found('row', tileKey(0, 1)), found('memory')] });
     record.report({ row: tileKey(0, 1), message: 'row' }, 'read');
     record.report({ message: 'memory' }, 'scrub');
     await record.settled();
-    expect([record.count, did]).toEqual([2, [`withhold ${hex(tileKey(0, 1))}`]]);
+    expect([record.findings.length, did]).toEqual([2, [`withhold ${hex(tileKey(0, 1))}`]]);
   });
 
-  test('of more than 1,000 only the number is kept', async () => {
+  test('one beyond 1,000 withholds every row of its sort, whose findings are told no more', async () => {
     const findings = Array.from({ length: FINDINGS_MAX - 1 }, (_, i) => found(`${i}`, bundleKey(i)));
-    const { record, did } = recording({ findings, more: 0 });
+    const { record, did } = recording({ ...NONE, findings });
     did.length = 0;
-    for (const message of ['the last', 'one more', 'another']) record.report({ message }, 'scrub');
+    record.report({ message: 'the last', row: tileKey(0, 0) }, 'scrub');
+    expect(did).toEqual([`withhold ${hex(tileKey(0, 0))}`]);
+    for (const i of [1, 2, 2]) record.report({ message: 'a tile', row: tileKey(0, i) }, 'scrub');
+    record.report({ message: 'a known bundle', row: bundleKey(1) }, 'scrub');
+    record.report({ message: 'another bundle', row: bundleKey(5_000) }, 'scrub');
+    record.report({ message: 'no row' }, 'scrub');
     await record.settled();
-    expect([record.findings.length, record.count]).toEqual([FINDINGS_MAX, FINDINGS_MAX + 2]);
-    expect(did).toEqual(['alert the last undefined']);
+    expect([record.findings.length, record.more, record.withheldSorts]).toEqual([
+      FINDINGS_MAX,
+      3,
+      ['tile', 'bundle'],
+    ]);
+    expect(did.slice(1)).toEqual([
+      'withhold every tile',
+      'withhold every bundle',
+      'alert the last undefined',
+      expect.stringMatching(/^alert a tile\. .*no row of sort tile is served/),
+      expect.stringMatching(/^alert another bundle\. .*no row of sort bundle is served/),
+    ]);
   });
 
-  test('a log whose findings are only counted is open to no append', () => {
-    const { record } = recording({ findings: [], more: 3 });
-    expect([record.isOpen, record.count, record.refusal().code]).toEqual([true, 3, 'log_damaged']);
+  test('sorts that an earlier process withheld stay so, and their findings are told to nobody', async () => {
+    const { record, did } = recording({ ...NONE, more: 3, withheldSorts: ['retry', 'head'] });
+    record.report({ message: 'one more', row: retryKey(new Uint8Array(32)) }, 'scrub');
+    await record.settled();
+    expect([record.isOpen, record.more, record.refusal().code]).toEqual([true, 3, 'log_damaged']);
+    expect(did).toEqual(['withhold every retry', 'withhold every head']);
+  });
+
+  test.each<[string, number, number, KeptFindings['withheldSorts']]>([
+    ['as many as there is room for', FINDINGS_MAX, 0, []],
+    ['one more, a tile', FINDINGS_MAX + 1, 1, ['tile']],
+    ['two tiles more, and what is in no row', FINDINGS_MAX + 3, 3, ['tile']],
+  ])('of a repair: %s', (_, count, more, withheldSorts) => {
+    const all = Array.from({ length: count }, (_, i) =>
+      i < FINDINGS_MAX
+        ? found(`${i}`, bundleKey(i))
+        : i < FINDINGS_MAX + 2
+          ? found('x', tileKey(0, i))
+          : found('y'),
+    );
+    expect(keptFindings(all)).toEqual({ findings: all.slice(0, FINDINGS_MAX), more, withheldSorts });
   });
 });
 
@@ -134,12 +174,30 @@ describe('SCRUB-6 damage.json', () => {
     return expect(log.status().reason).toBe('log_damaged');
   });
 
+  test.each<[string, object, readonly string[] | undefined]>([
+    ['nothing withheld', { more: 0, withheldSorts: [] }, []],
+    ['two sorts', { more: 7, withheldSorts: ['tile', 'unknown'] }, ['tile', 'unknown']],
+    ['from before there were such, all listed', { more: 0 }, []],
+    ['from before there were such, more than listed: any sort', { more: 1 }, ROW_PARTS],
+    ['a sort that there is not', { more: 1, withheldSorts: ['memory'] }, undefined],
+    ['sorts that are no list', { more: 1, withheldSorts: 'tile' }, undefined],
+  ])('with sorts that are withheld: %s', async (_, members, sorts) => {
+    const folder = await tempFolder();
+    await writeFile(join(folder, 'damage.json'), JSON.stringify({ schema: 1, findings: [], ...members }));
+    const read = findingFile(folder).read();
+    if (sorts === undefined) return expect(read).rejects.toMatchObject({ code: 'data_damaged' });
+    const kept = await read;
+    expect(kept.withheldSorts).toEqual(sorts);
+    await findingFile(folder).write(kept);
+    return expect(await findingFile(folder).read()).toEqual(kept);
+  });
+
   test('is put aside once repaired, whether there is one or not', async () => {
     const folder = await tempFolder();
     const file = findingFile(folder);
     await closeFindings(folder, 5);
     expect(await readdir(folder)).toEqual([]);
-    await file.write({ findings: [found('x')], more: 0 });
+    await file.write({ ...NONE, findings: [found('x')] });
     await closeFindings(folder, 5);
     expect(await readdir(folder)).toEqual(['damage.repaired-5.json']);
     expect(await file.read()).toEqual(NONE);
@@ -147,7 +205,7 @@ describe('SCRUB-6 damage.json', () => {
 
   test('that cannot be put aside stays in force', async () => {
     const folder = await tempFolder();
-    await findingFile(folder).write({ findings: [found('x')], more: 0 });
+    await findingFile(folder).write({ ...NONE, findings: [found('x')] });
     await mkdir(join(folder, 'damage.repaired-5.json'));
     await expect(closeFindings(folder, 5)).rejects.toMatchObject({ code: 'EISDIR' });
     expect((await findingFile(folder).read()).findings).toHaveLength(1);

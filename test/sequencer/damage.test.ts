@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
+import { FINDINGS_MAX } from '../../src/sequencer/damage-record.ts';
 import { openLog } from '../../src/sequencer/open-log.ts';
 import { bundleKey, edgeKey, leafKey, retryKey, tileKey } from '../../src/store/rows.ts';
 import { fill, flipped, type RottingLog, retryKeyNumber, rottingLog } from '../support/rotting-log.ts';
@@ -157,6 +158,69 @@ describe('SCRUB-5 a log with an open finding signs nothing', () => {
     await rm(record);
     await using log = await openLog({ dir, clock: systemClock }, 'main');
     expect(log.head.size).toBe(601);
+  });
+});
+
+describe('SCRUB-6 beyond 1,000 findings', () => {
+  /** A thousand findings of the leaf-hash index, which leave every other sort as it was. */
+  function fillRecord({ log }: RottingLog): void {
+    for (let i = 0; i < FINDINGS_MAX; i += 1)
+      log.stored().report({ row: leafRow(10_000 + i), message: `leaf-hash row ${i} is wrong` });
+  }
+
+  test('no row of the sort is read, also after a restart; every other sort is', async () => {
+    const rotting = await filled();
+    const { log } = rotting;
+    fillRecord(rotting);
+    expect(log.readTile({ level: 0, index: 1, width: 256 })).toHaveLength(8_192);
+    expect(await log.findLeaf(nodeHasher.leafHash(bytes('entry 7')))).toBe(7);
+    log.stored().report({ row: tileKey(0, 0), message: 'a test says so' });
+    const withheld = (again: RottingLog['log']) => {
+      for (const index of [0, 1])
+        expect(() => again.readTile({ level: 0, index, width: 256 })).toThrow(
+          expect.objectContaining(corrupt),
+        );
+      expect(() => again.proveInclusion(leafIndex(300), treeSize(600))).toThrow(
+        expect.objectContaining(corrupt),
+      );
+      expect(again.readBundle({ index: 1, width: 256 })).toBeInstanceOf(Uint8Array);
+      expect([again.moreFindings, again.withheldSorts]).toEqual([1, ['tile']]);
+    };
+    withheld(log);
+    // A read of a row that is right and withheld with its sort is no finding of its own.
+    expect(log.findings).toHaveLength(FINDINGS_MAX);
+    await log.close();
+    expect(rotting.alerts).toHaveLength(FINDINGS_MAX + 1);
+    const again = await rottingLog({ dir: rotting.dir });
+    withheld(again.log);
+    await expect(fill(again.log, 600, 601)).rejects.toMatchObject(refused);
+    expect(again.alerts).toEqual([]);
+  });
+
+  test('also what is looked for and not there: of a damaged index nobody knows', async () => {
+    const rotting = await filled();
+    const { log } = rotting;
+    fillRecord(rotting);
+    const unknown = nodeHasher.leafHash(bytes('in no entry'));
+    expect(await log.findLeaf(unknown)).toBeUndefined();
+    log.stored().report({ row: leafRow(20_000), message: 'one more' });
+    await expect((async () => log.findLeaf(unknown))()).rejects.toMatchObject(corrupt);
+    expect(log.proveInclusion(leafIndex(300), treeSize(600))).toMatchObject({ proof: expect.any(Array) });
+  });
+
+  test('a record of before, which does not name the sorts, withholds every row and no head', async () => {
+    const rotting = await filled();
+    await rotting.log.close();
+    const record = join(rotting.dir.dataPath, 'logs/main/damage.json');
+    await writeFile(record, JSON.stringify({ schema: 1, findings: [{ message: 'x' }], more: 1 }));
+    const { log } = await rottingLog({ dir: rotting.dir });
+    expect(log.head).toEqual(rotting.log.head);
+    for (const read of [
+      () => log.readTile({ level: 0, index: 0, width: 256 }),
+      () => log.readBundle({ index: 0, width: 256 }),
+      () => log.findLeaf(nodeHasher.leafHash(bytes('entry 7'))),
+    ])
+      expect(read).toThrow(expect.objectContaining(corrupt));
   });
 });
 

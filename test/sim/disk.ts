@@ -1,4 +1,4 @@
-import type { KeptFindings } from '../../src/sequencer/finding-file.ts';
+import { type KeptFindings, NO_FINDINGS } from '../../src/sequencer/finding-file.ts';
 import type { Random } from './random.ts';
 import { Rows } from './rows.ts';
 
@@ -12,7 +12,6 @@ export interface Batch {
 }
 
 const STATE = 's';
-export const NO_FINDINGS: KeptFindings = { findings: [], more: 0 };
 
 /** The tree size in a stored state row. */
 export function stateSize(value: Uint8Array | undefined): number | undefined {

@@ -1,7 +1,8 @@
 import { TlogError } from '../../src/core/error.ts';
+import { NO_FINDINGS } from '../../src/sequencer/finding-file.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
 import { damageDisk } from './damage.ts';
-import { type Disk, NO_FINDINGS, newLineage } from './disk.ts';
+import { type Disk, newLineage } from './disk.ts';
 import type { Engine } from './engine.ts';
 import { WRONG_KEY } from './image.ts';
 import { Violation } from './oracle.ts';
