@@ -93,7 +93,8 @@ function parsed(line) {
   }
 }
 
-function welcome({ url, logs: [log] }, token) {
+function welcome({ url, logs }, token) {
+  const [log] = logs;
   const server = url === 'http://127.0.0.1:8080' ? '' : ` --server ${url}`;
   const makeToken = ['npx stele token create', ...placeFlags.map(quote)].join(' ');
   // Each line works as it stands, on a later start too, when nobody can know the first token any more.
@@ -112,6 +113,10 @@ function welcome({ url, logs: [log] }, token) {
     `  npx stele verify receipt.json --vkey ${quote(log.vkey)} --entry package.json`,
     `  npx stele get 0${log.reads === 'public' ? '' : withToken}${server}`,
   ];
+  if (logs.every(({ kind }) => kind !== 'events')) {
+    const create = ['npx stele logs create audit --kind events', ...placeFlags.map(quote)].join(' ');
+    lines.push('', `No log here takes audit events yet. Stop the server, then: ${create}`);
+  }
   if (log.origin.startsWith('stele.invalid/')) {
     lines.push(
       '',

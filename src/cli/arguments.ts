@@ -33,9 +33,9 @@ export function expiryArgument(text: string, nowMs: number): string {
 
 /** The name a log's operator goes by; checkpoints carry it for ever. @throws InvalidArgumentError */
 export function originArgument(text: string): string {
-  // "/main" is put behind, and the whole is a key name of at most 255 bytes (c2sp.org/signed-note).
-  if (text === '' || Buffer.byteLength(text) > 250 || /[\s+\p{C}]/u.test(text)) {
-    throw new InvalidArgumentError('1 to 250 bytes, without spaces, control characters and "+"');
+  // "/audit" is put behind, and the whole is a key name of at most 255 bytes (c2sp.org/signed-note).
+  if (text === '' || Buffer.byteLength(text) > 249 || /[\s+\p{C}]/u.test(text)) {
+    throw new InvalidArgumentError('1 to 249 bytes, without spaces, control characters and "+"');
   }
   return text;
 }

@@ -5,6 +5,7 @@ import { registerFsck } from './commands/fsck.ts';
 import { registerGuard } from './commands/guard.ts';
 import { registerInit } from './commands/init.ts';
 import { registerKeygen } from './commands/keygen.ts';
+import { registerLogs } from './commands/logs.ts';
 import { registerProve } from './commands/prove.ts';
 import { registerRead } from './commands/read.ts';
 import { registerRepair } from './commands/repair.ts';
@@ -27,6 +28,7 @@ export const commands: readonly Register[] = [
   registerExportTiles,
   registerKeygen,
   registerToken,
+  registerLogs,
   registerGuard,
   registerBackup,
   registerRestore,

@@ -1,7 +1,8 @@
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { inspectLog } from '../../src/sequencer/inspect-log.ts';
 import { run } from './run-cli.ts';
 
 let root: string;
@@ -12,13 +13,19 @@ afterEach(() => rm(root, { recursive: true }));
 const data = (): string[] => ['--data', join(root, 'd'), '--json'];
 
 describe('CLI-13 init', () => {
-  test('makes main with its guard and a token for everything, once', async () => {
+  test('makes main and audit with their guards and a token for everything, once', async () => {
     const made = JSON.parse((await run(['init', ...data(), '--origin', 'example.org/log'])).stdout);
-    const vkey = expect.stringMatching(/^example\.org\/log\/main\+[0-9a-f]{8}\+/);
-    expect(made.logs).toEqual([{ name: 'main', kind: 'entries', origin: 'example.org/log/main', vkey }]);
+    const logOf = (name: string, kind: string): object => {
+      const vkey = expect.stringMatching(new RegExp(`^example\\.org/log/${name}\\+[0-9a-f]{8}\\+`));
+      return { name, kind, origin: `example.org/log/${name}`, vkey };
+    };
+    expect(made.logs).toEqual([logOf('main', 'entries'), logOf('audit', 'events')]);
     expect(made.token).toMatch(/^stele_/);
-    const [guard] = JSON.parse((await run(['guard', 'show', ...data()])).stdout).guards;
-    expect(guard).toMatchObject({ log: 'main', size: 0 });
+    const { guards } = JSON.parse((await run(['guard', 'show', ...data()])).stdout);
+    expect(guards).toMatchObject([
+      { log: 'main', size: 0 },
+      { log: 'audit', size: 0 },
+    ]);
     const again = await run(['init', ...data()]);
     expect([again.exitCode, JSON.parse(again.stderr).error.code]).toEqual([1, 'data_exists']);
     await rm(join(root, 'd'), { recursive: true });
@@ -45,9 +52,59 @@ describe('CLI-13 init', () => {
     await expect(stat(join(root, 'd'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  test.each([['a b'], ['a+b'], [''], ['x'.repeat(251)]])('refuses the origin %j', async (origin) => {
+  test.each([
+    ['main', { reads: 'token', duplicates: 'off', leafHashIndex: false }],
+    ['audit', { reads: 'token', duplicates: 'key', leafHashIndex: false }],
+  ])('repeats of events are told by their ids: %s is %j', async (name, facts) => {
+    await run(['init', ...data(), '--reads', 'token', '--duplicates', 'off', '--no-leaf-hash-index']);
+    expect(JSON.parse(await readFile(join(root, 'd', 'logs', name, 'log.json'), 'utf8'))).toMatchObject(
+      facts,
+    );
+  });
+
+  test.each([['a b'], ['a+b'], [''], ['x'.repeat(250)]])('refuses the origin %j', async (origin) => {
     expect((await run(['init', ...data(), '--origin', origin])).exitCode).toBe(2);
     await expect(stat(join(root, 'd'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+});
+
+describe('CLI-17 logs create', () => {
+  const create = (...args: string[]) => run(['logs', 'create', ...args, ...data()]);
+
+  test.each([
+    [['more', '--kind', 'events'], { kind: 'events', origin: 'example.org/more' }],
+    [
+      ['more', '--kind', 'entries', '--origin', 'other.example/x'],
+      { kind: 'entries', origin: 'other.example/x' },
+    ],
+  ])('%j makes %j with its guard', async (args, facts) => {
+    await run(['init', ...data(), '--origin', 'example.org']);
+    const made = await create(...args);
+    const vkey = expect.stringMatching(new RegExp(`^${facts.origin}\\+`));
+    expect([made.exitCode, JSON.parse(made.stdout)]).toEqual([0, { name: 'more', ...facts, vkey }]);
+    const { guards } = JSON.parse((await run(['guard', 'show', ...data()])).stdout);
+    expect(guards.map(({ log }: { log: string }) => log)).toEqual(['main', 'audit', 'more']);
+  });
+
+  test.each([
+    [['audit', '--kind', 'events', '--origin', 'x.example/a'], 1, 'data_exists'],
+    [['more', '--kind', 'events', '--origin', 'example.org/audit'], 2, 'already'],
+    [['more'], 2, '--kind'],
+    [['more', '--kind', 'other'], 2, 'entries, events'],
+    [['More', '--kind', 'events'], 2, 'a-z'],
+    [['..', '--kind', 'events'], 2, 'a-z'],
+  ])('refuses %j', async (args, exitCode, why) => {
+    await run(['init', ...data(), '--origin', 'example.org']);
+    const refused = await create(...args);
+    expect([refused.exitCode, refused.stderr]).toEqual([exitCode, expect.stringContaining(why)]);
+    expect(await readdir(join(root, 'd', 'logs'))).toEqual(['audit', 'main']);
+  });
+
+  test('refuses while the database of main is in use', async () => {
+    await run(['init', ...data()]);
+    await using _ = await inspectLog({ dataPath: join(root, 'd'), guardPath: join(root, 'd.guard') }, 'main');
+    const refused = await create('more', '--kind', 'events');
+    expect([refused.exitCode, JSON.parse(refused.stderr).error.code]).toEqual([1, 'data_locked']);
   });
 });
 

@@ -193,7 +193,8 @@ describe('BACKUP-1 under load', () => {
     expect(await append(server, token, [Buffer.from('after the backup')], 'last')).toBe(201);
 
     await mkdir(join(root, 'keys'));
-    await cp(join(data, 'logs/main/key'), join(root, 'keys/main.key'));
+    for (const log of ['main', 'audit'])
+      await cp(join(data, `logs/${log}/key`), join(root, `keys/${log}.key`));
     const restore = ['restore', folder, '--data', join(root, 'new'), '--keys', join(root, 'keys')];
     // The guard of the running server is read, not taken over.
     const restored = await cli.stele([...restore, '--guard', `${data}.guard`]);

@@ -13,7 +13,7 @@ if (command === 'init' && process.env.INIT) { console.error(process.env.INIT); p
 if (command === 'init') console.log('{"logs":[],"token":"stele_t"}');
 if (command === 'serve' && process.env.SAY) console.error(process.env.SAY);
 if (command === 'serve') {
-  console.log('{"url":"http://127.0.0.1:9","logs":[{"name":"main","origin":"stele.invalid/x/main","vkey":"v+1+A","reads":"public"}]}');
+  console.log('{"url":"http://127.0.0.1:9","logs":[{"name":"main","kind":"entries","origin":"stele.invalid/x/main","vkey":"v+1+A","reads":"public"}' + (process.env.MORE ?? '') + ']}');
   process.exitCode = 5;
 }
 `;
@@ -61,6 +61,15 @@ describe('CLI-40 npm start', () => {
     const ran = await start(['--data=a b'], { INIT: '{"error":{"code":"data_exists"}}' });
     expect(ran.stdout).toContain("npx stele token create '--data=a b'\n");
     expect(ran.status).toBe(5);
+  });
+
+  test.each([
+    ['', "npx stele logs create audit --kind events '--data=a b'\n"],
+    [',{"name":"audit","kind":"events"}', undefined],
+  ])('with %j beside main it says how to make a log of events: %j', async (MORE, said) => {
+    const { stdout } = await start(['--data=a b'], { MORE });
+    if (said === undefined) expect(stdout).not.toContain('logs create');
+    else expect(stdout).toContain(said);
   });
 
   test('when init fails otherwise nothing is served', async () => {
