@@ -2,7 +2,7 @@ import { equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
 import type { Hash } from '../core/merkle/hasher.ts';
 import { type LeafIndex, leafIndex } from '../core/units.ts';
-import type { RetryRow } from '../store/rows.ts';
+import { leafKey, type RetryRow } from '../store/rows.ts';
 import type { AppendRequest, DuplicateMode } from './log.ts';
 
 /** One request as it waits: its entries are hashed on arrival. */
@@ -16,7 +16,7 @@ export interface NewLeaf {
   readonly index: LeafIndex;
   readonly entry: Uint8Array;
   readonly leafHash: Hash;
-  /** Whether the leaf-hash index shall name it: false where an earlier leaf has the same hash. */
+  /** Whether the leaf-hash index shall name it: false where an earlier leaf has its row. */
   readonly indexed: boolean;
 }
 
@@ -35,7 +35,10 @@ export interface Placement {
 /** What the store knew of the batch's keys and leaf hashes. Keyed by `mapKey`. */
 export interface Known {
   readonly retries: ReadonlyMap<string, RetryRow>;
+  /** Only in mode `content`: where leaves with these very hashes lie. */
   readonly firstIndexes: ReadonlyMap<string, LeafIndex>;
+  /** Keys of rows that the leaf-hash index has. A key is a part of the hash, and two leaves may share it. */
+  readonly indexed: ReadonlySet<string>;
 }
 
 /** A hash as a map key. */
@@ -55,14 +58,16 @@ export function placeEntries(
 ): Placement {
   const retries = new Map(known.retries);
   const firstIndexes = new Map(known.firstIndexes);
+  const indexedRows = new Set(known.indexed);
   const leaves: NewLeaf[] = [];
   const newRetries: (RetryRow & { key: Uint8Array })[] = [];
 
   const addLeaf = (entry: Uint8Array, leafHash: Hash): LeafIndex => {
     const index = leafIndex(size + leaves.length);
-    const name = mapKey(leafHash);
-    const indexed = !firstIndexes.has(name);
-    if (indexed) firstIndexes.set(name, index);
+    if (mode === 'content') firstIndexes.set(mapKey(leafHash), index);
+    const row = mapKey(leafKey(leafHash));
+    const indexed = !indexedRows.has(row);
+    if (indexed) indexedRows.add(row);
     leaves.push({ index, entry, leafHash, indexed });
     return index;
   };

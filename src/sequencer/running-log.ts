@@ -96,7 +96,7 @@ export class RunningLog implements Log, AsyncDisposable {
     }
   }
 
-  /** Read-only until every entry has been re-hashed; damage ends the log. */
+  /** Read-only until every entry has been re-hashed; damage ends the log, unless it is read-only for damage already. */
   #check(): Promise<TlogError> {
     return new Promise((resolve) => {
       this.#parts.backgroundCheck?.().then(
@@ -104,6 +104,8 @@ export class RunningLog implements Log, AsyncDisposable {
           this.#checking = false;
         },
         (cause: unknown) => {
+          // A withheld row would end every process that follows, and take from readers what is sound.
+          if (this.#parts.damage.isOpen && isDamage(cause)) return;
           const found =
             cause instanceof TlogError
               ? cause
@@ -290,4 +292,8 @@ export class RunningLog implements Log, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof TlogError && (error.code === 'storage_corrupt' || error.code === 'data_damaged');
 }

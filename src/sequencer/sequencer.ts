@@ -3,7 +3,7 @@ import type { TreeHasher } from '../core/merkle/hasher.ts';
 import { type LeafIndex, treeSize } from '../core/units.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Guard } from '../store/guard.ts';
-import { decodeIndex, decodeRetry, leafKey, type RetryRow, retryKey } from '../store/rows.ts';
+import { decodeRetry, leafKey, type RetryRow, retryKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import { type Damage, damageOf } from './finding.ts';
 import type { HeadSigner } from './head-signer.ts';
@@ -200,10 +200,7 @@ export class Sequencer {
   async #lookUp(requests: readonly PendingRequest[]): Promise<Known> {
     const retries =
       this.#deps.duplicates === 'key' ? await this.#knownRetries(requests) : new Map<string, RetryRow>();
-    const firstIndexes = this.#deps.leafHashIndex
-      ? await this.#knownLeaves(requests)
-      : new Map<string, LeafIndex>();
-    return { retries, firstIndexes };
+    return { retries, ...(await this.#knownLeaves(requests)) };
   }
 
   async #knownRetries(requests: readonly PendingRequest[]): Promise<Map<string, RetryRow>> {
@@ -217,18 +214,21 @@ export class Sequencer {
     return known;
   }
 
-  /** In mode `content` a hit must match in full; otherwise any row means that an earlier leaf is named already. */
-  async #knownLeaves(requests: readonly PendingRequest[]): Promise<Map<string, LeafIndex>> {
-    const hashes = requests.flatMap((pending) => pending.leafHashes);
-    const known = new Map<string, LeafIndex>();
-    const rows = await this.#deps.store.getMany(hashes.map(leafKey));
+  /** A row stays with the leaf that it names; that leaf is the same content, in mode `content`, if all of its hash is. */
+  async #knownLeaves(requests: readonly PendingRequest[]): Promise<Pick<Known, 'firstIndexes' | 'indexed'>> {
+    const { store, duplicates, leafHashIndex, findLeaf } = this.#deps;
+    const firstIndexes = new Map<string, LeafIndex>();
+    const indexed = new Set<string>();
+    const hashes = leafHashIndex ? requests.flatMap((pending) => pending.leafHashes) : [];
+    const keys = hashes.map(leafKey);
+    const rows = await store.getMany(keys);
     for (const [i, hash] of hashes.entries()) {
-      const row = rows[i];
-      if (row === undefined) continue;
-      const index = this.#deps.duplicates === 'content' ? await this.#deps.findLeaf(hash) : decodeIndex(row);
-      if (index !== undefined) known.set(mapKey(hash), index);
+      if (rows[i] === undefined) continue;
+      indexed.add(mapKey(keys[i] as Uint8Array));
+      const index = duplicates === 'content' ? await findLeaf(hash) : undefined;
+      if (index !== undefined) firstIndexes.set(mapKey(hash), index);
     }
-    return known;
+    return { firstIndexes, indexed };
   }
 
   #fail(error: unknown, requests: readonly PendingRequest[]): void {

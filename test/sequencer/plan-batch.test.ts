@@ -3,11 +3,12 @@ import { emptyFrontier } from '../../src/core/merkle/frontier.ts';
 import { emptyEdge } from '../../src/core/tile/edge.ts';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
-import { placeEntries } from '../../src/sequencer/place-entries.ts';
+import { mapKey, placeEntries } from '../../src/sequencer/place-entries.ts';
 import { type BatchPlan, planBatch } from '../../src/sequencer/plan-batch.ts';
 import type { TreeState } from '../../src/sequencer/tree-state.ts';
+import { leafKey } from '../../src/store/rows.ts';
 
-const NOTHING_KNOWN = { retries: new Map(), firstIndexes: new Map() };
+const NOTHING_KNOWN = { retries: new Map(), firstIndexes: new Map(), indexed: new Set<string>() };
 
 const EMPTY: TreeState = {
   size: treeSize(0),
@@ -101,5 +102,24 @@ describe('SEQ-6 places inside one batch', () => {
       [leafIndex(9), false],
       [leafIndex(10), false],
     ]);
+  });
+
+  test.each([
+    'key',
+    'content',
+    'off',
+  ] as const)('STORE-4 mode %s: of leaves whose hashes begin alike, the row names the first', (mode) => {
+    const hash = (last: number): Uint8Array => new Uint8Array(32).fill(9).fill(last, 16);
+    const request = (...lasts: number[]) => ({
+      request: { entries: lasts.map((last) => Buffer.of(last)) },
+      leafHashes: lasts.map(hash),
+    });
+    const indexed = (known: readonly Uint8Array[]): boolean[] =>
+      placeEntries(7, mode, [request(1, 2), request(3)], {
+        ...NOTHING_KNOWN,
+        indexed: new Set(known.map((one) => mapKey(leafKey(one)))),
+      }).leaves.map((leaf) => leaf.indexed);
+    expect(indexed([])).toEqual([true, false, false]);
+    expect(indexed([hash(4)])).toEqual([false, false, false]);
   });
 });

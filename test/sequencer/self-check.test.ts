@@ -29,7 +29,7 @@ const EMPTY: TreeState = {
 function plan(state: TreeState, count: number): BatchPlan {
   const entries = Array.from({ length: count }, (_, i) => Buffer.from(`entry ${state.size + i}`));
   const leafHashes = entries.map((entry) => nodeHasher.leafHash(entry));
-  const known = { retries: new Map(), firstIndexes: new Map() };
+  const known = { retries: new Map(), firstIndexes: new Map(), indexed: new Set<string>() };
   const placement = placeEntries(state.size, 'off', [{ request: { entries }, leafHashes }], known);
   const head = { size: state.size, rootHash: state.rootHash, note: '' };
   return planBatch({ hasher: nodeHasher, state, head, placement, leafHashIndex: true, nowMs: 0 });

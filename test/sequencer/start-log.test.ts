@@ -158,6 +158,15 @@ async function settled(log: RunningLog): Promise<void> {
   while (log.status().reason !== undefined) await new Promise((resolve) => setImmediate(resolve));
 }
 
+/** It serves what is sound and takes nothing; a turn of the event loop is more than what is left of its check takes. */
+async function readsOn(log: RunningLog): Promise<void> {
+  const turn = new Promise((resolve) => setImmediate(resolve));
+  expect(await Promise.race([log.failed, turn])).toBeUndefined();
+  expect(log.status()).toMatchObject({ acceptsEntries: false, reason: 'log_damaged' });
+  expect(await log.readEntries(leafIndex(599), treeSize(600))).toEqual([Buffer.from('entry 599')]);
+  await log.close();
+}
+
 describe('SEQ-8 a check in the background after an unclean stop', () => {
   test('is read-only until it has passed', async () => {
     const { clock, open } = gate();
@@ -195,6 +204,17 @@ describe('SEQ-8 a check in the background after an unclean stop', () => {
       message: expect.stringContaining('bundle 1 is missing'),
     });
     expect(log.status().reason).toBe('log_checking');
+  });
+
+  test('SCRUB-5 ends no log that is read-only for damage already, now and after a restart', async () => {
+    const dir = await crashed();
+    await edit(dir, { puts: [], deletes: [bundleKey(1)] });
+    const { clock, open } = gate();
+    const found = await startLog(await filesOf(dir, clock), LATER);
+    found.stored().report({ row: bundleKey(0), message: 'a test says so' });
+    open();
+    await readsOn(found);
+    await readsOn(await startLog(await filesOf(dir), LATER));
   });
 
   test('ends the log as a fault of ours when the disk does not answer', async () => {
