@@ -18,6 +18,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   keys: ['core', 'runtime'],
   store: ['core', 'runtime'],
   client: ['core'],
+  alert: ['core', 'runtime', 'store'],
   witness: ['core', 'keys', 'runtime', 'store'],
   sequencer: ['core', 'keys', 'runtime', 'store'],
   fsck: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client'],
@@ -38,6 +39,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'repair',
     'http',
     'witness',
+    'alert',
   ],
 };
 const CORE_PACKAGES = /^(?:@noble\/hashes|cbor-x)(?:\/|$)/;

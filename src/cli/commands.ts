@@ -1,3 +1,4 @@
+import { registerAlert } from './commands/alert.ts';
 import { registerAppend } from './commands/append.ts';
 import { registerBackup } from './commands/backup.ts';
 import { registerExportTiles } from './commands/export-tiles.ts';
@@ -34,4 +35,5 @@ export const commands: readonly Register[] = [
   registerRestore,
   registerRepair,
   registerWitness,
+  registerAlert,
 ];

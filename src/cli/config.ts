@@ -20,6 +20,7 @@ export interface Settings {
   readonly reserveBytes?: number | undefined;
   readonly scrubSeconds?: number | undefined;
   readonly logRate?: number | undefined;
+  readonly alerts?: string | undefined;
   readonly log?: string | undefined;
   readonly server?: string | undefined;
   readonly token?: string | undefined;
@@ -34,6 +35,7 @@ const shape = {
   reserveBytes: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional(),
   scrubSeconds: z.number().int().nonnegative().max(SCRUB_SECONDS_MAX).optional(),
   logRate: z.number().int().nonnegative().max(LOG_RATE_MAX).optional(),
+  alerts: path.optional(),
   log: z.string().regex(LOG_NAME, 'a log name is a-z, 0-9 and "-", at most 63').optional(),
   server: z.url({ protocol: /^https?$/ }).optional(),
   token: z.string().min(1).optional(),
@@ -61,6 +63,8 @@ export interface Config {
   readonly scrubSeconds: number;
   /** Requests a second that a witness takes for one log; 0: no limit. */
   readonly logRate?: number;
+  /** File that names where alerts go. */
+  readonly alerts?: string;
   readonly log: string;
   /** Base URL without a trailing slash and without /logs/… */
   readonly server: string;

@@ -94,6 +94,8 @@ export const ERROR_CODES = {
   log_damaged: { kind: 'busy' },
   storage_full: { kind: 'full' },
   unreachable: { kind: 'unavailable' },
+  not_delivered: { kind: 'unavailable' },
+  address_refused: { kind: 'forbidden' },
   // start refused
   key_file_exposed: { kind: 'refused' },
   key_mismatch: { kind: 'refused' },

@@ -7,6 +7,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Now } from '../../runtime/now.ts';
 import { type DataDirectory, listLogs } from '../../sequencer/data-directory.ts';
 import { LogSet } from '../../sequencer/log-set.ts';
+import { alertFlags, alertOfFinding, openAlerter } from '../alerting.ts';
 import { countArgument } from '../arguments.ts';
 import { backupSource } from '../backup-source.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
@@ -38,6 +39,7 @@ export function registerServe(program: Command, host: CommandHost): void {
       'from one reading of all stored bytes to the next (default: 86400, a day; 0: never)',
       countArgument('seconds'),
     );
+  alertFlags(serve);
   host.bind(serve, runServe);
 }
 
@@ -47,12 +49,16 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
   // Asked for first: a signal during a long recovery must not be lost.
   const stop = context.stopSignal();
   const lines = createOperatorLog(context.terminal);
+  await using alerter = await openAlerter(context, lines);
   const scrubbers = new Scrubbers(dir, scrubSeconds, lines);
   const logs = await LogSet.open(
     { dir, clock: systemClock },
     {
       ...(reserveBytes === undefined ? {} : { reserveBytes }),
-      onFinding: (finding, unkept) => tellFinding(lines, finding, unkept),
+      onFinding: (finding, unkept) => {
+        tellFinding(lines, finding, unkept);
+        void alerter?.raise(alertOfFinding(finding));
+      },
       attend: (log) => scrubbers.attend(log),
     },
   );

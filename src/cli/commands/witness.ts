@@ -7,6 +7,7 @@ import { LOG_RATE, openWitness } from '../../witness/open-witness.ts';
 import type { Witness } from '../../witness/running-witness.ts';
 import type { WitnessAlert } from '../../witness/witness-alert.ts';
 import { addLog, createWitness, type WitnessDirectory } from '../../witness/witness-directory.ts';
+import { alertFlags, alertOfWitness, openAlerter } from '../alerting.ts';
 import { countArgument, keyNameArgument } from '../arguments.ts';
 import type { Defaults } from '../config.ts';
 import type { CommandContext, CommandHost } from '../context.ts';
@@ -37,6 +38,7 @@ export function registerWitness(program: Command, host: CommandHost): void {
       `requests a second for one log (default: ${LOG_RATE}; 0: no limit)`,
       countArgument('requests a second'),
     );
+  alertFlags(witness);
   host.bind(witness, runWitness, DEFAULTS);
   const init = folderFlags(witness.command('init'))
     .description('make a witness with a new key')
@@ -79,10 +81,14 @@ async function runWitness(context: CommandContext): Promise<ExitCode> {
   // Asked for first: a signal during the start must not be lost.
   const stop = context.stopSignal();
   const lines = createOperatorLog(context.terminal);
+  await using alerter = await openAlerter(context, lines);
   const witness = await openWitness({
     dir: directory(context),
     ...(logRate === undefined ? {} : { logRate }),
-    onAlert: (alert, file) => tellAlert(lines, alert, file),
+    onAlert: (alert, file) => {
+      tellAlert(lines, alert, file);
+      void alerter?.raise(alertOfWitness(alert, file));
+    },
     onBadList: (err) => lines.error({ err }, 'the list of logs cannot be read: the one before stays'),
   });
   try {

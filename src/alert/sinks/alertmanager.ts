@@ -1,0 +1,25 @@
+import { alertText } from '../alert.ts';
+import { postJson } from '../post.ts';
+import type { Sink } from '../sink.ts';
+
+/** Where an Alertmanager is: what /api/v2/alerts is put behind. */
+export interface AlertmanagerOptions {
+  readonly name: string;
+  readonly url: URL;
+}
+
+/** Hands alerts to a Prometheus Alertmanager (API v2). Its address is the operator's: it may be http and private. */
+export function alertmanagerSink({ name, url }: AlertmanagerOptions): Sink {
+  const api = new URL(`${url.href.replace(/\/+$/, '')}/api/v2/alerts`);
+  return {
+    name,
+    async deliver(alert, signal) {
+      const { kind, severity, log, source, id, message, next, evidenceFile, at } = alert;
+      const labels = { alertname: `stele_${kind}`, severity, log, source, id };
+      const evidence = evidenceFile === undefined ? {} : { evidence_file: evidenceFile };
+      const annotations = { summary: message, description: alertText(alert), next, ...evidence };
+      const body = JSON.stringify([{ labels, annotations, startsAt: at }]);
+      await postJson({ url: api, body, signal, allowInternal: true });
+    },
+  };
+}

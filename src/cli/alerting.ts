@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { Logger } from 'pino';
+import type { Alert } from '../alert/alert.ts';
+import { Alerter } from '../alert/alerter.ts';
+import { readSinkFile } from '../alert/sink-file.ts';
+import { systemClock } from '../runtime/clock.ts';
+import type { Finding } from '../sequencer/finding.ts';
+import type { WitnessAlert } from '../witness/witness-alert.ts';
+import type { CommandContext } from './context.ts';
+
+/** Adds the flag of commands that raise alerts. */
+export function alertFlags(command: Command): Command {
+  return command.option('--alerts <file>', 'file that says where alerts go (default: only the log lines)');
+}
+
+/** Where alerts go, with an outbox in the data directory; undefined where no sinks are named. @throws TlogError invalid_config, no_data */
+export async function openAlerter(
+  { config, terminal }: CommandContext,
+  lines: Logger,
+): Promise<Alerter | undefined> {
+  if (config.alerts === undefined) return undefined;
+  const sinks = await readSinkFile(config.alerts, { clock: systemClock, stdout: terminal.stdout });
+  const onTrouble = (err: unknown): void => lines.warn({ err }, 'an alert has not arrived yet');
+  return Alerter.open({ folder: join(config.data, 'outbox'), sinks, onTrouble });
+}
+
+/** What a person is told of damaged bytes. */
+export function alertOfFinding(finding: Finding): Alert {
+  const { log, message, expected, actual } = finding;
+  const index = finding.entry ?? finding.index;
+  return {
+    ...{ kind: 'damage', source: 'server', log, message },
+    ...(index === undefined ? {} : { index }),
+    ...(expected === undefined ? {} : { expectedHash: fromHex(expected) }),
+    ...(actual === undefined ? {} : { actualHash: fromHex(actual) }),
+  };
+}
+
+/** What a person is told by a witness; `file` holds its record, with the evidence beside it. */
+export function alertOfWitness({ kind, origin, message }: WitnessAlert, file: string): Alert {
+  return { kind, source: 'witness', log: origin, message, evidenceFile: file };
+}
+
+function fromHex(text: string): string {
+  return Buffer.from(text, 'hex').toString('base64');
+}
