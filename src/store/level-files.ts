@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { maskedCrc32c } from './crc32c.ts';
 import { writeRefusal } from './disk-error.ts';
+import { logParts } from './level-log.ts';
+import { tablesInUse } from './level-manifest.ts';
 import { readVarint, uncompressSnappy } from './snappy.ts';
 
 /** A place in a file of a database whose bytes fail LevelDB's own checksum. */
@@ -15,13 +17,16 @@ export interface FileDamage {
 }
 
 /**
- * Reads every table, log and MANIFEST of a closed database and checks the sums that LevelDB does not look at when it
- * reads; gives the first that fails. A log that only ends too early is what a crash leaves: it is none.
+ * Reads every table in use, log and MANIFEST of a closed database and checks the sums that LevelDB does not look at when
+ * it reads; gives the first that fails. A log that only ends too early is what a crash leaves, a table that MANIFEST does
+ * not name what a stop in a compaction leaves: neither is damage.
  * @throws TlogError data_damaged, not_writable for a file that is there and cannot be read
  * @see https://github.com/google/leveldb/blob/main/doc/table_format.md and log_format.md
  */
 export async function damagedFile(folder: string): Promise<FileDamage | undefined> {
-  return firstDamage(folder, /\.(?:ldb|sst|log)$|^MANIFEST-/);
+  const inUse = await readTablesInUse(folder);
+  const isInUse = (table: string): boolean => inUse?.has(Number.parseInt(table, 10)) ?? true;
+  return firstDamage(folder, (file) => (TABLE.test(file) ? isInUse(file) : LOG.test(file)));
 }
 
 /**
@@ -30,7 +35,7 @@ export async function damagedFile(folder: string): Promise<FileDamage | undefine
  * @throws TlogError data_damaged, not_writable
  */
 export async function refuseHoledLog(folder: string): Promise<void> {
-  const damage = await firstDamage(folder, /\.log$|^MANIFEST-/);
+  const damage = await firstDamage(folder, (file) => LOG.test(file));
   if (damage === undefined) return;
   const { file, offset, message } = damage;
   throw new TlogError(
@@ -42,15 +47,28 @@ export async function refuseHoledLog(folder: string): Promise<void> {
   );
 }
 
-async function firstDamage(folder: string, files: RegExp): Promise<FileDamage | undefined> {
+const TABLE = /\.(?:ldb|sst)$/;
+const LOG = /\.log$|^MANIFEST-/;
+
+async function firstDamage(
+  folder: string,
+  isChecked: (file: string) => boolean,
+): Promise<FileDamage | undefined> {
   const names = (await unlessGone(folder, (path) => readdir(path))) ?? [];
-  for (const file of names.filter((name) => files.test(name)).sort()) {
+  for (const file of names.filter(isChecked).sort()) {
     const bytes = await unlessGone(join(folder, file), (path) => readFile(path));
     if (bytes === undefined) continue;
-    const found = /\.(?:ldb|sst)$/.test(file) ? checkTable(bytes) : checkRecords(bytes);
+    const found = TABLE.test(file) ? checkTable(bytes) : checkRecords(bytes);
     if (found !== undefined) return { file, ...found };
   }
   return undefined;
+}
+
+/** Undefined where that cannot be known: then every table is looked at. */
+async function readTablesInUse(folder: string): Promise<ReadonlySet<number> | undefined> {
+  const name = await unlessGone(join(folder, 'CURRENT'), (path) => readFile(path, 'utf8'));
+  const manifest = name && (await unlessGone(join(folder, name.trim()), (path) => readFile(path)));
+  return manifest instanceof Buffer ? tablesInUse(manifest) : undefined;
 }
 
 /** A folder that is not there is for the open to tell; a file may be removed by whoever has the database open. */
@@ -137,27 +155,13 @@ function readHandle(bytes: Uint8Array, at: number): readonly [Handle | undefined
   return [offset === undefined || size === undefined ? undefined : { offset, size }, next];
 }
 
-const BLOCK_BYTES = 32 * 1024;
-const HEADER_BYTES = 7;
-
 /** A record that is wrong and has a right one behind it: what a crash cuts off or leaves half written is at the end. */
 function checkRecords(bytes: Buffer): Found {
   let wrong: number | undefined;
-  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
-    const left = BLOCK_BYTES - (at % BLOCK_BYTES);
-    const end = left < HEADER_BYTES ? at + left : at + HEADER_BYTES + bytes.readUInt16LE(at + 4);
-    // Too short for a header: the filling at the end of a block. LevelDB takes zeros elsewhere for such, too.
-    if (left >= HEADER_BYTES && isRecord(bytes, at, end)) {
-      if (wrong !== undefined) return { offset: wrong, message: `the record at ${wrong} fails its checksum` };
-    } else if (left >= HEADER_BYTES) wrong ??= at;
-    // A wrong length leads nowhere: LevelDB goes on with the next block, and so does this.
-    at = Math.min(end, at + left);
+  for (const { at, isSound } of logParts(bytes)) {
+    if (!isSound) wrong ??= at;
+    else if (wrong !== undefined)
+      return { offset: wrong, message: `the record at ${wrong} fails its checksum` };
   }
   return undefined;
-}
-
-function isRecord(bytes: Buffer, at: number, end: number): boolean {
-  const blockEnd = at - (at % BLOCK_BYTES) + BLOCK_BYTES;
-  if (end > blockEnd || end > bytes.length || bytes[at + 6] === 0) return false;
-  return maskedCrc32c(bytes.subarray(at + 6, end)) === bytes.readUInt32LE(at);
 }

@@ -1,9 +1,10 @@
-import { mkdir, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { describe, expect, test } from 'vitest';
-import { crc32c } from '../../src/store/crc32c.ts';
+import { crc32c, maskedCrc32c } from '../../src/store/crc32c.ts';
 import { damagedFile, refuseHoledLog } from '../../src/store/level-files.ts';
+import { tablesInUse } from '../../src/store/level-manifest.ts';
 import { uncompressSnappy } from '../../src/store/snappy.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -120,5 +121,71 @@ describe('FSCK-5 sums of LevelDB that it does not look at', () => {
     const file = await named(folder, /\.ldb$/);
     await writeFile(join(folder, file), change(await readFile(join(folder, file))));
     expect(await damagedFile(folder)).toMatchObject({ file });
+  });
+
+  test('a table that MANIFEST does not name is none of the database', async () => {
+    const folder = await someDatabase();
+    const table = await readFile(join(folder, await named(folder, /\.ldb$/)));
+    await writeFile(join(folder, '000998.ldb'), table.subarray(0, 1_000));
+    expect(await damagedFile(folder)).toBeUndefined();
+    // Without a MANIFEST that says so, it may be one.
+    await rm(join(folder, await named(folder, /^MANIFEST-/)));
+    expect(await damagedFile(folder)).toMatchObject({ file: '000998.ldb' });
+  });
+});
+
+/** A log file with these records, each in as few parts as its blocks allow. */
+function logOf(records: readonly Buffer[]): Buffer {
+  let log = Buffer.alloc(0);
+  for (const record of records) {
+    for (let at = 0; at < record.length || at === 0; ) {
+      const room = 32_768 - (log.length % 32_768) - 7;
+      const bytes = record.subarray(at, at + room);
+      const [isFirst, isLast] = [at === 0, at + bytes.length === record.length];
+      const typed = Buffer.concat([Buffer.of(isFirst ? (isLast ? 1 : 2) : isLast ? 4 : 3), bytes]);
+      const header = Buffer.alloc(6);
+      header.writeUInt32LE(maskedCrc32c(typed));
+      header.writeUInt16LE(bytes.length, 4);
+      log = Buffer.concat([log, header, typed]);
+      at += Math.max(1, bytes.length);
+    }
+  }
+  return log;
+}
+
+describe('FSCK-5 tables that a MANIFEST names', () => {
+  /** Level 1, so many bytes, keys `a` to `b`. */
+  const added = (table: number): Buffer => Buffer.from([7, 1, table, 9, 1, 0x61, 1, 0x62]);
+  const deleted = (table: number): Buffer => Buffer.from([6, 1, table]);
+  const others = Buffer.from([1, 1, 0x78, 2, 5, 3, 6, 4, 7, 5, 1, 1, 0x61, 9, 3]);
+  const long = Buffer.concat([Buffer.from([1, 0xe0, 0xd4, 0x03]), Buffer.alloc(60_000, 0x78)]);
+
+  test.each<[string, Buffer[], number[] | undefined]>([
+    ['none', [others], []],
+    ['added', [Buffer.concat([others, added(5)]), added(6)], [5, 6]],
+    ['deleted later', [added(5), Buffer.concat([deleted(5), added(6)])], [6]],
+    ['moved, which deletes it first', [added(5), Buffer.concat([deleted(5), added(5)])], [5]],
+    ['beside a field of another sort', [Buffer.concat([Buffer.of(8), added(5)])], undefined],
+    ['cut off in a number', [added(5).subarray(0, 3), added(6)], undefined],
+    ['cut off in a key', [added(5).subarray(0, 7)], undefined],
+    ['in a record of several blocks', [added(5), Buffer.concat([long, added(6)]), added(7)], [5, 6, 7]],
+  ])('%s', (_, edits, expected) => {
+    const found = tablesInUse(logOf(edits));
+    expect(found === undefined ? undefined : [...found]).toEqual(expected);
+  });
+
+  test('up to what a crash has left half written', () => {
+    const log = logOf([added(5), added(6)]);
+    log.writeUInt8(0xff, log.length - 1);
+    expect([...(tablesInUse(log) ?? [])]).toEqual([5]);
+    expect([...(tablesInUse(log.subarray(0, -2)) ?? [])]).toEqual([5]);
+  });
+
+  test('are the tables of a database as LevelDB wrote it', async () => {
+    const folder = await someDatabase();
+    const tables = (await readdir(folder)).filter((name) => name.endsWith('.ldb'));
+    const manifest = await readFile(join(folder, await named(folder, /^MANIFEST-/)));
+    const found = [...(tablesInUse(manifest) ?? [])].sort();
+    expect(found).toEqual(tables.map((name) => Number.parseInt(name, 10)).sort());
   });
 });
