@@ -6,6 +6,7 @@ import { type Edge, edgeRoot, emptyEdge, growEdge, type SealedTile } from '../co
 import { TILE_WIDTH } from '../core/tile/tile.ts';
 import { treeSize } from '../core/units.ts';
 import type { Log, SignedHead } from '../sequencer/log.ts';
+import { rowPlace } from '../store/row-place.ts';
 
 const HASH_BYTES = 32;
 const HEADS_PER_READ = 1_000;
@@ -163,9 +164,20 @@ class FsckRun {
   /** The head itself is compared at the end; what was signed since the start is not ours to check. */
   async #nextHeads(): Promise<void> {
     if (this.#headsFrom >= this.#head.size) return;
-    const heads = await this.#source.keptHeads(treeSize(this.#headsFrom), HEADS_PER_READ);
+    const heads = await this.#readHeads(this.#headsFrom);
     this.#headsFrom = (heads.at(-1)?.size ?? this.#head.size) + 1;
     this.#heads = heads.filter((head) => head.size < this.#head.size);
+  }
+
+  async #readHeads(from: number): Promise<readonly SignedHead[]> {
+    try {
+      return await this.#source.keptHeads(treeSize(from), HEADS_PER_READ);
+    } catch (error) {
+      if (!(error instanceof TlogError) || error.code !== 'storage_corrupt') throw error;
+      const { row } = error.details;
+      const size = typeof row === 'string' ? rowPlace(Buffer.from(row, 'hex')).index : undefined;
+      throw new Found({ part: 'head', index: size ?? from, message: error.message });
+    }
   }
 
   async #checkHead(head: SignedHead): Promise<void> {

@@ -1,6 +1,6 @@
 import { equalBytes } from '../core/bytes.ts';
 import { formatHex } from '../core/encoding/hex.ts';
-import { HASH_BYTES, type Hash, type TreeHasher } from '../core/merkle/hasher.ts';
+import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
 import type { NodeId } from '../core/merkle/node.ts';
 import { type Edge, edgeNode } from '../core/tile/edge.ts';
 import { TILE_HEIGHT, TILE_WIDTH, tileOfNode } from '../core/tile/tile.ts';
@@ -9,7 +9,6 @@ import type { Damage } from '../sequencer/finding.ts';
 import { tileKey } from '../store/rows.ts';
 import type { RowReader } from './row-reader.ts';
 
-const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
 /** Heights whose nodes a row may carry beside its hashes. */
 const KEPT_HEIGHTS = [3, 4, 6];
 
@@ -75,17 +74,11 @@ export class VerifiedTiles {
 
 /** The tile of a row, whose inner hashes are made anew and compared; undefined unless all are right. */
 export function tileOf(hasher: TreeHasher, row: Uint8Array): TileNodes | undefined {
-  if (row.length < TILE_BYTES) return undefined;
-  const leaves = row.slice(0, TILE_BYTES);
-  const nodes = TileNodes.fromLeaves(hasher, leaves);
-  try {
-    const stored = TileNodes.fromStored(hasher, leaves, row.subarray(TILE_BYTES));
-    for (const height of KEPT_HEIGHTS)
-      for (let offset = 0; offset < TILE_WIDTH / 2 ** height; offset += 1)
-        if (!equalBytes(stored.node(height, offset), nodes.node(height, offset))) return undefined;
-  } catch (error) {
-    if (error instanceof RangeError) return undefined; // a row of another length
-    throw error;
-  }
+  const stored = TileNodes.fromStored(hasher, row);
+  if (stored === undefined) return undefined;
+  const nodes = TileNodes.fromLeaves(hasher, stored.leaves(TILE_WIDTH).slice());
+  for (const height of KEPT_HEIGHTS)
+    for (let offset = 0; offset < TILE_WIDTH / 2 ** height; offset += 1)
+      if (!equalBytes(stored.node(height, offset), nodes.node(height, offset))) return undefined;
   return nodes;
 }

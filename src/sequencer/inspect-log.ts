@@ -2,6 +2,7 @@ import { TILE_WIDTH, type TileId } from '../core/tile/tile.ts';
 import type { TreeSize } from '../core/units.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import { CheckedStore } from '../store/checked-store.ts';
+import { decodedRow } from '../store/corrupt-row.ts';
 import { readFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { bundleKey, decodeKept, keptRange } from '../store/rows.ts';
@@ -59,8 +60,8 @@ export async function inspectLog(dir: DataDirectory, name: string): Promise<Insp
     },
     keptHeads: async (from, limit) => {
       const heads: SignedHead[] = [];
-      for await (const [, value] of store.iterate({ ...keptRange(from, head.size), limit }))
-        heads.push(keptHeadOf(decodeKept(value).note));
+      for await (const [key, value] of store.iterate({ ...keptRange(from, head.size), limit }))
+        heads.push(decodedRow(key, decodeKept(value).note, keptHeadOf));
       if (heads.length < limit && head.size >= from) heads.push(head);
       return heads;
     },

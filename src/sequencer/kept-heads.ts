@@ -1,8 +1,7 @@
-import { TlogError } from '../core/error.ts';
 import { parseCheckpoint } from '../core/note/checkpoint.ts';
 import { parseNote } from '../core/note/signed-note.ts';
 import { type TreeSize, treeSize } from '../core/units.ts';
-import { rowName } from '../store/row-place.ts';
+import { corruptRow, decodedRow } from '../store/corrupt-row.ts';
 import { decodeKept, keptKey, keptRange, keptSize, missingBefore } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { SignedHead } from './log.ts';
@@ -31,7 +30,7 @@ export async function readKeptHeads(
     const { keptEnd, note } = decodeKept(value);
     refuseGap(end, keptEnd);
     end = keptSize(key) + 1;
-    found.push(keptHeadOf(note));
+    found.push(decodedRow(key, note, keptHeadOf));
   }
   if (found.length < limit) refuseGap(end, state.keptEnd);
   return found;
@@ -40,7 +39,5 @@ export async function readKeptHeads(
 function refuseGap(end: number, keptEnd: number): void {
   const missing = missingBefore(end, keptEnd);
   if (missing === undefined) return;
-  const key = keptKey(missing);
-  const details = { row: Buffer.from(key).toString('hex') };
-  throw new TlogError('storage_corrupt', `${rowName(key)} is missing; see GET audit`, { details });
+  throw corruptRow(keptKey(missing), 'is missing');
 }

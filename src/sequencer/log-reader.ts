@@ -13,6 +13,7 @@ import { decodeBundle, encodeBundle } from '../core/tile/bundle.ts';
 import { isTileInTree, TILE_WIDTH, type TileId } from '../core/tile/tile.ts';
 import type { LeafIndex, TreeSize } from '../core/units.ts';
 import { andThen, type Now } from '../runtime/now.ts';
+import { corruptRow, decodedRow } from '../store/corrupt-row.ts';
 import { bundleKey, decodeIndex, leafKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { LeafProof } from './log.ts';
@@ -61,15 +62,16 @@ export class LogReader {
   #bundleEntries(index: number): Now<readonly Uint8Array[]> {
     const state = this.#state();
     if (index === Math.floor(state.size / TILE_WIDTH)) return state.openEntries;
-    return andThen(this.#checkedBundle(index), (bundle) => decodeBundle(bundle, { count: TILE_WIDTH }));
+    return andThen(this.#checkedBundle(index), (bundle) =>
+      decodedRow(bundleKey(index), bundle, (value) => decodeBundle(value, { count: TILE_WIDTH })),
+    );
   }
 
   /** The row's check is bound to its key; the leaf hashes are checked where single entries are served. */
   #checkedBundle(index: number): Now<Uint8Array> {
     return andThen(this.#store.get(bundleKey(index)), (stored) => {
       if (stored !== undefined) return stored;
-      const details = { row: Buffer.from(bundleKey(index)).toString('hex') };
-      throw new TlogError('storage_corrupt', `entry bundle ${index} is missing; see GET audit`, { details });
+      throw corruptRow(bundleKey(index), 'is missing');
     });
   }
 
@@ -101,9 +103,10 @@ export class LogReader {
 
   /** First index of a leaf hash. The index holds 16 bytes of it, so the whole hash is compared with the tree's. */
   findLeaf(leafHash: Hash): Now<LeafIndex | undefined> {
-    return andThen(this.#store.get(leafKey(leafHash)), (stored) => {
+    const key = leafKey(leafHash);
+    return andThen(this.#store.get(key), (stored) => {
       if (stored === undefined) return undefined;
-      const index = decodeIndex(stored);
+      const index = decodedRow(key, stored, decodeIndex);
       // The row is written in the commit itself; until the head covers it, it is not there for readers.
       if (index >= this.#state().size) return undefined;
       const hash = this.#nodes([{ level: 0, index }]);

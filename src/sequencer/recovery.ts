@@ -8,6 +8,7 @@ import { type Edge, edgeNode } from '../core/tile/edge.ts';
 import { TILE_WIDTH } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';
 import type { TreeSize } from '../core/units.ts';
+import { corruptRow, decodedRow } from '../store/corrupt-row.ts';
 import type { GuardMark } from '../store/guard.ts';
 import { decodeState, edgeRange, edgeStart, encodeState, STATE_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
@@ -31,7 +32,7 @@ export function isCleanStop(marker: Uint8Array | undefined, size: TreeSize): boo
 export async function loadTree(hasher: TreeHasher, store: Store, tiles: TileReader): Promise<TreeState> {
   const row = await store.get(STATE_KEY);
   if (row === undefined) throw damaged('the database holds no state; it lost its tables');
-  const state = decodeState(row);
+  const state = decodedRow(STATE_KEY, row, decodeState);
   const { openEntries, edgeStarts } = await loadOpenEntries(store, state.size);
   const edge = await loadEdge(
     hasher,
@@ -57,7 +58,9 @@ async function loadOpenEntries(
     const start = edgeStart(key);
     if (start !== bundleStart + openEntries.length)
       throw damaged(`entries are missing before index ${start}`);
-    openEntries.push(...decodeBundle(value).map((entry) => entry.slice()));
+    const entries = decodedRow(key, value, decodeBundle);
+    if (entries.length === 0) throw corruptRow(key, 'holds no entry');
+    openEntries.push(...entries.map((entry) => entry.slice()));
     edgeStarts.push(start);
   }
   if (bundleStart + openEntries.length !== size) {

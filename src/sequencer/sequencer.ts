@@ -2,6 +2,7 @@ import { TlogError } from '../core/error.ts';
 import type { TreeHasher } from '../core/merkle/hasher.ts';
 import { type LeafIndex, treeSize } from '../core/units.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { decodedRow } from '../store/corrupt-row.ts';
 import type { Guard } from '../store/guard.ts';
 import { decodeRetry, leafKey, type RetryRow, retryKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
@@ -209,7 +210,7 @@ export class Sequencer {
     const known = new Map<string, RetryRow>();
     keys.forEach((key, i) => {
       const row = rows[i];
-      if (row !== undefined) known.set(mapKey(key), decodeRetry(row));
+      if (row !== undefined) known.set(mapKey(key), decodedRow(retryKey(key), row, decodeRetry));
     });
     return known;
   }

@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { TlogError } from '../core/error.ts';
-import { HASH_BYTES, type Hash, type TreeHasher } from '../core/merkle/hasher.ts';
+import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
 import type { NodeId } from '../core/merkle/node.ts';
 import type { NodeAtHand } from '../core/merkle/proof-paths.ts';
 import { type Edge, edgeNode } from '../core/tile/edge.ts';
@@ -8,10 +7,10 @@ import { TILE_WIDTH, type TilePlace, tileOfNode } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';
 import type { LeafIndex } from '../core/units.ts';
 import { andThen, type Now } from '../runtime/now.ts';
+import { corruptRow } from '../store/corrupt-row.ts';
 import { tileKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 
-const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
 /** Full tiles kept in memory: 9 KiB each as stored, up to 17 KiB as sealed, so at most 17 MiB. */
 const CACHED_TILES = 1_024;
 /** Levels of tiles that a tree of 2^53 leaves has at most. */
@@ -96,13 +95,10 @@ export class TileReader {
   }
 
   #decode(place: TilePlace, stored: Uint8Array | undefined): TileNodes {
-    if (stored === undefined) {
-      const name = `tile ${place.level}/${place.index}`;
-      const details = { row: Buffer.from(tileKey(place.level, place.index)).toString('hex') };
-      throw new TlogError('storage_corrupt', `${name} is missing; see GET audit`, { details });
-    }
-    const [leaves, kept] = [stored.subarray(0, TILE_BYTES), stored.subarray(TILE_BYTES)];
-    const nodes = TileNodes.fromStored(this.#hasher, leaves, kept);
+    const key = tileKey(place.level, place.index);
+    if (stored === undefined) throw corruptRow(key, 'is missing');
+    const nodes = TileNodes.fromStored(this.#hasher, stored);
+    if (nodes === undefined) throw corruptRow(key, `is of ${stored.length} bytes, as no tile is`);
     this.#cache.set(numberOf(place), nodes);
     return nodes;
   }

@@ -5,6 +5,7 @@ import { decodeBundle } from '../core/tile/bundle.ts';
 import { TILE_WIDTH } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { decodedRow } from '../store/corrupt-row.ts';
 import { bundleKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { TileReader } from './tile-reader.ts';
@@ -38,10 +39,12 @@ export async function checkTree(deps: TreeCheckDeps, state: TreeState, fromEntry
 }
 
 async function checkBundle({ hasher, store, tiles }: TreeCheckDeps, bundle: number): Promise<void> {
-  const stored = await store.get(bundleKey(bundle));
+  const key = bundleKey(bundle);
+  const stored = await store.get(key);
   if (stored === undefined) throw damaged(`entry bundle ${bundle} is missing`);
   const leaves = (await tiles.readTile(0, bundle)).leaves(TILE_WIDTH);
-  decodeBundle(stored, { count: TILE_WIDTH }).forEach((entry, i) => {
+  const entries = decodedRow(key, stored, (value) => decodeBundle(value, { count: TILE_WIDTH }));
+  entries.forEach((entry, i) => {
     const leaf = leaves.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
     if (!equalBytes(hasher.leafHash(entry), leaf))
       throw damaged(`entry ${bundle * TILE_WIDTH + i} does not match its leaf hash`);

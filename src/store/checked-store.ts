@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { TlogError } from '../core/error.ts';
-import { type RowPart, rowName, rowPart } from './row-place.ts';
+import { corruptRow } from './corrupt-row.ts';
+import { type RowPart, rowPart } from './row-place.ts';
 import type { CommitOutcome, KeyRange, Store, StoreBatch } from './store.ts';
 
 const CHECK_BYTES = 4;
@@ -21,12 +21,7 @@ export function unsealValue(key: Uint8Array, sealed: Uint8Array): Uint8Array {
     const check = new DataView(sealed.buffer, sealed.byteOffset + end, CHECK_BYTES).getUint32(0);
     if (check === crc32(value, crc32(key))) return value;
   }
-  throw corrupt(key, 'fails its check');
-}
-
-function corrupt(key: Uint8Array, what: string): TlogError {
-  const message = `${rowName(key)} ${what}; see GET audit, then stop the server and run stele repair`;
-  return new TlogError('storage_corrupt', message, { details: { row: Buffer.from(key).toString('hex') } });
+  throw corruptRow(key, 'fails its check');
 }
 
 function nameOf(key: Uint8Array): string {
@@ -88,9 +83,9 @@ export class CheckedStore implements Store {
 
   #checkServed(key: Uint8Array): void {
     if (this.#withheld.size > 0 && this.#withheld.has(nameOf(key)))
-      throw corrupt(key, 'is known to be damaged and is not served');
+      throw corruptRow(key, 'is known to be damaged and is not served');
     if (this.#withheldSorts.size > 0 && this.#withheldSorts.has(rowPart(key)))
-      throw corrupt(key, 'is not served, as too many rows of its sort are damaged');
+      throw corruptRow(key, 'is not served, as too many rows of its sort are damaged');
   }
 
   get lastError(): unknown {

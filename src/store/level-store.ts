@@ -1,8 +1,8 @@
 import { TlogError } from '../core/error.ts';
 import type { Now } from '../runtime/now.ts';
+import { corruptRow } from './corrupt-row.ts';
 import { writeRefusal } from './disk-error.ts';
 import { DiskLevel, isLocked } from './disk-level.ts';
-import { rowName } from './row-place.ts';
 import type { CommitOutcome, KeyRange, Store, StoreBatch } from './store.ts';
 
 /** Up to this many keys are read in place (2 us a key); more go to the thread pool in one call. */
@@ -107,8 +107,7 @@ export class LevelStore implements Store {
     } catch (cause) {
       // What LevelDB itself notices is damage as well; a disk that does not answer is not.
       if ((cause as { code?: string }).code !== 'LEVEL_CORRUPTION') throw cause;
-      const details = { row: Buffer.from(key).toString('hex') };
-      throw new TlogError('storage_corrupt', `${rowName(key)} lies in a damaged block`, { cause, details });
+      throw corruptRow(key, 'lies in a damaged block', cause);
     }
   }
 

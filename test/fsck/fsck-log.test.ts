@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { TlogError } from '../../src/core/error.ts';
 import { portableHasher } from '../../src/core/merkle/hasher.ts';
 import { type FsckResult, fsckLog } from '../../src/fsck/fsck-log.ts';
+import { keptKey } from '../../src/store/rows.ts';
 import { MemoryLog } from '../support/memory-log.ts';
 
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const deps = { hasher: portableHasher, verifyHead: () => undefined };
 
 function check(log: MemoryLog): Promise<FsckResult> {
@@ -65,6 +67,24 @@ describe('FSCK-2 the first difference is named', () => {
     };
     const result = await fsckLog(new MemoryLog(600, [256]), { ...deps, verifyHead });
     expect(result.difference).toMatchObject({ part: 'head', index: 256 });
+  });
+
+  test.each<[string, TlogError['details'], number]>([
+    ['that are damaged: the row says which', { row: hex(keptKey(256)) }, 256],
+    ['that are damaged, nobody says which: where the read began', {}, 0],
+  ])('kept heads %s', async (_, details, index) => {
+    const log = new MemoryLog(600, [256]);
+    log.keptHeads = async () => {
+      throw new TlogError('storage_corrupt', 'words', { details });
+    };
+    expect((await check(log)).difference).toEqual({ part: 'head', index, message: 'words' });
+  });
+
+  test('a list of heads that does not answer is no difference', async () => {
+    const log = new MemoryLog(600, [256]);
+    const error = new TlogError('unreachable', 'words');
+    log.keptHeads = () => Promise.reject(error);
+    await expect(check(log)).rejects.toBe(error);
   });
 
   test('a bundle that is missing', async () => {

@@ -2,6 +2,7 @@ import { concatBytes } from '../bytes.ts';
 import { HASH_BYTES, type Hash, type TreeHasher } from '../merkle/hasher.ts';
 import { TILE_HEIGHT, TILE_WIDTH } from './tile.ts';
 
+const TILE_BYTES = TILE_WIDTH * HASH_BYTES;
 /** Inner nodes of a full tile: 128 of height 1, then 64 of height 2, and so on up to the root. */
 const INNER_NODES = TILE_WIDTH - 1;
 /** Heights whose hashes are stored beside the leaves: a node is then at most 3 hashes away. */
@@ -45,15 +46,13 @@ export class TileNodes {
   }
 
   /**
-   * A full tile as it is stored, kept as `fromLeaves` does: its leaves, and what `kept` gave, which is believed.
-   * @throws RangeError for other lengths
+   * A full tile as it is stored, kept as `fromLeaves` does: its leaves, then what `kept` gave, which is believed.
+   * Undefined for bytes of another length.
    */
-  static fromStored(hasher: TreeHasher, hashes: Uint8Array, kept: Uint8Array): TileNodes {
-    const tile = TileNodes.fromLeaves(hasher, hashes);
+  static fromStored(hasher: TreeHasher, stored: Uint8Array): TileNodes | undefined {
+    const [leaves, kept] = [stored.subarray(0, TILE_BYTES), stored.subarray(TILE_BYTES)];
     const heights = [KEPT_HEIGHTS, KEPT_HEIGHTS_BEFORE].find((each) => keptBytes(each) === kept.length);
-    if (tile.width !== TILE_WIDTH || heights === undefined)
-      throw new RangeError(`${kept.length} bytes of inner hashes for a tile of width ${tile.width}`);
-    return new TileNodes(hasher, hashes, undefined, { bytes: kept, heights });
+    return heights && new TileNodes(hasher, leaves, undefined, { bytes: kept, heights });
   }
 
   /** Hash of the offset-th node of a height, 0 (leaf) to 8 (root). @throws RangeError unless all its leaves are there */
