@@ -7,9 +7,10 @@ import { TlogError } from '../core/error.ts';
  * @throws TlogError key_missing when it cannot be read, key_file_exposed when group or others have any right to it
  */
 export async function readKeyFile(path: string): Promise<string> {
-  const file = await open(path, 'r').catch((cause: NodeJS.ErrnoException) => {
+  const unreadable = (cause: unknown): never => {
     throw new TlogError('key_missing', `cannot read the key file ${path}: put it back`, { cause });
-  });
+  };
+  const file = await open(path, 'r').catch(unreadable);
   try {
     // Asked of the open file, so that what is checked is what is read.
     const { mode } = await file.stat();
@@ -17,7 +18,7 @@ export async function readKeyFile(path: string): Promise<string> {
       const message = `others may reach the key file ${path}: run chmod 600 on it, and consider the key known`;
       throw new TlogError('key_file_exposed', message, { details: { path } });
     }
-    return (await file.readFile('utf8')).replace(/\n$/, '');
+    return (await file.readFile('utf8').catch(unreadable)).replace(/\n$/, '');
   } finally {
     await file.close();
   }

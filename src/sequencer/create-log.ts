@@ -11,6 +11,7 @@ import { ed25519Verify } from '../runtime/ed25519.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import type { Random } from '../runtime/random.ts';
 import { CheckedStore } from '../store/checked-store.ts';
+import { writeRefusal } from '../store/disk-error.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
 import { createFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
@@ -33,16 +34,33 @@ export interface NewLog {
   readonly reads?: ReadAccess;
 }
 
-/** Makes the two folders. @throws TlogError data_exists when either holds anything */
+/** Makes the two folders. @throws TlogError data_exists when either holds anything, invalid_config, not_writable when one cannot be made */
 export async function createDataDirectory(dir: DataDirectory): Promise<void> {
   const found = await dataDirectoryExists(dir);
   if (found.data || found.guard) {
     const path = found.data ? dir.dataPath : dir.guardPath;
     throw new TlogError('data_exists', `${path} is not empty; a log is never made over an old one`);
   }
-  await mkdir(join(dir.dataPath, 'logs'), { recursive: true, mode: 0o700 });
-  await mkdir(dir.guardPath, { recursive: true, mode: 0o700 });
+  await makeFolder(join(dir.dataPath, 'logs'));
+  await makeFolder(dir.guardPath);
   await writeFileDurably(join(dir.dataPath, 'stele.json'), `${JSON.stringify({ schema: SCHEMA })}\n`);
+}
+
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    const message = `${path} cannot be made (${(cause as Error).message}): name another folder`;
+    throw writeRefusal(path, cause, new TlogError('invalid_config', message, { cause }));
+  });
+}
+
+async function makeLogFolder(path: string): Promise<void> {
+  await mkdir(path, { mode: 0o700 }).catch((cause: unknown) => {
+    const isThere = (cause as NodeJS.ErrnoException).code === 'EEXIST';
+    const refusal = isThere
+      ? new TlogError('data_exists', `${path} exists; a log is never made over an old one`, { cause })
+      : new TlogError('no_data', `${path} cannot be made: run stele init first`, { cause });
+    throw writeRefusal(path, cause, refusal);
+  });
 }
 
 /** Makes key, database and guard of a log, and signs size 0. The manifest comes last: without it there is no log. */
@@ -53,11 +71,7 @@ export async function createLog(
   const { duplicates = 'key', leafHashIndex = true, reads = 'public' } = log;
   checkNewLog(log.origin, duplicates, leafHashIndex);
   const paths = logPaths(deps.dir, log.name);
-  await mkdir(paths.root, { mode: 0o700 }).catch((cause: unknown) => {
-    throw new TlogError('data_exists', `${paths.root} exists; a log is never made over an old one`, {
-      cause,
-    });
-  });
+  await makeLogFolder(paths.root);
   const { skey, vkey } = generateSigningKey(deps.random, log.origin);
   await writeKeyFile(paths.key, skey);
   await createStore(paths.db, deps.clock);

@@ -31,7 +31,7 @@ export function logPaths(dir: DataDirectory, name: string): LogPaths {
   return { root, manifest: join(root, 'log.json'), key: join(root, 'key'), db: join(root, 'db'), guard };
 }
 
-/** Whether each of the two folders is there and not empty. */
+/** Whether each of the two folders is there and not empty. @throws TlogError invalid_config where one is no folder */
 export async function dataDirectoryExists(dir: DataDirectory): Promise<{ data: boolean; guard: boolean }> {
   return { data: await holdsFiles(dir.dataPath), guard: await holdsFiles(dir.guardPath) };
 }
@@ -45,7 +45,7 @@ async function namesIn(path: string): Promise<string[]> {
     return await readdir(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    throw notAsLaidOut(path, error);
   }
 }
 
@@ -70,7 +70,7 @@ export async function readManifest(dir: DataDirectory, name: string): Promise<Lo
   return checked.data;
 }
 
-/** Every log in the directory, `main` first, then by name. */
+/** Every log in the directory, `main` first, then by name. @throws TlogError invalid_config where one is no folder, and as readManifest does */
 export async function listLogs(dir: DataDirectory): Promise<readonly LogManifest[]> {
   const names = (await namesIn(join(dir.dataPath, 'logs'))).filter((name) => LOG_NAME.test(name));
   const manifests: LogManifest[] = [];
@@ -91,8 +91,14 @@ async function fileExists(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
+    throw notAsLaidOut(path, error);
   }
+}
+
+/** A file where a folder belongs, above all: what lies there is not what a server made (spec STORE-10). */
+function notAsLaidOut(path: string, cause: unknown): TlogError {
+  const message = `${path} cannot be looked at (${(cause as Error).message}): move away what stands in its place, or name another folder`;
+  return new TlogError('invalid_config', message, { cause });
 }
 
 async function readJson(path: string): Promise<Record<string, unknown>> {

@@ -22,13 +22,16 @@ export type IsAbove = (mark: GuardMark, other: GuardMark) => boolean;
 
 const isLarger: IsAbove = (mark, other) => mark.size > other.size;
 
-/** Makes the guard of a log. @throws TlogError data_exists when a guard is there already */
+/** Makes the guard of a log. @throws TlogError data_exists when a guard is there already, invalid_config where its folder cannot be, not_writable */
 export async function createFileGuard(
   folder: string,
   mark: GuardMark,
   { number = 0, files = nodeGuardFiles }: NewGuard = {},
 ): Promise<void> {
-  await files.mkdir(dirname(folder), { recursive: true, mode: 0o700 });
+  await files.mkdir(dirname(folder), { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    const message = `${dirname(folder)} cannot be made (${(cause as Error).message}): it must be a folder`;
+    throw writeRefusal(folder, cause, new TlogError('invalid_config', message, { cause }));
+  });
   try {
     await files.mkdir(folder, { mode: 0o700 });
   } catch (cause) {

@@ -1,6 +1,6 @@
 import { renameSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
@@ -12,6 +12,7 @@ import {
   listLogs,
   logPaths,
 } from '../../src/sequencer/data-directory.ts';
+import { LogSet } from '../../src/sequencer/log-set.ts';
 import { openLog } from '../../src/sequencer/open-log.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { newDataDirectory } from '../support/test-log.ts';
@@ -52,11 +53,17 @@ describe('STORE-1 a data directory is made once', () => {
     expect(await readdir(folder)).toEqual([basename(dir[which])]);
   });
 
-  test('not where a path is a file', async () => {
-    const dataPath = join(await tempFolder(), 'data');
-    await writeFile(dataPath, '');
-    const made = createDataDirectory({ dataPath, guardPath: `${dataPath}.guard` });
-    await expect(made).rejects.toMatchObject({ code: 'ENOTDIR' });
+  test.each<[string, string, (path: string) => Promise<void>]>([
+    ['a file stands', 'cannot be looked at', (path) => writeFile(path, '')],
+    ['a link leads nowhere', 'cannot be made', (path) => symlink('nowhere/at/all', path)],
+  ])('not where %s in the place of a folder', async (_, words, put) => {
+    for (const which of ['dataPath', 'guardPath'] as const) {
+      const folder = await tempFolder();
+      const dir = { dataPath: join(folder, 'data'), guardPath: join(folder, 'data.guard') };
+      await put(dir[which]);
+      const message = expect.stringMatching(`^${dir[which]}.* ${words}`);
+      await expect(createDataDirectory(dir)).rejects.toMatchObject({ code: 'invalid_config', message });
+    }
   });
 });
 
@@ -101,6 +108,46 @@ describe('STORE-1 a log is made once, and only as one that can be', () => {
   });
 });
 
+describe('STORE-10 a file where a folder belongs, and the other way round', () => {
+  const REPLACED: readonly [string, 'file' | 'folder', string][] = [
+    ['data', 'file', 'no_data'],
+    ['data/stele.json', 'folder', 'no_data'],
+    ['data/logs', 'file', 'invalid_config'],
+    ['data/logs/main', 'file', 'invalid_config'],
+    ['data/logs/other', 'file', 'invalid_config'],
+    ['data/logs/main/log.json', 'folder', 'no_data'],
+    ['data/logs/main/key', 'folder', 'key_missing'],
+    ['data/logs/main/db', 'file', 'data_damaged'],
+    ['data/logs/main/db.kept', 'file', 'data_damaged'],
+    ['data/logs/main/damage.json', 'folder', 'data_damaged'],
+    ['data.guard', 'file', 'guard_missing'],
+    ['data.guard/main', 'file', 'guard_missing'],
+    ['data.guard/main/owner.0', 'folder', 'guard_unreadable'],
+  ];
+
+  test.each(REPLACED)('%s as a %s refuses the start with a code', async (place, as, code) => {
+    const dir = await newDataDirectory();
+    const path = join(dirname(dir.dataPath), place);
+    await rm(path, { recursive: true, force: true });
+    await (as === 'file' ? writeFile(path, 'x') : mkdir(path, { mode: 0o700 }));
+    const started = LogSet.open({ dir, clock: systemClock });
+    await expect(started).rejects.toMatchObject({ code, message: expect.stringContaining(dirname(path)) });
+  });
+
+  test.each<[string, string]>([
+    ['data/logs', 'no_data'],
+    ['data/logs/other', 'data_exists'],
+    ['data.guard', 'invalid_config'],
+    ['data.guard/other', 'data_exists'],
+  ])('%s as a file lets no log be made', async (place, code) => {
+    const dir = await newDataDirectory();
+    const path = join(dirname(dir.dataPath), place);
+    await rm(path, { recursive: true, force: true });
+    await writeFile(path, 'x');
+    await expect(createLog(deps(dir), OTHER)).rejects.toMatchObject({ code });
+  });
+});
+
 describe('STORE-6 the logs of a data directory', () => {
   test('main comes first, then by name; what has no manifest or no name of a log is none', async () => {
     const dir = await newDataDirectory();
@@ -114,7 +161,7 @@ describe('STORE-6 the logs of a data directory', () => {
     const dir = await newDataDirectory();
     await mkdir(logPaths(dir, 'other').root);
     await symlink('log.json', logPaths(dir, 'other').manifest);
-    await expect(listLogs(dir)).rejects.toMatchObject({ code: 'ELOOP' });
+    await expect(listLogs(dir)).rejects.toMatchObject({ code: 'invalid_config', cause: { code: 'ELOOP' } });
   });
 
   test.each([
