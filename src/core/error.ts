@@ -40,6 +40,8 @@ export const ERROR_CODES = {
   malformed_evidence: { kind: 'input' },
   malformed_leaf: { kind: 'input' },
   malformed_disclosure: { kind: 'input' },
+  malformed_import_map: { kind: 'input' },
+  unmappable_record: { kind: 'input' },
   malformed_bundle: { kind: 'input' },
   malformed_tile_path: { kind: 'input' },
   malformed_answer: { kind: 'verification' },

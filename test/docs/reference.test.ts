@@ -4,6 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { environmentSettings, fileSettings, SETTING_NAMES } from '../../src/cli/config.ts';
 import { LogClient } from '../../src/client/log-client.ts';
 import { methodsOf, ROUTES } from '../../src/http/routes.ts';
+import { IMPORT_FORMATS } from '../../src/import/import-format.ts';
+import { S3_ACCESS_MAP } from '../../src/import/s3-access-map.ts';
+import { SECURITY_ACTIONS, SYSMON_ACTIONS, type WindowsAction } from '../../src/import/windows-ids.ts';
 import { GrowingLog, testSigner } from '../support/growing-log.ts';
 import { servedLog, TOKEN } from '../support/served-logs.ts';
 import { newWitness, runWitness } from '../support/witness-desk.ts';
@@ -60,6 +63,29 @@ describe('the settings page', () => {
       else expect(inFile).toThrow('tokenFile');
     }
   });
+});
+
+/** What events of Windows are called, as a table. */
+function windowsTable(source: string, actions: ReadonlyMap<number, WindowsAction>): string {
+  const rows = [...actions].sort(([a], [b]) => a - b);
+  const lines = rows.map(
+    ([id, { action, kind, operation }]) => `| ${id} | \`${action}\` | ${kind} | ${operation} |\n`,
+  );
+  return `### ${source}\n\n| EventID | action | kind | operation |\n|---|---|---|---|\n${lines.join('')}\n`;
+}
+
+test('the page of imports has every event of Windows and the map that is shipped', () => {
+  const tables = [
+    windowsTable('Microsoft-Windows-Security-Auditing', SECURITY_ACTIONS),
+    windowsTable('Microsoft-Windows-Sysmon', SYSMON_ACTIONS),
+  ];
+  const map = `## The map s3-access\n\n\`\`\`json\n${S3_ACCESS_MAP}\`\`\`\n`;
+  return expectWritten('docs/reference/import.md', `## Events of Windows\n\n${tables.join('')}${map}`);
+});
+
+test('the page of imports names every format', async () => {
+  const named = (await rowsOf('docs/reference/import.md')).map(([format]) => format);
+  expect(named).toEqual(expect.arrayContaining([...IMPORT_FORMATS]));
 });
 
 /** Every metric in a text of Prometheus, as rows of a table. */

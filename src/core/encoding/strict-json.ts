@@ -13,7 +13,15 @@ export type RefuseJson = (pointer: string, why: string) => Error;
  * nested at most `depthMax` deep. A member may have any name, `__proto__` too. @throws what `refuse` makes
  */
 export function parseStrictJson(text: string, depthMax: number, refuse: RefuseJson): JsonValue {
-  return new StrictJson(text, depthMax, refuse).whole();
+  return new StrictJson(text, depthMax, refuse, numberOf).whole();
+}
+
+/**
+ * The same of other systems' JSON: numbers that are not read otherwise (fractions, exponents, −0, beyond 2^53 − 1) become texts in
+ * their own spelling. @throws what `refuse` makes
+ */
+export function parseForeignJson(text: string, depthMax: number, refuse: RefuseJson): JsonValue {
+  return new StrictJson(text, depthMax, refuse, numberOrText).whole();
 }
 
 /** The pointer to a member of what `pointer` points to. */
@@ -30,19 +38,24 @@ const WORDS: ReadonlyMap<string, JsonValue> = new Map<string, JsonValue>([
   ['null', null],
 ]);
 
+/** The value of a word that is none of WORDS; undefined refuses it. */
+type ReadNumber = (word: string) => JsonValue | undefined;
+
 /** Goes over a text once. */
 class StrictJson {
   readonly #text: string;
   readonly #depthMax: number;
   readonly #refuse: RefuseJson;
+  readonly #readNumber: ReadNumber;
   /** Names and positions that lead to the value being read: as many as objects and lists are open around it. */
   readonly #path: (string | number)[] = [];
   #at = 0;
 
-  constructor(text: string, depthMax: number, refuse: RefuseJson) {
+  constructor(text: string, depthMax: number, refuse: RefuseJson, readNumber: ReadNumber) {
     this.#text = text;
     this.#depthMax = depthMax;
     this.#refuse = refuse;
+    this.#readNumber = readNumber;
   }
 
   whole(): JsonValue {
@@ -132,7 +145,7 @@ class StrictJson {
     const word = /[-+.\w]*/y;
     word.lastIndex = this.#at;
     const found = String(word.exec(this.#text));
-    const known = WORDS.has(found) ? WORDS.get(found) : numberOf(found);
+    const known = WORDS.has(found) ? WORDS.get(found) : this.#readNumber(found);
     if (known === undefined) throw this.#fault(whyNot(found));
     this.#at += found.length;
     return known;
@@ -161,6 +174,12 @@ function setMember(members: Record<string, JsonValue>, name: string, value: Json
 function numberOf(word: string): number | undefined {
   const value = /^(?:0|-?[1-9][0-9]*)$/.test(word) ? Number(word) : Number.NaN;
   return Number.isSafeInteger(value) ? value : undefined;
+}
+
+const NUMBER = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$/;
+
+function numberOrText(word: string): JsonValue | undefined {
+  return numberOf(word) ?? (NUMBER.test(word) ? word : undefined);
 }
 
 function whyNot(word: string): string {

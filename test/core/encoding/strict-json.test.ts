@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { canonicalJson } from '../../../src/core/encoding/canonical-json.ts';
-import { type JsonValue, parseStrictJson, pointerTo } from '../../../src/core/encoding/strict-json.ts';
+import {
+  type JsonValue,
+  parseForeignJson,
+  parseStrictJson,
+  pointerTo,
+} from '../../../src/core/encoding/strict-json.ts';
 
 const refuse = (pointer: string, why: string): Error => new SyntaxError(`${pointer}: ${why}`);
 const parse = (text: string, depthMax = 3): JsonValue => parseStrictJson(text, depthMax, refuse);
@@ -96,5 +101,49 @@ describe('EVENT-3 the canonical text', () => {
 
   test('pointers escape what JSON Pointer escapes', () => {
     expect(pointerTo(pointerTo('', 'a/b~'), 0)).toBe('/a~1b~0/0');
+  });
+});
+
+describe('IMPORT-2 JSON of other systems', () => {
+  const parseForeign = (text: string): JsonValue => parseForeignJson(text, 3, refuse);
+
+  test.each([
+    ['1', 1],
+    ['-9007199254740991', 1 - 2 ** 53],
+    ['9007199254740992', '9007199254740992'],
+    ['-9214364837600034816', '-9214364837600034816'],
+    ['1.5', '1.5'],
+    ['-0', '-0'],
+    ['-0.0', '-0.0'],
+    ['0.10', '0.10'],
+    ['1e3', '1e3'],
+    ['12E+30', '12E+30'],
+    ['10.25e-7', '10.25e-7'],
+    ['{"a":[1.0,{"b":1e0}],"c":"1.5"}', { a: ['1.0', { b: '1e0' }], c: '1.5' }],
+    ['true', true],
+  ])('reads %s', (text, value) => {
+    expect(parseForeign(text)).toEqual(value);
+    expect(() => JSON.parse(text)).not.toThrow();
+  });
+
+  test.each([
+    '01',
+    '-',
+    '-01',
+    '1.',
+    '.5',
+    '1.e3',
+    '1e',
+    '1e+',
+    '+1',
+    '1.5.5',
+    'x1',
+    '1x',
+    '1e3x',
+    'NaN',
+    '[[[[1.5]]]]',
+    '{"a":1,"a":1}',
+  ])('refuses %s', (text) => {
+    expect(() => parseForeign(text)).toThrow(SyntaxError);
   });
 });

@@ -17,6 +17,13 @@ describe('TREE-10 base64 has one spelling', () => {
     }
   });
 
+  test('megabytes need no more stack than a few bytes', () => {
+    const part = new Uint8Array(6 * 1_024 * 1_024).fill(0xa5);
+    const text = Buffer.from(part).toString('base64');
+    expect(Buffer.from(part).equals(parseBase64(text))).toBe(true);
+    expect(() => parseBase64(`${text.slice(0, -4)}====`)).toThrow('not canonical');
+  });
+
   test.each([
     ['QQ', 'no padding'],
     ['QQ=', 'half of the padding'],
