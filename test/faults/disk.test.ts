@@ -5,6 +5,7 @@ import { readFileGuard } from '../../src/store/file-guard.ts';
 import { Campaign, stopInOrder } from '../crash/campaign.ts';
 import { type CompiledPrograms, compilePrograms } from '../crash/programs.ts';
 import { type Ended, isRunning, type ServerProcess } from '../support/server-process.ts';
+import { Ext4Volume, ext4Missing } from './ext4-volume.ts';
 import { mountMissing, SmallVolume } from './small-volume.ts';
 
 const SEED = Date.now() % 2 ** 32;
@@ -174,6 +175,37 @@ describe.skipIf(mountMissing() !== undefined)('a disk that is full', () => {
     const { code, said } = await refused(campaign);
     expect([code, said]).toEqual([1, expect.stringContaining('not_writable')]);
     await mounted.remount('rw');
+    await goesOn(campaign);
+  });
+});
+
+describe.skipIf(ext4Missing() !== undefined)('a disk that turns read-only under a running server', () => {
+  test.each([
+    ['data', 'data', /Read-only file system/],
+    ['guard', 'data.guard', /guard_unknown/],
+  ])('SEQ-4 that of the %s: the next append is no ack, the process ends with 70, nothing is signed after', async (_, name, words) => {
+    let volume: Ext4Volume | undefined;
+    await using campaign = await campaignOf(async (folder) => {
+      volume = await Ext4Volume.make(join(folder, name));
+    });
+    await using mounted = volume as Ext4Volume;
+    const guard = join(campaign.folder, 'data.guard', 'main');
+    const server = await running(campaign);
+    await write(campaign, server, 100);
+    const before = await readFileGuard(guard);
+    await mounted.abort();
+    expect(
+      await post(campaign, server).then(
+        ({ status }) => status,
+        () => 0,
+      ),
+    ).not.toBe(201);
+    const ended = await server.ended;
+    expect([ended.code, ended.said]).toEqual([70, expect.stringMatching(words)]);
+    const start = await refused(campaign);
+    expect([start.code, start.said]).toEqual([1, expect.stringContaining('not_writable')]);
+    await mounted.mend();
+    expect(await readFileGuard(guard)).toEqual(before);
     await goesOn(campaign);
   });
 });
