@@ -26,7 +26,20 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   scrub: ['core', 'runtime', 'keys', 'store', 'sequencer'],
   backup: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck'],
   repair: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck', 'scrub', 'backup'],
-  http: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client', 'fsck', 'scrub', 'backup', 'witness'],
+  witnessing: ['core', 'runtime', 'store', 'sequencer', 'client', 'witness'],
+  http: [
+    'core',
+    'runtime',
+    'keys',
+    'store',
+    'sequencer',
+    'client',
+    'fsck',
+    'scrub',
+    'backup',
+    'witness',
+    'witnessing',
+  ],
   cli: [
     'core',
     'runtime',
@@ -42,6 +55,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'http',
     'witness',
     'alert',
+    'witnessing',
   ],
 };
 const CORE_PACKAGES = /^(?:@noble\/hashes|cbor-x)(?:\/|$)/;

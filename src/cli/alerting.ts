@@ -7,6 +7,7 @@ import { readSinkFile } from '../alert/sink-file.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Finding } from '../sequencer/finding.ts';
 import type { WitnessAlert } from '../witness/witness-alert.ts';
+import type { WitnessingAlert } from '../witnessing/witness-alert.ts';
 import type { CommandContext } from './context.ts';
 
 /** Adds the flag of commands that raise alerts. */
@@ -40,6 +41,16 @@ export function alertOfFinding(finding: Finding): Alert {
 /** What a person is told by a witness; `file` holds its record, with the evidence beside it. */
 export function alertOfWitness({ kind, origin, message }: WitnessAlert, file: string): Alert {
   return { kind, source: 'witness', log: origin, message, evidenceFile: file };
+}
+
+/** What a person is told of what a witness of a log's policy holds; `file` holds the notes, with the evidence beside it. */
+export function alertOfWitnessing(
+  { kind, log, message, treeSize, witnessSize }: WitnessingAlert,
+  file: string,
+): Alert {
+  const kinds = { fork: 'fork', witness_ahead: 'refused', witness_size_above: 'suspicion' } as const;
+  const sizes = [treeSize, witnessSize];
+  return { kind: kinds[kind], source: 'server', log, message, sizes, evidenceFile: file };
 }
 
 function fromHex(text: string): string {

@@ -1,6 +1,7 @@
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { TlogError } from '../core/error.ts';
+import { type WitnessingSettings, witnessingSettings } from './witnessing-settings.ts';
 
 const LOG_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** A timer of Node holds no more than 24.8 days. */
@@ -21,6 +22,8 @@ export interface Settings {
   readonly scrubSeconds?: number | undefined;
   readonly logRate?: number | undefined;
   readonly alerts?: string | undefined;
+  readonly policy?: string | undefined;
+  readonly witnessing?: Readonly<Record<string, WitnessingSettings>> | undefined;
   readonly log?: string | undefined;
   readonly server?: string | undefined;
   readonly token?: string | undefined;
@@ -36,6 +39,8 @@ const shape = {
   scrubSeconds: z.number().int().nonnegative().max(SCRUB_SECONDS_MAX).optional(),
   logRate: z.number().int().nonnegative().max(LOG_RATE_MAX).optional(),
   alerts: path.optional(),
+  policy: path.optional(),
+  witnessing: witnessingSettings.optional(),
   log: z.string().regex(LOG_NAME, 'a log name is a-z, 0-9 and "-", at most 63').optional(),
   server: z.url({ protocol: /^https?$/ }).optional(),
   token: z.string().min(1).optional(),
@@ -65,6 +70,10 @@ export interface Config {
   readonly logRate?: number;
   /** File that names where alerts go. */
   readonly alerts?: string;
+  /** File of the witness policy of the first log. */
+  readonly policy?: string;
+  /** How logs are witnessed, by name. */
+  readonly witnessing?: Readonly<Record<string, WitnessingSettings>>;
   readonly log: string;
   /** Base URL without a trailing slash and without /logs/… */
   readonly server: string;

@@ -55,6 +55,7 @@ export const ERROR_CODES = {
   rollback: { kind: 'verification' },
   fork: { kind: 'verification' },
   not_convicting: { kind: 'verification' },
+  witness_size_above: { kind: 'verification' },
   // requests
   invalid_request: { kind: 'input' },
   invalid_parameter: { kind: 'input' },
@@ -109,6 +110,7 @@ export const ERROR_CODES = {
   guard_unreadable: { kind: 'refused' },
   guard_ahead: { kind: 'refused' },
   guard_conflict: { kind: 'refused' },
+  witness_ahead: { kind: 'refused' },
   data_damaged: { kind: 'refused' },
   data_locked: { kind: 'refused' },
   not_writable: { kind: 'refused' },

@@ -16,6 +16,7 @@ import { checkpoints, entryPage, oneEntry } from './reads.ts';
 import { methodsOf } from './routes.ts';
 import { createTileAnswers } from './tile-answers.ts';
 import { authorize, type KnownToken, type Scope, type TokenSource } from './tokens.ts';
+import type { WitnessingSource } from './witnessing.ts';
 
 /** What the server serves and how it knows who may. */
 export interface AppDeps {
@@ -25,6 +26,7 @@ export interface AppDeps {
   /** Counts the bodies that are on their way. */
   readonly bodies?: BodyMemory;
   readonly scrub?: ScrubSource;
+  readonly witnessing?: WitnessingSource;
   /** What backups need; without it there are no routes for them. */
   readonly backup?: BackupSource;
   /** Gets what was answered with 500: bugs of ours and stored bytes that failed a check. */
@@ -37,7 +39,7 @@ type Handler = (c: Context) => Now<Response>;
 /** The HTTP interface of spec/http.md. Every answer that is not 2xx or 304 is problem+json. */
 export function createApp(deps: AppDeps): Hono {
   const app = new Hono();
-  const metrics = createMetrics(deps.clock, deps.scrub);
+  const metrics = createMetrics(deps);
   const refused = (thrown: unknown): Response => {
     if (isOwnFault(thrown)) deps.onBug?.(thrown);
     return problemResponse(thrown);
@@ -135,7 +137,7 @@ function logRoutes({ app, deps, metrics, bodies, route, openLog }: Parts): void 
       throw error;
     }
   };
-  for (const [path, { label, answer }] of Object.entries(createReads(deps.scrub)))
+  for (const [path, { label, answer }] of Object.entries(createReads(deps)))
     app.get(`/logs/:log/${path}`, route(label, read(answer)));
   const { backup } = deps;
   if (backup !== undefined) {
@@ -156,9 +158,12 @@ function logRoutes({ app, deps, metrics, bodies, route, openLog }: Parts): void 
 }
 
 /** The read routes below a log, with the label that metrics give them. */
-function createReads(
-  scrub: ScrubSource = () => undefined,
-): Readonly<Record<string, { readonly label: string; readonly answer: Answer }>> {
+function createReads({
+  scrub = () => undefined,
+  witnessing = () => undefined,
+}: Pick<AppDeps, 'scrub' | 'witnessing'>): Readonly<
+  Record<string, { readonly label: string; readonly answer: Answer }>
+> {
   return {
     audit: { label: 'audit', answer: (c, log) => audit(c, log, scrub(log.name)) },
     checkpoint: { label: 'checkpoint', answer: checkpoint },
@@ -169,7 +174,7 @@ function createReads(
     'proofs/inclusion': { label: 'proofs/inclusion', answer: inclusion },
     'proofs/consistency': { label: 'proofs/consistency', answer: consistency },
     'proofs/multi': { label: 'proofs/multi', answer: multiByQuery },
-    log: { label: 'log', answer: describeLog },
+    log: { label: 'log', answer: (c, log) => describeLog(c, log, witnessing) },
   };
 }
 

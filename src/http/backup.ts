@@ -26,7 +26,8 @@ const SCAN_ROWS = 65_536;
 
 /** GET backup: the facts of the log, the config file, and the head to copy. */
 export async function backupFacts(c: Context, log: Log, source: BackupSource): Promise<Response> {
-  const { size: treeSize, rootHash, note: checkpoint } = log.publishedHead;
+  // The log head: what was answered is in a backup, whether witnesses have seen it yet or not.
+  const { size: treeSize, rootHash, note: checkpoint } = log.head;
   const config = await source.config();
   const head = { treeSize, rootHash: base64(rootHash), checkpoint };
   const body = {

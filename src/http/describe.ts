@@ -6,6 +6,7 @@ import { BATCH_BYTES_MAX, BATCH_ENTRIES_MAX } from './batch.ts';
 import { fieldsAnswer } from './fields.ts';
 import { QUERY_INDEXES_MAX } from './proofs.ts';
 import { PAGE_MAX } from './reads.ts';
+import { type WitnessingSource, witnessingFields } from './witnessing.ts';
 
 const LIMITS = {
   entryBytes: ENTRY_BYTES_MAX,
@@ -16,10 +17,11 @@ const LIMITS = {
   multiProofQueryIndexes: QUERY_INDEXES_MAX,
 } as const;
 
-/** GET log: what the log is, the sizes of its two heads, and how much may be asked of it at once. */
-export async function describeLog(c: Context, log: Log): Promise<Response> {
+/** GET log: what the log is, the sizes of its heads, how its witnesses stand, and how much may be asked of it at once. */
+export async function describeLog(c: Context, log: Log, witnessing: WitnessingSource): Promise<Response> {
   const { name, kind, origin, vkeys, duplicates, leafHashIndex, reads, head, publishedHead } = log;
   const facts = { name, kind, origin, vkeys, duplicates, leafHashIndex, reads };
   const sizes = { treeSize: head.size, publishedTreeSize: publishedHead.size };
-  return fieldsAnswer(c, { ...facts, ...sizes, limits: LIMITS });
+  const witnessed = witnessingFields(witnessing(log.name)?.status(), head.size);
+  return fieldsAnswer(c, { ...facts, ...sizes, ...witnessed, limits: LIMITS });
 }

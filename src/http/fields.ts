@@ -11,8 +11,8 @@ type Field =
   | boolean
   | Uint8Array
   | undefined
-  | Readonly<Record<string, number>>
-  | readonly (string | number | boolean | Uint8Array)[];
+  | { readonly [name: string]: Field }
+  | readonly Field[];
 
 const encoder = new Encoder({ useRecords: false, tagUint8Array: false, variableMapSize: true });
 

@@ -2,6 +2,8 @@ import { Counter, Histogram, Registry } from 'prom-client';
 import type { Log } from '../sequencer/log.ts';
 import type { ScrubSource } from './audit.ts';
 import { createLogMetrics } from './log-metrics.ts';
+import type { WitnessingSource } from './witnessing.ts';
+import { createWitnessingMetrics } from './witnessing-metrics.ts';
 
 /** What GET /metrics tells; every label has few values, whatever clients send. */
 export interface Metrics {
@@ -14,10 +16,17 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
+/** What metrics are read from. */
+export interface MetricsDeps {
+  readonly clock: { nowMs(): number };
+  readonly scrub?: ScrubSource;
+  readonly witnessing?: WitnessingSource;
+}
+
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST']);
 
 /** Metrics of one server, in a registry of their own. Durations are in seconds, as Prometheus has them. */
-export function createMetrics(clock: { nowMs(): number }, scrub?: ScrubSource): Metrics {
+export function createMetrics({ clock, scrub, witnessing }: MetricsDeps): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const request = new Histogram({
@@ -34,6 +43,8 @@ export function createMetrics(clock: { nowMs(): number }, scrub?: ScrubSource): 
     registers,
   });
   const logs = createLogMetrics(registers, clock, scrub);
+  const showWitnessing = createWitnessingMetrics(registers);
+  const watched = new Map<string, Log>();
   return {
     contentType: registry.contentType,
     request: (route, method, status, durationMs) => {
@@ -41,9 +52,14 @@ export function createMetrics(clock: { nowMs(): number }, scrub?: ScrubSource): 
       request.observe(labels, durationMs / 1000);
     },
     append: (log, outcome) => appends.inc({ log, outcome }),
-    watch: logs.watch,
+    watch: (log) => {
+      watched.set(log.name, log);
+      logs.watch(log);
+    },
     text: async () => {
       await logs.refresh();
+      for (const { name, head } of watched.values())
+        showWitnessing(name, head.size, witnessing?.(name)?.status());
       return registry.metrics();
     },
   };

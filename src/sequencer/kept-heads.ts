@@ -41,3 +41,17 @@ function refuseGap(end: number, keptEnd: number): void {
   if (missing === undefined) return;
   throw corruptRow(keptKey(missing), 'is missing');
 }
+
+/**
+ * Kept heads and the present ones, by ascending size from `from` on and at most `limit`. Of one size the present head counts:
+ * it may have more signatures.
+ */
+export function withHeads(
+  kept: readonly SignedHead[],
+  present: readonly SignedHead[],
+  { from, limit }: { readonly from: TreeSize; readonly limit: number },
+): readonly SignedHead[] {
+  const bySize = new Map(kept.map((head) => [head.size, head]));
+  for (const head of [...present].reverse()) if (head.size >= from) bySize.set(head.size, head);
+  return [...bySize.values()].sort((a, b) => a.size - b.size).slice(0, limit);
+}

@@ -11,8 +11,11 @@ const WATCH_MS = 1_000;
 
 /** What a set of logs may be told. */
 export interface LogSetOptions extends OpenOptions {
-  /** Gives what works on a log while it is open; it is disposed of before the log closes. */
-  readonly attend?: (log: OpenLog) => AsyncDisposable;
+  /**
+   * Gives what works on a log while it is open; it is disposed of before the log closes. Before it is there nobody sees the log,
+   * and when it throws the log is refused.
+   */
+  readonly attend?: (log: OpenLog) => Now<AsyncDisposable>;
 }
 
 /** Two logs of one origin would sign two trees in one name: a copied folder is no second log. */
@@ -94,10 +97,15 @@ export class LogSet implements AsyncDisposable {
 
   async #openOne(name: string): Promise<OpenLog> {
     const log = await openLog(this.#deps, name, this.#options);
-    this.#opened.set(name, log);
     log.failed.then(this.#reportFailure);
-    const attendant = this.#options.attend?.(log);
-    if (attendant !== undefined) this.#attendants.push(attendant);
+    try {
+      const attendant = await this.#options.attend?.(log);
+      if (attendant !== undefined) this.#attendants.push(attendant);
+    } catch (error) {
+      await log.close();
+      throw error;
+    }
+    this.#opened.set(name, log);
     return log;
   }
 

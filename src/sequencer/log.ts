@@ -36,6 +36,11 @@ export interface SignedHead {
   readonly note: string;
 }
 
+/** Who decides what GET /checkpoint serves. It only grows, never beyond the log head, and is durable before it is given. */
+export interface Publisher {
+  readonly publishedHead: SignedHead;
+}
+
 /** Entries that are to get indexes together, all or none. */
 export interface AppendRequest {
   /** 1 to 4,096 entries of at most 65,535 bytes each; the caller has checked. They must not change afterwards. */

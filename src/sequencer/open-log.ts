@@ -11,7 +11,7 @@ import { refuseHoledLog } from '../store/level-files.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { type DataDirectory, logPaths, readManifest } from './data-directory.ts';
 import { findingFile } from './finding-file.ts';
-import type { Log } from './log.ts';
+import type { Log, Publisher } from './log.ts';
 import type { DiskSpace } from './reserve.ts';
 import { type StartDeps, type StartOptions, startLog } from './start-log.ts';
 import type { StoredLog } from './stored-log.ts';
@@ -26,6 +26,10 @@ export interface OpenLog extends Log, AsyncDisposable {
   stored(): StoredLog;
   /** Ends the log when its database is no longer where it was opened. */
   lookAtDisk(): void;
+  /** From now on this says what the published head is; without one it is the log head. */
+  publishBy(publisher: Publisher): void;
+  /** Ends the log: nothing more is taken, what waits is refused, and `failed` resolves. */
+  end(error: TlogError): void;
 }
 
 /** What an operator may set. */

@@ -12,7 +12,7 @@ import { OPEN_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { DamageRecord } from './damage-record.ts';
 import { damageOf, type Finding } from './finding.ts';
-import { readKeptHeads } from './kept-heads.ts';
+import { readKeptHeads, withHeads } from './kept-heads.ts';
 import type {
   AppendRequest,
   AppendResult,
@@ -21,6 +21,7 @@ import type {
   Log,
   LogKind,
   LogStatus,
+  Publisher,
   ReadAccess,
   SignedHead,
 } from './log.ts';
@@ -64,6 +65,7 @@ export class RunningLog implements Log, AsyncDisposable {
   readonly listeners: Set<Listener>;
   readonly #parts: RunningLogParts;
   #checking: boolean;
+  #publisher: Publisher | undefined;
   #stopped: Promise<void> | undefined;
   #reportLoss: (error: TlogError) => void = () => {};
 
@@ -121,7 +123,15 @@ export class RunningLog implements Log, AsyncDisposable {
   }
 
   get publishedHead(): SignedHead {
-    return this.head;
+    return this.#publisher?.publishedHead ?? this.head;
+  }
+
+  publishBy(publisher: Publisher): void {
+    this.#publisher = publisher;
+  }
+
+  end(error: TlogError): void {
+    this.#parts.sequencer.end(error);
   }
 
   get findings(): readonly Finding[] {
@@ -245,15 +255,16 @@ export class RunningLog implements Log, AsyncDisposable {
   }
 
   async keptHead(size: TreeSize): Promise<SignedHead | undefined> {
-    if (size === this.head.size) return this.head;
+    const known = [this.publishedHead, this.head].find((head) => head.size === size);
+    if (known !== undefined) return known;
     const [kept] = await this.#readKeptHeads(size, 1);
     return kept?.size === size ? kept : undefined;
   }
 
   async keptHeads(from: TreeSize, limit: number): Promise<readonly SignedHead[]> {
-    const { head } = this;
+    const { head, publishedHead } = this;
     const heads = await this.#readKeptHeads(from, limit);
-    return heads.length < limit && head.size >= from ? [...heads, head] : heads;
+    return withHeads(heads, [publishedHead, head], { from, limit });
   }
 
   async #readKeptHeads(from: TreeSize, limit: number): Promise<SignedHead[]> {

@@ -107,6 +107,11 @@ export class Sequencer {
     for (const pending of this.#queue.clear()) pending.reject(error);
   }
 
+  /** Takes nothing more and refuses what waits; a commit under way is finished, and nothing is signed after it. */
+  end(error: TlogError): void {
+    this.#fail(error, []);
+  }
+
   /** Finishes what waits, then takes nothing more. Idempotent. */
   async close(): Promise<void> {
     this.#closing = true;

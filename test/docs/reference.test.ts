@@ -3,13 +3,16 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { environmentSettings, fileSettings, SETTING_NAMES } from '../../src/cli/config.ts';
 import { LogClient } from '../../src/client/log-client.ts';
+import { createApp } from '../../src/http/app.ts';
 import { methodsOf, ROUTES } from '../../src/http/routes.ts';
 import { IMPORT_FORMATS } from '../../src/import/import-format.ts';
 import { S3_ACCESS_MAP } from '../../src/import/s3-access-map.ts';
 import { SECURITY_ACTIONS, SYSMON_ACTIONS, type WindowsAction } from '../../src/import/windows-ids.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { GrowingLog, testSigner } from '../support/growing-log.ts';
-import { servedLog, TOKEN } from '../support/served-logs.ts';
+import { KNOWN_TOKEN, TOKEN } from '../support/served-logs.ts';
 import { newWitness, runWitness } from '../support/witness-desk.ts';
+import { witnessingDesk } from '../support/witnessing-desk.ts';
 import { cliPage } from './cli-page.ts';
 import { ROOT } from './desk.ts';
 import { pages } from './page.ts';
@@ -42,9 +45,15 @@ async function expectWritten(path: string, written: string): Promise<void> {
 test('the command page has every command and flag, as --help says them', () =>
   expectWritten('docs/reference/cli.md', cliPage()));
 
+/** Of settings that are neither numbers nor any text. */
+const SAMPLES: Readonly<Record<string, unknown>> = {
+  server: 'http://a.example',
+  witnessing: { main: { policy: 'a' } },
+};
+
 describe('the settings page', () => {
   const sampleOf = (name: string): unknown =>
-    /(?:Bytes|Seconds|Rate)$/.test(name) ? 1 : name === 'server' ? 'http://a.example' : 'a';
+    /(?:Bytes|Seconds|Rate)$/.test(name) ? 1 : (SAMPLES[name] ?? 'a');
 
   test('has every setting', async () => {
     const named = (await rowsOf('docs/reference/configuration.md')).map(([key]) => key ?? '');
@@ -54,8 +63,10 @@ describe('the settings page', () => {
   test('names where each can be given', async () => {
     for (const [key = '', flag, variable = '', file] of await rowsOf('docs/reference/configuration.md')) {
       const sample = sampleOf(key);
-      expect(flag).toBe(`--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
-      expect(cliPage()).toContain(`\`${flag} <`);
+      if (flag !== '') {
+        expect(flag).toBe(`--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
+        expect(cliPage()).toContain(`\`${flag} <`);
+      } else expect(cliPage()).not.toContain(`\`--${key} <`);
       if (variable !== '')
         expect(environmentSettings({ [variable]: String(sample) })).toEqual({ [key]: sample });
       const inFile = (): unknown => fileSettings(JSON.stringify({ [key]: sample }), 'config.yaml');
@@ -104,10 +115,14 @@ function metricTable(text: string): string {
 }
 
 test('the metrics page has every metric with its type and labels', async () => {
-  const { fetch } = await servedLog(0);
+  const desk = await witnessingDesk();
+  const witnessing = await desk.start();
+  const logs = { names: () => ['main'], get: () => desk.log };
+  const deps = { logs, tokens: async () => [KNOWN_TOKEN], clock: systemClock, witnessing: () => witnessing };
+  const app = createApp(deps);
   const post = { method: 'POST', headers: { Authorization: `Bearer ${TOKEN}` }, body: 'a' };
-  await fetch('http://log.example/logs/main/add', post);
-  const text = await (await fetch('http://log.example/metrics', {})).text();
+  await app.request('http://log.example/logs/main/add', post);
+  const text = await (await app.request('http://log.example/metrics')).text();
   const log = GrowingLog.of(testSigner('log.example/main'), 1);
   const witness = await runWitness(await newWitness([log.signer.vkey]));
   await witness.post(await log.request(0, 1));

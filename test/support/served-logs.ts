@@ -6,6 +6,7 @@ import type { Fetch } from '../../src/client/bounded-fetch.ts';
 import { LogClient, type LogClientOptions } from '../../src/client/log-client.ts';
 import { createApp } from '../../src/http/app.ts';
 import { startServer } from '../../src/http/server.ts';
+import type { KnownToken } from '../../src/http/tokens.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { DataDirectory } from '../../src/sequencer/data-directory.ts';
 import { type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
@@ -14,6 +15,8 @@ import { newDataDirectory } from './test-log.ts';
 export const LOG_URL = 'http://log.example/logs/main';
 export const TOKEN: string = `stele_00000000_${'c'.repeat(43)}`;
 const sha256 = createHash('sha256').update(TOKEN).digest('hex');
+/** What a server knows of it. */
+export const KNOWN_TOKEN: KnownToken = { id: '00000000', sha256, scopes: ['append', 'read'], logs: '*' };
 
 /** A real log behind the real HTTP interface, without a socket. */
 export interface ServedLog {
@@ -70,7 +73,7 @@ async function serve(dir: DataDirectory): Promise<ServedLog> {
   onTestFinished(() => log.close());
   const app = createApp({
     logs: { names: () => ['main'], get: async () => log },
-    tokens: async () => [{ id: '00000000', sha256, scopes: ['append', 'read'], logs: '*' }],
+    tokens: async () => [KNOWN_TOKEN],
     clock: systemClock,
   });
   const fetch: Fetch = async (url, init) => app.request(url, init);

@@ -44,10 +44,13 @@ export class HandClock implements Clock {
 }
 
 /** Folders of a witness that follows some logs; gone when the test is over. */
-export async function newWitness(vkeys: readonly string[]): Promise<WitnessDirectory> {
+export async function newWitness(
+  vkeys: readonly string[],
+  name = 'witness.example/w',
+): Promise<WitnessDirectory> {
   const folder = await tempFolder();
   const dir = { dataPath: join(folder, 'witness'), guardPath: join(folder, 'witness.guard') };
-  await createWitness(dir, 'witness.example/w', systemRandom);
+  await createWitness(dir, name, systemRandom);
   for (const vkey of vkeys) await addLog(dir, vkey);
   return dir;
 }

@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
 import { type ExportSource, exportTiles } from '../../fsck/export-tiles.ts';
 import { systemClock } from '../../runtime/clock.ts';
+import { logPaths } from '../../sequencer/data-directory.ts';
 import type { SignedHead } from '../../sequencer/log.ts';
 import { openLog } from '../../sequencer/open-log.ts';
+import { publishedFile } from '../../witnessing/published-file.ts';
+import { keptPublishedHead } from '../../witnessing/published-heads.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
 import { progressBar } from '../progress-bar.ts';
 import { say, writeJson } from '../terminal.ts';
@@ -18,7 +21,10 @@ export function registerExportTiles(program: Command, host: CommandHost): void {
 
 async function runExport(context: CommandContext, folder: string): Promise<void> {
   const { data: dataPath, guard: guardPath, log: name } = context.config;
-  await using log = await openLog({ dir: { dataPath, guardPath }, clock: systemClock }, name);
+  const dir = { dataPath, guardPath };
+  await using log = await openLog({ dir, clock: systemClock }, name);
+  const published = await keptPublishedHead(publishedFile(logPaths(dir, name).root), log);
+  if (published !== undefined) log.publishBy({ publishedHead: published });
   const head = await exportWithBar(context, log, folder);
   if (context.json)
     return writeJson(context.terminal, { folder, treeSize: head.size, checkpoint: head.note });

@@ -7,7 +7,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Now } from '../../runtime/now.ts';
 import { type DataDirectory, listLogs } from '../../sequencer/data-directory.ts';
 import { LogSet } from '../../sequencer/log-set.ts';
-import { alertFlags, alertOfFinding, openAlerter } from '../alerting.ts';
+import { alertFlags, alertOfFinding, alertOfWitnessing, openAlerter } from '../alerting.ts';
 import { countArgument } from '../arguments.ts';
 import { backupSource } from '../backup-source.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
@@ -19,6 +19,8 @@ import { listen, type Servers } from '../servers.ts';
 import { say, writeData, writeJson } from '../terminal.ts';
 import { readTokens, type TokenRecord } from '../token-file.ts';
 import { untilStopped } from '../until-stopped.ts';
+import { witnessingOf } from '../witnessing-settings.ts';
+import { Witnessings } from '../witnessings.ts';
 
 /** `stele serve`: the log server, until SIGTERM or SIGINT, or until a log fails. */
 export function registerServe(program: Command, host: CommandHost): void {
@@ -38,19 +40,25 @@ export function registerServe(program: Command, host: CommandHost): void {
       '--scrub-seconds <seconds>',
       'from one reading of all stored bytes to the next (default: 86400, a day; 0: never)',
       countArgument('seconds'),
-    );
+    )
+    .option('--policy <file>', 'witness policy of the first log: publish only what its quorum has cosigned');
   alertFlags(serve);
   host.bind(serve, runServe);
 }
 
 async function runServe(context: CommandContext): Promise<ExitCode> {
-  const { data, guard, reserveBytes, scrubSeconds } = context.config;
+  const { data, guard, reserveBytes, scrubSeconds, witnessing, policy } = context.config;
   const dir = { dataPath: data, guardPath: guard };
   // Asked for first: a signal during a long recovery must not be lost.
   const stop = context.stopSignal();
   const lines = createOperatorLog(context.terminal);
   await using alerter = await openAlerter(context, lines);
   const scrubbers = new Scrubbers(dir, scrubSeconds, lines);
+  const names = (await listLogs(dir)).map(({ name }) => name);
+  const witnessings = new Witnessings({
+    ...{ dir, lines, settings: witnessingOf(names, witnessing, policy) },
+    onAlert: async (alert, file) => alerter?.raise(alertOfWitnessing(alert, file)),
+  });
   const logs = await LogSet.open(
     { dir, clock: systemClock },
     {
@@ -59,10 +67,12 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
         tellFinding(lines, finding, unkept);
         void alerter?.raise(alertOfFinding(finding));
       },
-      attend: (log) => scrubbers.attend(log),
+      attend: async (log) => both(await witnessings.attend(log), scrubbers.attend(log)),
     },
   );
   try {
+    // A log that nobody asks for has heads to be refreshed, too.
+    for (const name of witnessings.names()) await logs.get(name);
     const onBug = (err: unknown): void => lines.error({ err }, 'a request failed');
     const scrub: ScrubSource = (log) => scrubbers.status(log);
     const deps = {
@@ -71,6 +81,7 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
       clock: systemClock,
       onBug,
       scrub,
+      witnessing: (log: string) => witnessings.of(log),
       backup: backupSource(dir, logs),
     };
     await using servers = await listen(context.config, createApp(deps));
@@ -82,6 +93,13 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
     await logs.close();
     throw error;
   }
+}
+
+function both(one: AsyncDisposable, other: AsyncDisposable): AsyncDisposable {
+  const dispose = async (): Promise<void> => {
+    await Promise.all([one[Symbol.asyncDispose](), other[Symbol.asyncDispose]()]);
+  };
+  return { [Symbol.asyncDispose]: dispose };
 }
 
 /** The tokens of a running server: read again when their file changes, so that no restart is needed. */

@@ -1,0 +1,225 @@
+import { TlogError } from '../core/error.ts';
+import type { TreeSize } from '../core/units.ts';
+import { treeSize } from '../core/units.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type Candidate, type Cosignature, readCosignature } from './candidate.ts';
+import { type ComparedLog, compareHeld } from './held-checkpoint.ts';
+import { Nudge } from './nudge.ts';
+import type { WitnessingAlert } from './witness-alert.ts';
+import type { WitnessCalls } from './witness-calls.ts';
+import type { AskedWitness } from './witness-policy.ts';
+
+/** Requests for one head: what a witness holds may move while it is asked, but not for ever. */
+const ROUNDS_MAX = 3;
+/** The longest rest of a witness that fails. */
+const REST_MAX_MS = 60_000;
+
+/** What a feed is given. */
+export interface FeedDeps {
+  readonly witness: AskedWitness;
+  readonly calls: WitnessCalls;
+  readonly log: ComparedLog;
+  readonly clock: Clock;
+  /** A number in [0, 1). */
+  readonly random: () => number;
+  /** From one request to the next. */
+  readonly intervalMs: number;
+  /** A cosignature of the newest head is asked for anew after this: it says that the head is still the newest. */
+  readonly refreshMs: number;
+  /** What the witness is to cosign next; it holds `size`, as far as it is known. */
+  candidateFor(size: TreeSize): Candidate;
+  /** Resolves once the cosignature has had its effect. */
+  onCosigned(candidate: Candidate, cosignature: Cosignature): Promise<void>;
+  /** Told of the first failure after a success. */
+  onFailing(error: TlogError): void;
+  /** Resolves once the alert is durable, with the error to end with where it has to end the log. */
+  alert(alert: WitnessingAlert): Promise<TlogError | undefined>;
+}
+
+/** How a witness stands with a log. */
+export interface FeedStatus {
+  readonly name: string;
+  /** Size and POSIX second of its last cosignature; absent: none since the start. */
+  readonly cosigned?: { readonly size: TreeSize; readonly timeSec: number };
+  /** Why the last request that failed did; `failures` in a row until now. */
+  readonly lastError?: { readonly code: string; readonly atMs: number };
+  readonly failures: number;
+  /** How many requests came to what since the start: `cosigned`, or a code. */
+  readonly outcomes: ReadonlyMap<string, number>;
+}
+
+/** Asks one witness for one log: one request at a time, the newest head only. It owns all that is known of the witness. */
+export class WitnessFeed {
+  readonly #deps: FeedDeps;
+  readonly #closing = new AbortController();
+  readonly #nudge: Nudge;
+  /** What the witness holds, as far as it said. */
+  #size: TreeSize = treeSize(0);
+  #cosigned: { readonly size: TreeSize; readonly timeSec: number; readonly atMs: number } | undefined;
+  #lastError: FeedStatus['lastError'];
+  #failures = 0;
+  readonly #outcomes = new Map<string, number>();
+  /** Whether what it holds was compared with the log. */
+  #compared = false;
+  #saidAbove = false;
+
+  constructor(deps: FeedDeps) {
+    this.#deps = deps;
+    this.#nudge = new Nudge(deps.clock);
+  }
+
+  get status(): FeedStatus {
+    const { name } = this.#deps.witness;
+    const cosigned = this.#cosigned && { size: this.#cosigned.size, timeSec: this.#cosigned.timeSec };
+    return {
+      ...{ name, failures: this.#failures, outcomes: this.#outcomes },
+      ...(cosigned === undefined ? {} : { cosigned }),
+      ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
+    };
+  }
+
+  /** There is a new head. */
+  nudge(): void {
+    this.#nudge.wake();
+  }
+
+  /** Asks, as often as there is something to ask for, until `close`. @throws TlogError fork, witness_ahead: it ends then */
+  async run(first: Promise<void>): Promise<void> {
+    await first;
+    while (!this.#closing.signal.aborted) {
+      await this.#deps.clock.sleep(this.#restMs(), this.#closing.signal);
+      await this.#untilDue();
+      if (!this.#closing.signal.aborted) await this.step();
+    }
+  }
+
+  close(): void {
+    this.#closing.abort();
+    this.#nudge.wake();
+  }
+
+  /** One request with its rounds; what the world does wrong is remembered. @throws TlogError fork, witness_ahead */
+  async step(): Promise<void> {
+    try {
+      if (!this.#compared) await this.#compare();
+      await this.#cosign();
+      this.#failures = 0;
+      this.#count('cosigned');
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      if (!(error instanceof TlogError) || isEnding(error)) throw error;
+      this.#failures += 1;
+      this.#lastError = { code: error.code, atMs: this.#deps.clock.nowMs() };
+      this.#count(error.code);
+      if (this.#failures === 1) this.#deps.onFailing(error);
+    }
+  }
+
+  #count(outcome: string): void {
+    this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1);
+  }
+
+  /** A random part of a doubling time on top, so that logs do not come back to a witness all at once. */
+  #restMs(): number {
+    const { intervalMs, random } = this.#deps;
+    if (this.#failures === 0) return intervalMs;
+    return intervalMs + random() * Math.min(REST_MAX_MS, intervalMs * 2 ** this.#failures);
+  }
+
+  async #untilDue(): Promise<void> {
+    for (let waitMs = this.#dueMs(); waitMs > 0; waitMs = this.#dueMs()) {
+      if (this.#closing.signal.aborted) return;
+      await this.#nudge.sleep(waitMs);
+    }
+  }
+
+  /** Milliseconds until there is something to ask for, unless the log grows. */
+  #dueMs(): number {
+    const { candidateFor, clock, refreshMs } = this.#deps;
+    const last = this.#cosigned;
+    if (last === undefined || candidateFor(this.#size).head.size > last.size) return 0;
+    return last.atMs + refreshMs - clock.monotonicMs();
+  }
+
+  async #cosign(): Promise<void> {
+    const { witness, clock, onCosigned } = this.#deps;
+    const { candidate, lines } = await this.#rounds();
+    const cosignature = await readCosignature(candidate.head, lines, witness.verifier);
+    const { timeSec } = cosignature;
+    if (timeSec < (this.#cosigned?.timeSec ?? 0))
+      throw new TlogError('malformed_answer', `${witness.name} cosigned at an earlier time than before`);
+    const { size } = candidate.head;
+    this.#size = size;
+    this.#cosigned = { size, timeSec, atMs: clock.monotonicMs() };
+    await onCosigned(candidate, cosignature);
+  }
+
+  /** The answer to a proof from what the witness holds. */
+  async #rounds(): Promise<{ readonly candidate: Candidate; readonly lines: string }> {
+    const { log, witness, candidateFor } = this.#deps;
+    for (let round = 0; round < ROUNDS_MAX; round += 1) {
+      const candidate = candidateFor(this.#size);
+      const { size, note } = candidate.head;
+      const oldSize = this.#size > size ? size : this.#size;
+      const { proof } = await log.proveConsistency(oldSize, size);
+      const answer = await this.#addCheckpoint({ oldSize, proof, note });
+      if (answer.kind === 'cosigned') return { candidate, lines: answer.lines };
+      if (answer.size > log.head.size) await this.#above(answer.size);
+      // Above the candidate it may be: others may have brought the witness a later head.
+      this.#size = answer.size;
+    }
+    throw new TlogError('malformed_answer', `${witness.name} does not go on from the size it says it holds`);
+  }
+
+  async #addCheckpoint(
+    request: Parameters<WitnessCalls['addCheckpoint']>[0],
+  ): ReturnType<WitnessCalls['addCheckpoint']> {
+    const { calls } = this.#deps;
+    try {
+      return await calls.addCheckpoint(request, this.#closing.signal);
+    } catch (error) {
+      // It holds a tree that ours does not extend, or it lies: what it holds tells.
+      if (error instanceof TlogError && error.kind === 'unprocessable') await this.#compare();
+      throw error;
+    }
+  }
+
+  /** A size alone proves nothing: an alarm, and a reason to look at what the witness holds. */
+  async #above(witnessSize: TreeSize): Promise<never> {
+    await this.#compare();
+    const { log, witness } = this.#deps;
+    const { size, note } = log.head;
+    const message = `${witness.name} says that it holds size ${witnessSize}, above ${size} of this log, and does not show it`;
+    if (!this.#saidAbove)
+      await this.#deps.alert({
+        ...{ kind: 'witness_size_above', log: log.name, origin: log.origin, witness: witness.vkey },
+        ...{ message, treeSize: size, witnessSize, notes: [note] },
+      });
+    this.#saidAbove = true;
+    throw new TlogError('witness_size_above', message);
+  }
+
+  /** Looks at what the witness holds. @throws TlogError fork, witness_ahead, unreachable */
+  async #compare(): Promise<void> {
+    const { calls, log, witness, alert } = this.#deps;
+    const held = await calls.held(log.origin, this.#closing.signal).catch(unlessUnreachable);
+    const found = held === undefined ? undefined : await compareHeld(log, witness.vkey, held).catch(unsigned);
+    this.#compared = true;
+    const ending = found === undefined ? undefined : await alert(found);
+    if (ending !== undefined) throw ending;
+  }
+}
+
+function isEnding({ code }: TlogError): boolean {
+  return code === 'fork' || code === 'witness_ahead';
+}
+
+/** Some witnesses show what they hold elsewhere, or nowhere; one that is not there is looked at later. */
+function unlessUnreachable(error: unknown): undefined {
+  if (!(error instanceof TlogError) || error.code === 'unreachable') throw error;
+}
+
+/** What the log's key has not signed says nothing of the log. */
+function unsigned(error: unknown): undefined {
+  if (!(error instanceof TlogError) || (error.kind !== 'verification' && error.kind !== 'input')) throw error;
+}

@@ -1,0 +1,208 @@
+import { cp, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { compiledCli, type Serving } from '../support/cli-process.ts';
+import { isRunning, startServerProcess } from '../support/server-process.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { readCosigned } from '../support/witness-desk.ts';
+
+const cli = compiledCli();
+
+interface Desk {
+  readonly folder: string;
+  readonly data: readonly string[];
+  readonly token: string;
+  readonly logVkey: string;
+  readonly vkey: string;
+  /** Of the witness's folders. */
+  readonly where: readonly string[];
+}
+
+/** A log and a witness that follows it. */
+async function newDesk(): Promise<Desk> {
+  const folder = await tempFolder();
+  const inFolder = (name: string): string => join(folder, name);
+  const data = ['--data', inFolder('data'), '--guard', inFolder('data.guard')];
+  const made = await cli.stele(['init', '--origin', 'log.example', '--json', ...data]);
+  const { token, logs } = JSON.parse(made.text);
+  const where = ['--data', inFolder('w'), '--guard', inFolder('w.guard')];
+  const { vkey } = JSON.parse((await cli.stele(['witness', 'init', 'w.example/w', '--json', ...where])).text);
+  const logVkey: string = logs[0].vkey;
+  await cli.stele(['witness', 'add-log', logVkey, ...where]);
+  return { folder, data, token, logVkey, vkey, where };
+}
+
+async function runWitness({ where }: Desk): Promise<string> {
+  const args = [cli.main, 'witness', '--json', '--listen', '127.0.0.1:0', ...where];
+  const started = await startServerProcess({ args });
+  if (!isRunning(started)) throw new Error(started.said);
+  onTestFinished(() => started.kill('SIGKILL'));
+  return started.url;
+}
+
+async function policyOf({ folder, vkey }: Desk, url: string): Promise<string> {
+  const file = join(folder, 'policy');
+  await writeFile(file, `witness w ${vkey} ${url}\nquorum w\n`);
+  return file;
+}
+
+const append = async ({ url }: Serving, { token }: Desk, entry: string): Promise<void> => {
+  const headers = { Authorization: `Bearer ${token}` };
+  const answer = await fetch(`${url}/logs/main/add`, { method: 'POST', headers, body: entry });
+  expect(answer.status).toBe(200);
+};
+
+/** Asks until it is so; the deadline is the test's. */
+async function checkpointOf({ url }: Serving, isSo: (note: string) => boolean): Promise<string> {
+  for (;;) {
+    const note = await (await fetch(`${url}/logs/main/checkpoint`)).text();
+    if (isSo(note)) return note;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+const sized = (size: number) => (note: string) => note.split('\n')[1] === `${size}`;
+
+describe('WITNESSED-8 serve --policy', () => {
+  test('publishes what a real witness has cosigned; a restart without it keeps that; export-tiles writes it', async () => {
+    const desk = await newDesk();
+    const policy = await policyOf(desk, await runWitness(desk));
+    const server = await cli.serve([...desk.data, '--policy', policy]);
+    await append(server, desk, 'one');
+    const note = await checkpointOf(server, sized(1));
+    expect((await readCosigned(note, desk.vkey)).size).toBe(1);
+    expect(await server.stop()).toBe(0);
+
+    await policyOf(desk, 'http://127.0.0.1:1');
+    const alone = await cli.serve([...desk.data, '--policy', policy]);
+    expect(alone.stderr()).toContain('witnessing had to wait');
+    expect((await fetch(`${alone.url}/readyz`)).status).toBe(200);
+    await append(alone, desk, 'two');
+    expect(await checkpointOf(alone, () => true)).toBe(note);
+    expect(await alone.stop()).toBe(0);
+
+    const tiles = join(desk.folder, 'tiles');
+    const exported = await cli.stele(['export-tiles', tiles, ...desk.data]);
+    expect(exported.code, exported.stderr).toBe(0);
+    expect(await readFile(join(tiles, 'checkpoint'), 'utf8')).toBe(note);
+
+    // Without a policy the log head is published, and stays so with one.
+    const free = await cli.serve(desk.data);
+    expect(await checkpointOf(free, () => true)).toMatch(/^log.example\/main\n2\n/);
+    expect(await free.stop()).toBe(0);
+    const bound = await cli.serve([...desk.data, '--policy', policy]);
+    expect(await checkpointOf(bound, () => true)).toMatch(/^log.example\/main\n2\n/);
+    expect(await bound.stop()).toBe(0);
+  });
+
+  test('the config file names a policy for each log, with its mode', async () => {
+    const desk = await newDesk();
+    const policy = await policyOf(desk, 'http://127.0.0.1:1');
+    const witnessing = { main: { policy, mode: 'prefer', maxWitnessLagSeconds: 0.2 } };
+    await writeFile(join(desk.folder, 'data', 'config.yaml'), JSON.stringify({ witnessing }));
+    const server = await cli.serve(desk.data);
+    await append(server, desk, 'one');
+    await checkpointOf(server, sized(1));
+    const { witnessing: shown } = await (await fetch(`${server.url}/logs/main/log`)).json();
+    expect(shown).toMatchObject({ mode: 'prefer', witnesses: [{ name: 'w', lagEntries: 1 }] });
+    expect(await server.stop()).toBe(0);
+  });
+
+  test('two quorums apart are a warning', async () => {
+    const desk = await newDesk();
+    const other = await newDesk();
+    const file = join(desk.folder, 'policy');
+    const url = 'http://127.0.0.1:1';
+    const otherVkey = JSON.parse(
+      (await cli.stele(['witness', 'init', 'x.example/w', '--json', '--data', join(other.folder, 'x')])).text,
+    ).vkey;
+    await writeFile(
+      file,
+      `witness a ${desk.vkey} ${url}\nwitness b ${otherVkey} ${url}\ngroup g any a b\nquorum g\n`,
+    );
+    const server = await cli.serve([...desk.data, '--policy', file]);
+    expect(server.stderr()).toMatch(/"one":\["a"\],"other":\["b"\].*no witness in common/);
+    expect(await server.stop()).toBe(0);
+  });
+
+  test.each<[string, string, (desk: Desk) => Promise<readonly string[]>]>([
+    [
+      'a policy that is none',
+      'malformed_policy',
+      async (desk) => {
+        await writeFile(join(desk.folder, 'policy'), 'hello\n');
+        return ['--policy', join(desk.folder, 'policy')];
+      },
+    ],
+    ['a file that is not there', 'invalid_config', async () => ['--policy', '/nowhere/policy']],
+    [
+      'a policy of a log that is not there',
+      'invalid_config',
+      async (desk) => {
+        const config = join(desk.folder, 'config.yaml');
+        await writeFile(config, JSON.stringify({ witnessing: { other: { policy: 'p' } } }));
+        return ['--config', config];
+      },
+    ],
+    [
+      'two policies of one log',
+      'invalid_config',
+      async (desk) => {
+        const config = join(desk.folder, 'config.yaml');
+        await writeFile(config, JSON.stringify({ policy: 'p', witnessing: { main: { policy: 'p' } } }));
+        return ['--config', config];
+      },
+    ],
+    [
+      'an interval of a witness that the policy has not',
+      'invalid_config',
+      async (desk) => {
+        const config = join(desk.folder, 'config.yaml');
+        const policy = await policyOf(desk, 'http://127.0.0.1:1');
+        const main = { policy, intervalSecondsOf: { x: 5 } };
+        await writeFile(config, JSON.stringify({ witnessing: { main } }));
+        return ['--config', config];
+      },
+    ],
+    [
+      'a mode that is none',
+      'invalid_config',
+      async (desk) => {
+        const config = join(desk.folder, 'config.yaml');
+        await writeFile(config, JSON.stringify({ witnessing: { main: { policy: 'p', mode: 'maybe' } } }));
+        return ['--config', config];
+      },
+    ],
+  ])('a start is refused: %s', async (_, code, prepare) => {
+    const desk = await newDesk();
+    const ended = await cli.stele([
+      'serve',
+      ...desk.data,
+      ...(await prepare(desk)),
+      '--listen',
+      '127.0.0.1:0',
+    ]);
+    expect([ended.code, ended.stderr]).toEqual([1, expect.stringContaining(code)]);
+  });
+
+  test('WITNESSED-6 a log restored with its guard from an old copy is refused by what the witness holds', async () => {
+    const desk = await newDesk();
+    const [, data = '', , guard = ''] = desk.data;
+    await cp(data, `${data}.old`, { recursive: true, preserveTimestamps: true });
+    await cp(guard, `${guard}.old`, { recursive: true, preserveTimestamps: true });
+    const policy = await policyOf(desk, await runWitness(desk));
+    const server = await cli.serve([...desk.data, '--policy', policy]);
+    await append(server, desk, 'one');
+    await checkpointOf(server, sized(1));
+    expect(await server.stop()).toBe(0);
+    const old = ['--data', `${data}.old`, '--guard', `${guard}.old`];
+    const alerts = join(desk.folder, 'alerts.yaml');
+    await writeFile(alerts, 'sinks: [{ name: console, type: stdout }]\n');
+    const args = ['serve', ...old, '--policy', policy, '--alerts', alerts, '--listen', '127.0.0.1:0'];
+    const ended = await cli.stele(args);
+    expect([ended.code, ended.stderr]).toEqual([1, expect.stringContaining('witness_ahead')]);
+    expect(ended.stderr).toContain('holds size 1');
+    const { alert: told } = JSON.parse(ended.text);
+    expect(told).toMatchObject({ kind: 'refused', source: 'server', log: 'main', sizes: [0, 1] });
+    expect(JSON.parse(await readFile(told.evidenceFile, 'utf8')).notes).toHaveLength(2);
+  });
+});
