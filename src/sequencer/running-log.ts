@@ -10,7 +10,9 @@ import type { Guard } from '../store/guard.ts';
 import type { RowPart } from '../store/row-place.ts';
 import { OPEN_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
+import { failureOfCheck } from './background-check.ts';
 import type { DamageRecord } from './damage-record.ts';
+import { lossOf } from './data-loss.ts';
 import { damageOf, type Finding } from './finding.ts';
 import { readKeptHeads, withHeads } from './kept-heads.ts';
 import type {
@@ -89,32 +91,19 @@ export class RunningLog implements Log, AsyncDisposable {
 
   /** Ends the log when its database is not where it was opened; spec STORE-8. */
   lookAtDisk(): void {
-    try {
-      if (this.#parts.store.inPlace()) return;
-      this.#reportLoss(new TlogError('data_lost', `the database of log ${this.name} was moved or removed`));
-    } catch (cause) {
-      const message = `the database of log ${this.name} cannot be looked at`;
-      this.#reportLoss(new TlogError('data_lost', message, { cause }));
-    }
+    const loss = lossOf(this.#parts.store, this.name);
+    if (loss !== undefined) this.#reportLoss(loss);
   }
 
   /** Read-only until every entry has been re-hashed; damage ends the log, unless it is read-only for damage already. */
   #check(): Promise<TlogError> {
-    return new Promise((resolve) => {
-      this.#parts.backgroundCheck?.().then(
-        () => {
-          this.#checking = false;
-        },
-        (cause: unknown) => {
-          // A withheld row would end every process that follows, and take from readers what is sound.
-          if (this.#parts.damage.isOpen && isDamage(cause)) return;
-          const found =
-            cause instanceof TlogError
-              ? cause
-              : new TlogError('internal', 'the start check failed', { cause });
-          resolve(found);
-        },
-      );
+    const { backgroundCheck, damage } = this.#parts;
+    return failureOfCheck(backgroundCheck, {
+      onPassed: () => {
+        this.#checking = false;
+      },
+      // A withheld row would end every process that follows, and take from readers what is sound.
+      isKnown: (cause) => damage.isOpen && isDamage(cause),
     });
   }
 
