@@ -1,51 +1,15 @@
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
-import { connect, type Socket } from 'node:net';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { type RunningServer, SERVER_LIMITS, type ServerLimits, startServer } from '../../src/http/server.ts';
-import { newServer, type TestServer } from './new-server.ts';
+import { connect } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import type { RunningServer } from '../../src/http/server.ts';
+import { newServer } from './new-server.ts';
+import { answerTo, CLOSE, listening, PROBLEM, post, received, refusal } from './raw-socket.ts';
 
 /*
- * What a client can do to a socket. Each refusal is a problem with a code, and leaves the tree as it was.
+ * What a client can do to a socket. Each refusal is a problem with a code, and leaves the tree as it was. What is made to be
+ * read in two ways is in hostile.test.ts.
  */
-
-interface Listening extends TestServer {
-  readonly server: RunningServer;
-}
-
-async function listening(limits: Partial<ServerLimits> = {}): Promise<Listening> {
-  const served = await newServer();
-  const at = { hostname: '127.0.0.1', port: 0 };
-  const server = await startServer(served.app, at, { ...SERVER_LIMITS, drainMs: 0, ...limits });
-  onTestFinished(() => server.close());
-  return { ...served, server };
-}
-
-/** What comes back on a connection until the server ends it. */
-async function answerTo(port: number, ...parts: (string | Uint8Array)[]): Promise<string> {
-  const socket = connect(port, '127.0.0.1');
-  // The server may end a connection while we still send.
-  socket.on('error', () => undefined);
-  for (const part of parts) socket.write(part);
-  return received(socket);
-}
-
-async function received(socket: Socket): Promise<string> {
-  const chunks: Buffer[] = [];
-  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
-  await once(socket, 'close');
-  return Buffer.concat(chunks).toString('latin1');
-}
-
-function refusal(answer: string): [number, string | undefined, string | undefined] {
-  const type = /^content-type: (.*?)\r$/im.exec(answer)?.[1];
-  return [Number(answer.slice(9, 12)), type, /"code":"([a-z_]+)"/.exec(answer)?.[1]];
-}
-
-const PROBLEM = 'application/problem+json';
-const CLOSE = 'Host: x\r\nConnection: close\r\n';
-const post = (authorization: string, more: string): string =>
-  `POST /logs/main/entries HTTP/1.1\r\n${CLOSE}Authorization: ${authorization}\r\nContent-Type: application/octet-stream\r\n${more}\r\n`;
 
 describe('HTTP-23 a path has one spelling', () => {
   test.each([
@@ -177,19 +141,6 @@ describe('HTTP-26 bodies are bounded while they are read', () => {
     const body = `{"indexes":${'['.repeat(60_000)}${']'.repeat(60_000)}}`;
     const answer = await app.request('/logs/main/proofs/multi', { method: 'POST', body });
     expect([answer.status, (await answer.json()).code]).toEqual([400, 'invalid_json']);
-  });
-
-  test.each([
-    ['Content-Length: 1\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n', 'two lengths'],
-    ['Content-Length: 1\r\nContent-Length: 2\r\n', 'ab', 'two different lengths'],
-    ['Content-Length: +1\r\n', 'a', 'a signed length'],
-    ['Transfer-Encoding: xchunked\r\n', '0\r\n\r\n', 'an unknown coding'],
-    ['Transfer-Encoding: chunked\r\n', 'zz\r\n\r\n', 'a chunk of no size'],
-  ])('smuggling is refused: %j %j', async (header, body) => {
-    const { server, authorization, log } = await listening();
-    const answer = await answerTo(server.port, post(authorization, header), body);
-    expect(refusal(answer)).toEqual([400, PROBLEM, 'invalid_request']);
-    expect(log.head.size).toBe(0);
   });
 });
 
