@@ -14,7 +14,7 @@ export function disjointQuorums(policy: Policy): TwoQuorums | undefined {
   for (const { name } of policy.witnesses) sets.set(name, { any: [name], apart: undefined });
   // Members stand before their group, so one pass in file order is enough.
   for (const { name, threshold, members } of policy.groups) {
-    const known = members.flatMap((member) => sets.get(member) ?? []);
+    const known = [...sets].flatMap(([member, made]) => (members.includes(member) ? [made] : []));
     sets.set(name, setsOfGroup(known, threshold));
   }
   return sets.get(policy.quorum)?.apart;
@@ -33,18 +33,13 @@ interface Sets {
 function setsOfGroup(members: readonly Sets[], threshold: number): Sets {
   const any = members.slice(0, threshold).flatMap((member) => member.any);
   const both = members
-    .filter(({ apart }) => apart !== undefined)
+    .flatMap((member) => (member.apart === undefined ? [] : [{ member, apart: member.apart }]))
     .slice(0, Math.max(0, 2 * threshold - members.length));
   const own = threshold - both.length;
-  const others = members.filter((member) => !both.includes(member));
+  const others = members.filter((member) => !both.some((known) => known.member === member));
   if (others.length < 2 * own) return { any, apart: undefined };
-  const one = [
-    ...both.flatMap(({ apart }) => apart?.[0] ?? []),
-    ...others.slice(0, own).flatMap((m) => m.any),
-  ];
-  const other = [
-    ...both.flatMap(({ apart }) => apart?.[1] ?? []),
-    ...others.slice(own, 2 * own).flatMap((m) => m.any),
-  ];
+  const anyOf = (some: readonly Sets[]): readonly string[] => some.flatMap((member) => member.any);
+  const one = [...both.flatMap(({ apart }) => apart[0]), ...anyOf(others.slice(0, own))];
+  const other = [...both.flatMap(({ apart }) => apart[1]), ...anyOf(others.slice(own, 2 * own))];
   return { any, apart: [one, other] };
 }
