@@ -21,8 +21,11 @@ export function fieldsAnswer(c: Context, fields: Readonly<Record<string, Field>>
   return accepts(c, CBOR) ? cborAnswer(fields, status) : varyingJson(jsonText(fields), status);
 }
 
+/** The text of a JSON object in UTF-8. */
+export type JsonBytes = Uint8Array<ArrayBuffer>;
+
 /** JSON on a path that answers CBOR too. */
-export function varyingJson(body: string, status = 200): Response {
+export function varyingJson(body: string | JsonBytes, status = 200): Response {
   return new Response(body, { status, headers: { 'Content-Type': 'application/json', Vary: 'Accept' } });
 }
 
