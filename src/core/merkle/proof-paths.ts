@@ -5,8 +5,12 @@ import type { NodeId } from './node.ts';
 /** Hash of a complete subtree if it is at hand, else undefined. */
 export type NodeAtHand = (node: NodeId) => Hash | undefined;
 
-/** Most paths that are remembered, so that memory does not grow with the tree: some 10 MiB. */
-const REMEMBERED_MAX = 65_536;
+/**
+ * Most paths that are remembered, so that memory does not grow with the tree: some 10 MiB. Those of high nodes are in
+ * many proofs, so all of them are, as many levels as fit; of those below only some, for proofs of neighbours.
+ */
+const HIGH_MAX = 65_536;
+const LOW_MAX = 4_096;
 
 /**
  * Proofs of one tree as text, their hashes formatted and joined by commas. The path of a node is its sibling and
@@ -22,7 +26,7 @@ export class ProofPaths {
   readonly #known: Map<number, string>[] = [];
   /** Per level, the hash of its one incomplete subtree. */
   readonly #incomplete: (Hash | undefined)[] = [];
-  #remembered = 0;
+  #lowRemembered = 0;
 
   constructor(hasher: TreeHasher, size: TreeSize, format: (hash: Hash) => string) {
     this.#hasher = hasher;
@@ -60,13 +64,18 @@ export class ProofPaths {
     const known = this.#known[at.level]?.get(at.index);
     if (known !== undefined) return known;
     const made = this.#siblingThenParent(node, at, span);
-    if (made !== undefined) this.#remember(at, made);
+    if (made !== undefined && this.#isRemembered(span)) this.#remember(at, made);
     return made;
   }
 
+  /** A level and all above it have about twice as many nodes as the level. */
+  #isRemembered(span: number): boolean {
+    if ((this.#size / span) * 2 <= HIGH_MAX) return true;
+    this.#lowRemembered += 1;
+    return this.#lowRemembered <= LOW_MAX;
+  }
+
   #remember({ level, index }: NodeId, path: string): void {
-    if (this.#remembered >= REMEMBERED_MAX) return;
-    this.#remembered += 1;
     this.#known[level] ??= new Map();
     this.#known[level].set(index, path);
   }

@@ -98,6 +98,20 @@ describe('TREE-3 inclusion proofs that share their text', () => {
     }
   });
 
+  test('of a large tree the upper nodes are remembered, whatever was asked for before', () => {
+    const size = 2 ** 18;
+    const asked: NodeId[] = [];
+    const node = (id: NodeId) => {
+      asked.push(id);
+      return nodeOf(id);
+    };
+    const paths = new ProofPaths(rangeHasher, treeSize(size), hex);
+    for (let index = 0; index < size; index += 8) paths.inclusion(leafIndex(index), node);
+    asked.length = 0;
+    expect(paths.inclusion(leafIndex(size - 3), node)).toBe(planned(size - 3, size));
+    expect(asked.map(({ level }) => level)).toEqual([2, 1, 0]);
+  });
+
   test.skipIf(isBrief)('beyond the paths that are remembered the answers are the same', () => {
     const paths = new ProofPaths(rangeHasher, treeSize(200_001), hex);
     for (let index = 0; index < 200_001; index += 1) paths.inclusion(leafIndex(index), nodeOf);
