@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { splitOps } from '../http/ops-port.ts';
 import { type RunningServer, SERVER_LIMITS, type ServerLimits, startServer } from '../http/server.ts';
+import type { WriteGate } from '../http/write-gate.ts';
 import type { Config, ListenAddress } from './config.ts';
 
 /** The ports of a server. */
@@ -17,10 +18,11 @@ export async function listen(
   config: Pick<Config, 'listen' | 'opsListen'>,
   app: Hono,
   limits: ServerLimits = SERVER_LIMITS,
+  gate?: WriteGate,
 ): Promise<Servers> {
-  if (config.opsListen === undefined) return serversOf(await bound(app, config.listen, limits));
+  if (config.opsListen === undefined) return serversOf(await bound(app, config.listen, limits, gate));
   const { ops, rest } = splitOps(app);
-  const mainServer = await bound(rest, config.listen, limits);
+  const mainServer = await bound(rest, config.listen, limits, gate);
   try {
     return serversOf(mainServer, await bound(ops, config.opsListen, limits));
   } catch (error) {
@@ -39,9 +41,14 @@ function serversOf(mainServer: Bound, opsServer?: Bound): Servers {
   return { url: mainServer.url, ...opsUrl, close, [Symbol.asyncDispose]: close };
 }
 
-async function bound(app: Hono, { host, port }: ListenAddress, limits: ServerLimits): Promise<Bound> {
+async function bound(
+  app: Hono,
+  { host, port }: ListenAddress,
+  limits: ServerLimits,
+  gate?: WriteGate,
+): Promise<Bound> {
   try {
-    const server = await startServer(app, { hostname: host, port }, limits);
+    const server = await startServer(app, { hostname: host, port }, limits, gate);
     return { ...server, url: `http://${host.includes(':') ? `[${host}]` : host}:${server.port}` };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);

@@ -17,6 +17,7 @@ import { methodsOf } from './routes.ts';
 import { createTileAnswers } from './tile-answers.ts';
 import { authorize, type KnownToken, type Scope, type TokenSource } from './tokens.ts';
 import type { WitnessingSource } from './witnessing.ts';
+import { WriteGate } from './write-gate.ts';
 
 /** What the server serves and how it knows who may. */
 export interface AppDeps {
@@ -25,6 +26,8 @@ export interface AppDeps {
   readonly clock: { nowMs(): number };
   /** Counts the bodies that are on their way. */
   readonly bodies?: BodyMemory;
+  /** Counts the appends that wait; the server that listens looks at the same one. */
+  readonly gate?: WriteGate;
   readonly scrub?: ScrubSource;
   readonly witnessing?: WitnessingSource;
   /** What backups need; without it there are no routes for them. */
@@ -39,7 +42,8 @@ type Handler = (c: Context) => Now<Response>;
 /** The HTTP interface of spec/http.md. Every answer that is not 2xx or 304 is problem+json. */
 export function createApp(deps: AppDeps): Hono {
   const app = new Hono();
-  const metrics = createMetrics(deps);
+  const { gate = new WriteGate() } = deps;
+  const metrics = createMetrics({ ...deps, gate });
   const refused = (thrown: unknown): Response => {
     if (isOwnFault(thrown)) deps.onBug?.(thrown);
     return problemResponse(thrown);
@@ -70,7 +74,7 @@ export function createApp(deps: AppDeps): Hono {
       metrics.watch(log);
       return log;
     });
-  const parts = { app, deps, metrics, bodies: deps.bodies ?? new BodyMemory(), route, openLog };
+  const parts = { app, deps, metrics, bodies: deps.bodies ?? new BodyMemory(), gate, route, openLog };
   serverRoutes(parts);
   logRoutes(parts);
   return app;
@@ -82,6 +86,7 @@ interface Parts {
   readonly deps: AppDeps;
   readonly metrics: Metrics;
   readonly bodies: BodyMemory;
+  readonly gate: WriteGate;
   route(label: string, handler: Handler): Handler;
   openLog(name: string): Now<Log>;
 }
@@ -111,7 +116,7 @@ function serverRoutes({ app, deps, metrics, route, openLog }: Parts): void {
   );
 }
 
-function logRoutes({ app, deps, metrics, bodies, route, openLog }: Parts): void {
+function logRoutes({ app, deps, metrics, bodies, gate, route, openLog }: Parts): void {
   const permit = (c: Context, scope: Scope, log: string): Now<KnownToken> => {
     const authorization = c.req.header('authorization');
     return authorize(deps.tokens, { authorization, scope, log, nowMs: deps.clock.nowMs() });
@@ -131,9 +136,11 @@ function logRoutes({ app, deps, metrics, bodies, route, openLog }: Parts): void 
     const count = (outcome: string): void => metrics.append(name, outcome);
     try {
       if (log.kind === 'events') throw new TlogError('wrong_log_kind', 'this log takes events only');
-      return await append(c, log, { tokenId: token.id, isAdd, bodies, onAppended: count });
+      return await append(c, log, { tokenId: token.id, isAdd, bodies, gate, onAppended: count });
     } catch (error) {
-      count(error instanceof TlogError ? error.code : 'internal');
+      const code = error instanceof TlogError ? error.code : 'internal';
+      if (code === 'queue_full') gate.shut();
+      count(code);
       throw error;
     }
   };

@@ -10,6 +10,7 @@ import type { BodyMemory } from './body-memory.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
 import { idempotencyOf } from './idempotency.ts';
 import { headText, inclusionText } from './proof-text.ts';
+import type { WriteGate } from './write-gate.ts';
 
 const ENTRY_TYPE = 'application/octet-stream';
 const BUNDLE_TYPE = 'application/vnd.stele.entry-bundle';
@@ -22,6 +23,7 @@ export interface AppendCall {
   /** POST add: one entry of any type, answered with its index. */
   readonly isAdd: boolean;
   readonly bodies: BodyMemory;
+  readonly gate: WriteGate;
   onAppended(outcome: 'new' | 'repeated'): void;
 }
 
@@ -38,7 +40,8 @@ export async function append(c: Context, log: Log, call: AppendCall): Promise<Re
   log.admit(announcedBytes(c, limit));
   const body = await readBody(c, limit, call.bodies);
   const entries = isBatch ? entriesOf(body, type === BUNDLE_TYPE) : [body];
-  const result = await log.append({ entries, ...retryOf(c, log, tokenId, entries) });
+  const request = { entries, ...retryOf(c, log, tokenId, entries) };
+  const result = await call.gate.pass(() => log.append(request));
   const isNew = result.isNew.includes(true);
   call.onAppended(isNew ? 'new' : 'repeated');
   if (isAdd) return textAnswer(`${result.indexes[0]}`);

@@ -21,12 +21,14 @@ export interface MetricsDeps {
   readonly clock: { nowMs(): number };
   readonly scrub?: ScrubSource;
   readonly witnessing?: WitnessingSource;
+  /** Knows how many requests were refused unseen. */
+  readonly gate?: { readonly refused: number };
 }
 
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST']);
 
 /** Metrics of one server, in a registry of their own. Durations are in seconds, as Prometheus has them. */
-export function createMetrics({ clock, scrub, witnessing }: MetricsDeps): Metrics {
+export function createMetrics({ clock, scrub, witnessing, gate }: MetricsDeps): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const request = new Histogram({
@@ -41,6 +43,15 @@ export function createMetrics({ clock, scrub, witnessing }: MetricsDeps): Metric
     help: 'Requests to append, by what came of them',
     labelNames: ['log', 'outcome'],
     registers,
+  });
+  new Counter({
+    name: 'stele_http_refused_unseen_total',
+    help: 'Requests that were refused with 503 before anything of them was looked at: too many appends wait',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(gate?.refused ?? 0);
+    },
   });
   const logs = createLogMetrics(registers, clock, scrub);
   const showWitnessing = createWitnessingMetrics(registers);

@@ -28,20 +28,37 @@ export function isOwnFault(thrown: unknown): boolean {
   return !(thrown instanceof TlogError) || STATUS_OF_KIND[thrown.kind] === 500;
 }
 
-/** An application/problem+json answer (RFC 9457) with `code`. What is not a TlogError shows nothing of itself. */
-export function problemResponse(thrown: unknown): Response {
+/** A problem (RFC 9457) with `code`, as it is answered. */
+export interface Problem {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** The problem of a failure. What is not a TlogError shows nothing of itself. */
+export function problemOf(thrown: unknown): Problem {
   const error =
     thrown instanceof TlogError
       ? thrown
       : new TlogError('internal', 'the server failed: the outcome is unknown');
   const status = STATUS_OF_KIND[error.kind];
-  const headers = new Headers({ 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' });
-  const { retryAfterSec } = error.details;
-  if (status === 429 || status === 503 || status === 507) headers.set('Retry-After', `${retryAfterSec ?? 1}`);
-  if (status === 401) headers.set('WWW-Authenticate', 'Bearer');
   const { code, message, details } = error;
-  if (typeof details['allow'] === 'string') headers.set('Allow', details['allow']);
+  const { retryAfterSec, allow } = details;
+  const isLater = status === 429 || status === 503 || status === 507;
+  const headers = {
+    'Content-Type': 'application/problem+json',
+    'Cache-Control': 'no-store',
+    ...(isLater ? { 'Retry-After': `${retryAfterSec ?? 1}` } : {}),
+    ...(status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
+    ...(typeof allow === 'string' ? { Allow: allow } : {}),
+  };
   const shown = status === 500 ? 'the server failed: the outcome is unknown' : message;
   const body = { ...(status === 500 ? {} : details), type: 'about:blank', status, code, detail: shown };
-  return new Response(JSON.stringify(body), { status, headers });
+  return { status, headers, body: JSON.stringify(body) };
+}
+
+/** The problem of a failure as an answer. */
+export function problemResponse(thrown: unknown): Response {
+  const { status, headers, body } = problemOf(thrown);
+  return new Response(body, { status, headers });
 }

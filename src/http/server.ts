@@ -12,7 +12,8 @@ import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type ErrorCode, TlogError } from '../core/error.ts';
 import { PageReadableResponse } from './cors.ts';
-import { problemResponse } from './problem.ts';
+import { problemOf, problemResponse } from './problem.ts';
+import type { WriteGate } from './write-gate.ts';
 
 /** A listening server; whoever started it closes it. */
 export interface RunningServer extends AsyncDisposable {
@@ -49,11 +50,12 @@ export const SERVER_LIMITS: ServerLimits = {
   drainMs: 4_000,
 };
 
-/** Listens with bounds on time and connections; port 0 takes a free one. */
+/** Listens with bounds on time and connections; port 0 takes a free one. A gate refuses what is posted while it is full. */
 export async function startServer(
   app: Hono,
   at: { readonly hostname: string; readonly port: number },
   limits: ServerLimits = SERVER_LIMITS,
+  gate?: WriteGate,
 ): Promise<RunningServer> {
   const listener = getRequestListener(app.fetch, {
     errorHandler: refuseRequest,
@@ -61,7 +63,8 @@ export async function startServer(
   const take = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     // Node drops what came along behind a request to switch protocols: the next answer would pass for an older one's.
     if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
-    if (hasTwoHosts(incoming)) void refuseTwoHosts(outgoing);
+    if (gate?.isFull === true && incoming.method === 'POST') gate.refuse(outgoing);
+    else if (hasTwoHosts(incoming)) refuseTwoHosts(outgoing);
     else void listener(incoming, outgoing);
   };
   const server = createServer(nodeOptions(limits), take);
@@ -81,7 +84,8 @@ export async function startServer(
   server.timeout = limits.idleMs;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(at.port, at.hostname, resolve);
+    // Of those that come together node takes one a turn; beyond the 511 that it would let wait, they try again in seconds.
+    server.listen({ port: at.port, host: at.hostname, backlog: limits.connectionsMax }, resolve);
   });
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
@@ -128,11 +132,13 @@ function hasTwoHosts({ rawHeaders }: IncomingMessage): boolean {
   return hosts > 1;
 }
 
-async function refuseTwoHosts(outgoing: ServerResponse): Promise<void> {
-  const answer = problemResponse(new TlogError('invalid_request', 'the request has two Host headers'));
+function refuseTwoHosts(outgoing: ServerResponse): void {
+  const { status, headers, body } = problemOf(
+    new TlogError('invalid_request', 'the request has two Host headers'),
+  );
   outgoing.shouldKeepAlive = false;
-  outgoing.writeHead(answer.status, Object.fromEntries(answer.headers));
-  outgoing.end(await answer.text());
+  outgoing.writeHead(status, headers);
+  outgoing.end(body);
 }
 
 /** What is HTTP and yet no request of ours, such as one without Host; all else is a bug, and tells nothing. */

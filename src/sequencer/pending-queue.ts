@@ -1,5 +1,4 @@
 import { TlogError } from '../core/error.ts';
-import { DrainRate } from './drain-rate.ts';
 import type { AppendResult } from './log.ts';
 import type { HashedRequest } from './place-entries.ts';
 
@@ -7,7 +6,7 @@ import type { HashedRequest } from './place-entries.ts';
 export interface QueueLimits {
   readonly entriesMax: number;
   readonly bytesMax: number;
-  /** Refuse when the oldest has waited this long, or when a new one would. */
+  /** Refuse when the oldest has waited this long. */
   readonly ageMaxMs: number;
 }
 
@@ -20,11 +19,6 @@ const COMMIT_BYTES_MAX = 16 * 1024 * 1024;
 export const COMMIT_REQUESTS_MAX = 512;
 /** What a refused client is told to wait. */
 export const RETRY_AFTER_SEC = 1;
-/**
- * Part of the longest wait from which on the rate of commits is believed: with less to do they are small, and slow
- * for their size.
- */
-const BUSY_SHARE = 0.1;
 
 /** A request that waits for its commit. */
 export interface PendingRequest extends HashedRequest {
@@ -37,7 +31,6 @@ export interface PendingRequest extends HashedRequest {
 /** First in, first out, with bounds that count the commit under way in. The sequencer is its one owner. */
 export class PendingQueue {
   readonly #limits: QueueLimits;
-  readonly #rate = new DrainRate();
   #waiting: PendingRequest[] = [];
   #inCommit: readonly PendingRequest[] = [];
   #entries = 0;
@@ -50,6 +43,10 @@ export class PendingQueue {
   /** Whether nothing waits for the next commit. */
   get isEmpty(): boolean {
     return this.#waiting.length === 0;
+  }
+  /** Whether as many wait as one commit takes. */
+  get fillsCommit(): boolean {
+    return this.#waiting.length >= COMMIT_REQUESTS_MAX;
   }
   get entries(): number {
     return this.#entries;
@@ -64,22 +61,14 @@ export class PendingQueue {
 
   /** Says no before anything is done for a request that would go beyond a bound. @throws TlogError queue_full */
   admit(entries: number, bytes: number, nowMs: number): void {
-    const { entriesMax, bytesMax } = this.#limits;
+    const { entriesMax, bytesMax, ageMaxMs } = this.#limits;
     const isFull = this.#entries + entries > entriesMax || this.#bytes + bytes > bytesMax;
-    if (!isFull && !this.#isLate(nowMs)) return;
+    if (!isFull && nowMs - (this.oldestAtMs ?? nowMs) <= ageMaxMs) return;
     const message = `the log is busy; nothing was added, try again in ${RETRY_AFTER_SEC} s`;
     throw new TlogError('queue_full', message, { details: { retryAfterSec: RETRY_AFTER_SEC } });
   }
 
-  /** Whether one that comes now would wait too long: by the age of the oldest, and by the rate of the last commits. */
-  #isLate(nowMs: number): boolean {
-    const { ageMaxMs } = this.#limits;
-    const ageMs = nowMs - (this.oldestAtMs ?? nowMs);
-    return ageMs > ageMaxMs || (ageMs > ageMaxMs * BUSY_SHARE && this.#rate.waitMs() > ageMaxMs);
-  }
-
   push(request: PendingRequest): void {
-    this.#rate.begin(request);
     this.#waiting.push(request);
     this.#entries += request.request.entries.length;
     this.#bytes += request.bytes;
@@ -102,8 +91,7 @@ export class PendingQueue {
   }
 
   /** The commit of what was taken is over. */
-  settle(nowMs: number): void {
-    this.#rate.end(this.#inCommit, nowMs);
+  settle(): void {
     this.#forget(this.#inCommit);
     this.#inCommit = [];
   }
@@ -112,7 +100,6 @@ export class PendingQueue {
   clear(): readonly PendingRequest[] {
     const cleared = this.#waiting;
     this.#waiting = [];
-    this.#rate.drop(cleared);
     this.#forget(cleared);
     return cleared;
   }

@@ -120,15 +120,16 @@ export class Sequencer {
 
   async #run(): Promise<void> {
     while (!this.#queue.isEmpty && this.#failure === undefined) {
-      // All requests that have arrived belong into this commit: what they share costs as much as thirty of them.
-      await this.#deps.clock.nextTurn();
+      // All requests that have arrived belong into this commit: what they share costs as much as thirty of them. Where
+      // it is full without them, a turn is lost, and a turn of a busy server is long.
+      if (!this.#queue.fillsCommit) await this.#deps.clock.nextTurn();
       const requests = this.#queue.take();
       try {
         await this.#commit(requests);
       } catch (error) {
         this.#fail(error, requests);
       }
-      this.#queue.settle(this.#deps.clock.monotonicMs());
+      this.#queue.settle();
     }
     this.#running = undefined;
   }

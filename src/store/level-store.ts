@@ -5,8 +5,11 @@ import { writeRefusal } from './disk-error.ts';
 import { DiskLevel, isLocked } from './disk-level.ts';
 import type { CommitOutcome, KeyRange, Store, StoreBatch } from './store.ts';
 
-/** Up to this many keys are read in place (2 us a key); more go to the thread pool in one call. */
-const SYNC_READ_KEYS_MAX = 256;
+/**
+ * Up to this many keys, all that the requests of a commit bring, are read in place (2 us a key); more go to the thread
+ * pool in one call, which costs a turn of the event loop.
+ */
+const SYNC_READ_KEYS_MAX = 512;
 /** Rows fetched at a time while iterating. */
 const ITERATE_ROWS = 256;
 

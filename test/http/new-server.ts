@@ -3,6 +3,7 @@ import type { Hono } from 'hono';
 import { onTestFinished } from 'vitest';
 import { createApp } from '../../src/http/app.ts';
 import { BodyMemory } from '../../src/http/body-memory.ts';
+import { WriteGate } from '../../src/http/write-gate.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { NewLog } from '../../src/sequencer/create-log.ts';
 import { type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
@@ -31,6 +32,7 @@ export async function newServer(
   newLog: Partial<NewLog> = {},
   queue?: QueueLimits,
   bodies: BodyMemory = new BodyMemory(),
+  gate: WriteGate = new WriteGate(),
 ): Promise<TestServer> {
   const dir = await newDataDirectory(newLog);
   const log = await openLog({ dir, clock: systemClock }, 'main', queue === undefined ? {} : { queue });
@@ -44,6 +46,7 @@ export async function newServer(
     ],
     clock: systemClock,
     bodies,
+    gate,
     onBug: (thrown) => bugs.push(thrown),
   });
   const post: TestServer['post'] = async (path, body, headers) => {

@@ -1,9 +1,12 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { BodyMemory, PIECE_BYTES } from '../../src/http/body-memory.ts';
 import { SERVER_LIMITS, startServer } from '../../src/http/server.ts';
+import { WAITING_MAX, WriteGate } from '../../src/http/write-gate.ts';
 import type { QueueLimits } from '../../src/sequencer/pending-queue.ts';
+import { latch } from '../support/latch.ts';
 import { newServer, type TestServer } from './new-server.ts';
 
 /*
@@ -14,6 +17,7 @@ const FULL: QueueLimits = { entriesMax: 0, bytesMax: 1e6, ageMaxMs: 1e6 };
 const ROOM: QueueLimits = { ...FULL, entriesMax: 100 };
 
 interface Served extends TestServer {
+  readonly port: number;
   /** A connection that is not closed before the test is over. */
   client(): Client;
 }
@@ -25,15 +29,17 @@ interface Client {
   until(text: string): Promise<string>;
 }
 
-async function served(queue: QueueLimits, bodies?: BodyMemory): Promise<Served> {
-  const parts = await newServer({}, queue, bodies);
+async function served(queue: QueueLimits, bodies?: BodyMemory, gate?: WriteGate): Promise<Served> {
+  const parts = await newServer({}, queue, bodies, gate);
   const server = await startServer(
     parts.app,
     { hostname: '127.0.0.1', port: 0 },
     { ...SERVER_LIMITS, drainMs: 0 },
+    gate,
   );
   onTestFinished(() => server.close());
-  return { ...parts, client: () => clientOf(connect(server.port, '127.0.0.1')) };
+  const { port } = server;
+  return { ...parts, port, client: () => clientOf(connect(port, '127.0.0.1')) };
 }
 
 function clientOf(socket: Socket): Client {
@@ -157,3 +163,130 @@ describe('HTTP-26 bodies on their way are bounded together', () => {
     expect(memory.held).toBeLessThanOrEqual(2 * (1 + PIECE_BYTES));
   });
 });
+
+describe('HTTP-31 what is posted while many appends wait is refused unseen', () => {
+  /** A server where as many wait as may, until released. */
+  async function full(
+    queue: QueueLimits = ROOM,
+    max = 1,
+  ): Promise<Served & { gate: WriteGate; release(): void }> {
+    const gate = new WriteGate(max);
+    const { opened, open } = latch();
+    for (let i = 0; i < max; i += 1) void gate.pass(() => opened);
+    return { ...(await served(queue, undefined, gate)), gate, release: open };
+  }
+
+  test.each([
+    ['an entry', 'entries', 'Content-Length: 60000'],
+    ['an entry of unknown length', 'entries', 'Transfer-Encoding: chunked'],
+    ['an entry for its index', 'add', 'Content-Length: 60000'],
+    ['a multi-proof', 'proofs/multi', 'Content-Length: 60000'],
+    ['a path that is none', 'nowhere', 'Content-Length: 60000'],
+  ])('%s', async (_, path, length) => {
+    const { client, gate, log } = await full();
+    const { send, until } = client();
+    send(head('Bearer none', length).replace('/entries ', `/${path} `));
+    const answer = await until('server_busy');
+    expect(answer).toMatch(/^HTTP\/1.1 503 /);
+    expect(answer).toMatch(/^content-type: application\/problem\+json\r$/im);
+    expect(answer).toMatch(/^retry-after: 1\r$/im);
+    expect([gate.refused, log.head.size]).toEqual([1, 0]);
+  });
+
+  test('reads go on, and so does the connection behind the body', async () => {
+    const { client, authorization, gate } = await full();
+    const { send, until } = client();
+    send(`${head(authorization, 'Content-Length: 60000')}${'x'.repeat(60_000)}${HEALTH}`);
+    expect((await until('"ok"')).match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 503', 'HTTP/1.1 200']);
+    expect(gate.refused).toBe(1);
+  });
+
+  test('nobody who waits for leave to send a body gets it', async () => {
+    const { client, authorization } = await full();
+    const { socket, send, until } = client();
+    send(head(authorization, 'Content-Length: 60000\r\nExpect: 100-continue'));
+    expect(await until('server_busy')).toMatch(/^HTTP\/1.1 503 /);
+    await once(socket, 'close');
+  });
+
+  test('a body that was on its way is refused where it would begin to wait', async () => {
+    const gate = new WriteGate(1);
+    const { client, authorization, bodies, log } = await served(ROOM, undefined, gate);
+    const { send, until } = client();
+    send(`${head(authorization, 'Content-Length: 2000')}${'x'.repeat(1_000)}`);
+    await expect.poll(() => bodies.held).toBeGreaterThan(0);
+    void gate.pass(() => latch().opened);
+    send('x'.repeat(1_000));
+    expect(await until('server_busy')).toMatch(/^HTTP\/1.1 503 /);
+    expect([gate.refused, bodies.held, log.head.size]).toEqual([0, 0, 0]);
+  });
+
+  test('one fewer, and one that has its answer, leave room; what was refused is counted', async () => {
+    const { client, authorization, app, gate, release } = await full();
+    const { send, until } = client();
+    send(`${head(authorization, 'Content-Length: 1')}x`);
+    await until('server_busy');
+    release();
+    await expect.poll(() => gate.isFull).toBe(false);
+    send(`${head(authorization, 'Content-Length: 1')}x`);
+    expect(await until('"index":0')).toContain('HTTP/1.1 201 ');
+    expect(gate.isFull).toBe(false);
+    expect(await (await app.request('/metrics')).text()).toContain('\nstele_http_refused_unseen_total 1\n');
+  });
+
+  test('a log that takes no more shuts it until somebody who waits has an answer', async () => {
+    const gate = new WriteGate(10);
+    const { client, authorization } = await served(FULL, undefined, gate);
+    const answers = async (count: number): Promise<string[]> => {
+      const { send, until } = client();
+      send(`${head(authorization, 'Content-Length: 1')}x`.repeat(count) + HEALTH);
+      return [...(await until('"ok"')).matchAll(/"code":"([a-z_]+)"/g)].map(([, code]) => code ?? '');
+    };
+    // Nobody waits, so nobody would open it again.
+    expect(await answers(2)).toEqual(['queue_full', 'queue_full']);
+    const { opened, open } = latch();
+    const waiting = gate.pass(() => opened);
+    expect(await answers(3)).toEqual(['queue_full', 'server_busy', 'server_busy']);
+    open();
+    await waiting;
+    void gate.pass(() => latch().opened);
+    expect(await answers(1)).toEqual(['queue_full']);
+  });
+
+  test('an append that fails waits no longer', async () => {
+    const gate = new WriteGate(1);
+    await expect(gate.pass(() => Promise.reject(new Error('no')))).rejects.toThrow('no');
+    expect(gate.isFull).toBe(false);
+  });
+
+  test('1,024 may wait', () => {
+    expect(WAITING_MAX).toBe(1_024);
+  });
+});
+
+/** Connections to a port by what has become of them: how many are there, how many still ask for it. */
+function asked(port: number): { readonly there: number; readonly asking: number } {
+  const remote = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const states = readFileSync('/proc/net/tcp', 'latin1')
+    .split('\n')
+    .map((line) => line.trim().split(/ +/))
+    .filter(([, , to]) => to?.endsWith(remote) === true)
+    .map(([, , , state]) => state);
+  return {
+    there: states.filter((state) => state === '01').length,
+    asking: states.filter((state) => state === '02').length,
+  };
+}
+
+test.skipIf(process.platform !== 'linux')(
+  'HTTP-31 of 700 connections that come together, none has to try again (skipped where there is no /proc)',
+  async ({ skip }) => {
+    const allowed = Number(readFileSync('/proc/sys/net/core/somaxconn', 'latin1'));
+    if (allowed < 700) skip(`this system lets ${allowed} wait`);
+    const { client, port } = await served(ROOM);
+    for (let i = 0; i < 700; i += 1) client();
+    // All have asked the kernel, and this process has not come to take any yet.
+    await new Promise<void>((all) => process.nextTick(all));
+    expect(asked(port)).toEqual({ there: 700, asking: 0 });
+  },
+);

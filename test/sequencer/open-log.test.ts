@@ -14,6 +14,7 @@ import { nodeHasher } from '../../src/runtime/node-hasher.ts';
 import type { DataDirectory } from '../../src/sequencer/data-directory.ts';
 import type { Log, SignedHead } from '../../src/sequencer/log.ts';
 import { openLog } from '../../src/sequencer/open-log.ts';
+import { COMMIT_REQUESTS_MAX } from '../../src/sequencer/pending-queue.ts';
 import { newDataDirectory } from '../support/test-log.ts';
 
 const clock = systemClock;
@@ -164,6 +165,31 @@ describe('SEQ-5 the queue is bounded', () => {
     expect(refused.length).toBeGreaterThan(0);
     expect(new Set(refused)).toEqual(new Set(['queue_full']));
     expect(log.head.size).toBe(6 - refused.length);
+    await log.close();
+  });
+});
+
+describe('SEQ-1 a commit that is full waits for no turn of the event loop', () => {
+  test.each([
+    [2 * COMMIT_REQUESTS_MAX, 1],
+    [2 * COMMIT_REQUESTS_MAX - 1, 2],
+  ])('%i requests, %i turns', async (requests, turns) => {
+    let waited = 0;
+    const counting = {
+      ...clock,
+      nextTurn: () => {
+        waited += 1;
+        return clock.nextTurn();
+      },
+    };
+    const log = await openLog({ dir: await newDataDirectory(), clock: counting }, 'main');
+    waited = 0;
+    let commits = 0;
+    log.onCommit(() => {
+      commits += 1;
+    });
+    await Promise.all(entries(0, requests).map((one) => log.append({ entries: [one] })));
+    expect([commits, waited, log.head.size]).toEqual([2, turns, requests]);
     await log.close();
   });
 });

@@ -37,15 +37,6 @@ describe('SEQ-5 what a queue admits', () => {
   });
 });
 
-/** A queue whose last commit took a request of one entry, or of `bytes`, in so many milliseconds. */
-function afterCommit(ms: number, bytes = 0): PendingQueue {
-  const queue = new PendingQueue({ entriesMax: 1e6, bytesMax: 1e9, ageMaxMs: 1_000 });
-  queue.push(waiting(1, bytes, 0));
-  queue.take();
-  queue.settle(ms);
-  return queue;
-}
-
 function isAdmitted(queue: PendingQueue, nowMs: number, entries = 1, bytes = 0): boolean {
   try {
     queue.admit(entries, bytes, nowMs);
@@ -71,7 +62,7 @@ describe('SEQ-5 the commit under way is counted in', () => {
       0,
     ]);
     expect(isAdmitted(queue, nowMs, entries, bytes)).toBe(false);
-    queue.settle(nowMs);
+    queue.settle();
     expect(isAdmitted(queue, nowMs, entries, bytes)).toBe(true);
     expect([queue.entries, queue.bytes, queue.oldestAtMs]).toEqual([0, 0, undefined]);
   });
@@ -84,61 +75,6 @@ describe('SEQ-5 the commit under way is counted in', () => {
     queue.push(cleared);
     expect(queue.clear()).toEqual([cleared]);
     expect([queue.isEmpty, queue.entries, queue.bytes, queue.oldestAtMs]).toEqual([true, 1, 10, 5]);
-  });
-});
-
-describe('SEQ-5 nobody is let in to wait longer than the bound', () => {
-  test.each<[string, () => PendingQueue, number, number, boolean]>([
-    ['100 requests at 10 ms each', () => afterCommit(10), 100, 200, true],
-    ['101 of them', () => afterCommit(10), 101, 200, false],
-    [
-      'as many, but the oldest is young: commits were small because little came',
-      () => afterCommit(10),
-      101,
-      110,
-      true,
-    ],
-    [
-      'as many before any commit',
-      () => new PendingQueue({ ...LIMITS, entriesMax: 1e6, ageMaxMs: 1_000 }),
-      101,
-      200,
-      true,
-    ],
-    ['as many after a commit of no time', () => afterCommit(0), 101, 200, true],
-    ['large ones after small ones: bytes cost too', () => afterCommit(10, 0), 30, 200, false],
-    ['as many small ones', () => afterCommit(10, 0), 31, 200, true],
-    ['small ones after a large one', () => afterCommit(10, 1 << 20), 101, 200, true],
-  ])('%s', (name, queueAfter, count, nowMs, admitted) => {
-    const queue = queueAfter();
-    const bytes = name.startsWith('large') ? 65_535 : 0;
-    for (let i = 0; i < count; i += 1) queue.push(waiting(1, bytes, 10));
-    expect(isAdmitted(queue, nowMs)).toBe(admitted);
-  });
-
-  test('the rate is that of the last commits, and the time between two is not work', () => {
-    const queue = afterCommit(1_000);
-    let nowMs = 50_000;
-    for (let i = 0; i < 20; i += 1) {
-      queue.push(waiting(1, 0, nowMs));
-      queue.take();
-      queue.settle(nowMs + 1);
-      nowMs += 10_000;
-    }
-    for (let i = 0; i < 200; i += 1) queue.push(waiting(1, 0, nowMs));
-    // 200 at a millisecond each, and a trace of the first one.
-    expect(isAdmitted(queue, nowMs + 150)).toBe(true);
-    for (let i = 0; i < 800; i += 1) queue.push(waiting(1, 0, nowMs));
-    expect(isAdmitted(queue, nowMs + 150)).toBe(false);
-  });
-
-  test('what is refused by others is no work left', () => {
-    const queue = afterCommit(10);
-    for (let i = 0; i < 101; i += 1) queue.push(waiting(1, 0, 10));
-    expect(isAdmitted(queue, 200)).toBe(false);
-    queue.clear();
-    queue.push(waiting(1, 0, 10));
-    expect(isAdmitted(queue, 200)).toBe(true);
   });
 });
 
@@ -165,12 +101,26 @@ describe('SEQ-1 what one commit takes', () => {
     const queue = new PendingQueue(LIMITS);
     for (const one of there) queue.push(one);
     expect(queue.take()).toEqual(there.slice(0, count));
-    queue.settle(1);
+    queue.settle();
     const left = there.slice(count);
     expect([queue.entries, queue.bytes, queue.oldestAtMs]).toEqual([
       left.reduce((sum, { request }) => sum + request.entries.length, 0),
       left.reduce((sum, { bytes }) => sum + bytes, 0),
       left[0]?.enqueuedAtMs,
     ]);
+  });
+});
+
+describe('SEQ-1 whether as many wait as one commit takes', () => {
+  test.each([
+    [0, false],
+    [COMMIT_REQUESTS_MAX - 1, false],
+    [COMMIT_REQUESTS_MAX, true],
+  ])('%i', (count, fills) => {
+    const queue = new PendingQueue({ ...LIMITS, entriesMax: 1e6 });
+    for (let i = 0; i < count; i += 1) queue.push(waiting(1, 1));
+    expect(queue.fillsCommit).toBe(fills);
+    queue.take();
+    expect(queue.fillsCommit).toBe(false);
   });
 });

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { createApp } from '../../http/app.ts';
 import type { ScrubSource } from '../../http/audit.ts';
+import { SERVER_LIMITS } from '../../http/server.ts';
+import { WriteGate } from '../../http/write-gate.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Now } from '../../runtime/now.ts';
 import { type DataDirectory, listLogs } from '../../sequencer/data-directory.ts';
@@ -75,16 +77,18 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
     for (const name of witnessings.names()) await logs.get(name);
     const onBug = (err: unknown): void => lines.error({ err }, 'a request failed');
     const scrub: ScrubSource = (log) => scrubbers.status(log);
+    const gate = new WriteGate();
     const deps = {
       logs,
       tokens: tokensOf(data),
       clock: systemClock,
+      gate,
       onBug,
       scrub,
       witnessing: (log: string) => witnessings.of(log),
       backup: backupSource(dir, logs),
     };
-    await using servers = await listen(context.config, createApp(deps));
+    await using servers = await listen(context.config, createApp(deps), SERVER_LIMITS, gate);
     await warnOfOneDevice(context, lines);
     await announce(context, servers, dir);
     lines.info({ url: servers.url, opsUrl: servers.opsUrl, logs: logs.names() }, 'serving');
