@@ -27,7 +27,11 @@ class TestClock implements Clock {
 
   nowMs = (): number => this.ms;
   monotonicMs = (): number => this.ms;
-  nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  turns = 0;
+  nextTurn = (): Promise<void> => {
+    this.turns += 1;
+    return new Promise((resolve) => setImmediate(resolve));
+  };
   sleep = async (ms: number, signal?: AbortSignal): Promise<void> => {
     this.sleeps.push(ms);
     this.ms += ms;
@@ -85,6 +89,8 @@ describe('SCRUB-2 the pace', () => {
     expect(pass?.startedAtMs).toBe(START_MS + 2 * DAY_MS);
     const rests = clock.sleeps.filter((ms) => ms < DAY_MS / 2);
     expect(Math.max(...rests)).toBe(250);
+    // Of the clock that it was given: 3,000 entries twice, at most 128 hashes between two turns.
+    expect(clock.turns).toBeGreaterThanOrEqual((2 * 3_000) / 128);
   });
 
   test('a pass that is behind its time makes no long rests', async () => {

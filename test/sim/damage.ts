@@ -1,7 +1,11 @@
+import { sealValue, unsealValue } from '../../src/store/checked-store.ts';
+import { rowName, rowPlace } from '../../src/store/row-place.ts';
 import type { Batch, Disk } from './disk.ts';
+import type { Engine } from './engine.ts';
 import type { Damage } from './points.ts';
 import type { Random } from './random.ts';
 import { Rows } from './rows.ts';
+import type { Server } from './server.ts';
 
 const RETRY = 'k';
 const LEAF = 'h';
@@ -35,17 +39,72 @@ export function damageDisk(
   }
 }
 
+/** Sorts of rows that a scrubbing pass reads: all but the mark of a clean stop. */
+const SCRUBBED = ['b', 'c', 'e', 'h', 'k', 's', 't'];
+
+/** Changes a bit of a row of a running log, each sort as often. Gives its key; undefined when there was none. */
+export function rotRow(engine: Engine | undefined, random: Random): string | undefined {
+  const sorts = SCRUBBED.map((letter) => engine?.keysOf(letter) ?? []).filter((keys) => keys.length > 0);
+  if (engine === undefined || sorts.length === 0) return undefined;
+  const key = random.pick(random.pick(sorts));
+  engine.rot(key, flipped(engine.peek(key) ?? new Uint8Array(1), random));
+  return key;
+}
+
+/** A row that was spoiled on purpose. */
+export interface Rotten {
+  /** Its key in hex. */
+  readonly row: string;
+  readonly what: string;
+  /** The bundle whose entries cannot be told to be right without it. */
+  readonly bundle: number | undefined;
+}
+
+/** Sorts of rows of which every change of content is found, as everything in them follows from the tree. */
+const PROVEN = ['b', 'e', 't'];
+
+/**
+ * Spoils one row of a log at rest: a bit of what is stored, or a bit of the content under a check that fits it, as
+ * memory spoils it before it is written.
+ */
+export function rotForScrub({ engine }: Server, random: Random): Rotten | undefined {
+  const isSealed = random.chance(0.4);
+  const letter = random.pick(
+    (isSealed ? PROVEN : SCRUBBED).filter((one) => engine?.keysOf(one).length !== 0),
+  );
+  const keys = engine?.keysOf(letter) ?? [];
+  if (engine === undefined || keys.length === 0) return undefined;
+  // The last one as often as all others: whoever counts wrong leaves that out.
+  const key = random.chance(0.5) ? (keys.at(-1) as string) : random.pick(keys);
+  const bytes = Uint8Array.from(Buffer.from(key, 'latin1'));
+  const stored = engine.peek(key) ?? new Uint8Array(1);
+  engine.rot(
+    key,
+    isSealed ? sealValue(bytes, flipped(unsealValue(bytes, stored), random)) : flipped(stored, random),
+  );
+  const { part, index, level } = rowPlace(bytes);
+  const isBundle = part === 'bundle' || (part === 'tile' && level === 0);
+  const what = `${isSealed ? 'the content' : 'a bit'} of ${rowName(bytes)} changes`;
+  return { row: Buffer.from(bytes).toString('hex'), what, bundle: isBundle ? index : undefined };
+}
+
+function flipped(value: Uint8Array, random: Random): Uint8Array {
+  const bad = Uint8Array.from(value);
+  const at = random.below(bad.length);
+  bad[at] = (bad[at] ?? 0) ^ (2 ** random.below(8));
+  return bad;
+}
+
 function flipRow(disk: Disk, random: Random): string[] | undefined {
   disk.fold();
   const keys = disk.tables.all();
   if (keys.length === 0) return undefined;
   const key = random.pick(keys);
-  const value = Uint8Array.from(disk.tables.get(key) ?? []);
-  if (value.length === 0) return undefined;
-  const at = random.below(value.length);
-  value[at] = (value[at] ?? 0) ^ (2 ** random.below(8));
-  disk.flips.push({ key, bad: value, good: disk.tables.get(key) ?? value });
-  disk.tables.set(key, value);
+  const good = disk.tables.get(key);
+  if (good === undefined || good.length === 0) return undefined;
+  const bad = flipped(good, random);
+  disk.flips.push({ key, bad, good });
+  disk.tables.set(key, bad);
   return [];
 }
 
@@ -56,6 +115,8 @@ function makeHole(disk: Disk, random: Random): string[] | undefined {
   const count = random.between(1, disk.file.batches.length - 2 - start);
   const gone = disk.file.batches.splice(start, count);
   disk.file.synced = Math.min(disk.file.synced, disk.file.batches.length);
+  for (const { puts } of gone)
+    for (const [key, value] of puts) if (value !== undefined) disk.gone.set(key, value);
   return gone.flatMap(indexRows);
 }
 

@@ -1,3 +1,4 @@
+import type { ScrubProgress } from '../../src/scrub/progress-file.ts';
 import { type KeptFindings, NO_FINDINGS } from '../../src/sequencer/finding-file.ts';
 import type { Random } from './random.ts';
 import { Rows } from './rows.ts';
@@ -58,6 +59,8 @@ export class Disk {
   lockLost = false;
   /** The record of damage that lies beside it. */
   findings: KeptFindings = NO_FINDINGS;
+  /** How far scrubbing it was. */
+  progress: ScrubProgress = {};
   /** A second process opened it while another was at work: that one must notice. */
   openedTwice = false;
   /** The volume has no more room than the reserve. */
@@ -68,14 +71,17 @@ export class Disk {
   lineage: string = newLineage();
   /** Rows that rotted, on it or on a copy: what they should be. */
   readonly flips: { readonly key: string; readonly bad: Uint8Array; readonly good: Uint8Array }[];
+  /** Rows that holes have taken, from it or from a copy. */
+  readonly gone: Map<string, Uint8Array>;
   /** Damaged, restored, copied from or overtaken: a start may be refused. */
   suspect: string | undefined;
   /** The process in whose memory the fault was that made it suspect. */
   suspectBy = '';
 
-  constructor(name: string, flips: Disk['flips'] = []) {
+  constructor(name: string, flips: Disk['flips'] = [], gone: Disk['gone'] = new Map()) {
     this.name = name;
     this.flips = flips;
+    this.gone = gone;
   }
 
   /** Everything that a process sees which opens it now. */
@@ -107,17 +113,30 @@ export class Disk {
   }
 
   /** A copy of the folder, as a backup tool or an operator makes it. */
-  copy(name: string, flips: Disk['flips'] = this.flips): Disk {
-    const copy = new Disk(name, flips);
+  copy(name: string, flips: Disk['flips'] = this.flips, gone: Disk['gone'] = this.gone): Disk {
+    const copy = new Disk(name, flips, gone);
     const { batches } = this.file;
     copy.tables = this.tables.clone();
     copy.file = { batches: [...batches], synced: batches.length };
     copy.hasCurrent = this.hasCurrent;
     copy.findings = this.findings;
+    copy.progress = this.progress;
     return copy;
   }
 
-  /** Rows without the rot that came at rest. */
+  /** A row changes where it lies: in the log file, or in a table. */
+  rot(key: string, bad: Uint8Array, good: Uint8Array): void {
+    this.flips.push({ key, bad, good });
+    const { batches } = this.file;
+    const at = batches.findLastIndex((batch) => batch.puts.has(key));
+    const batch = batches[at];
+    if (batch === undefined) {
+      this.tables = this.tables.clone();
+      this.tables.set(key, bad);
+    } else batches[at] = { ...batch, puts: new Map([...batch.puts, [key, bad]]) };
+  }
+
+  /** Rows without the rot. */
   mended(rows: Rows): Rows {
     const clean = rows.clone();
     for (const { key, bad, good } of this.flips)

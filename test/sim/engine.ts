@@ -171,16 +171,26 @@ export class Engine implements LevelEngine {
     const nextv = (count: number): Promise<[Uint8Array, Uint8Array][]> =>
       this.#process.call('scan', [], () => {
         keys ??= this.#keysOf(range);
-        return keys.splice(0, count).map((key) => {
-          const value = this.#rows.get(key) ?? new Uint8Array();
-          return [Uint8Array.from(Buffer.from(key, 'latin1')), value.slice()];
-        });
+        return this.#scanned(keys.splice(0, count));
       });
     return { nextv, close: () => this.#process.call('scan end', [], () => undefined) };
   }
 
+  #scanned(keys: readonly string[]): [Uint8Array, Uint8Array][] {
+    const process = this.#process;
+    if (process.takes('scan-error')) throw osError('LEVEL_IO_ERROR', 'input/output error');
+    return keys.map((key) => {
+      const value = (this.#rows.get(key) ?? new Uint8Array()).slice();
+      if (value.length > 0 && process.takes('scan-flip')) flip(value, process);
+      return [Uint8Array.from(Buffer.from(key, 'latin1')), value];
+    });
+  }
+
   #keysOf(range: Parameters<LevelEngine['iterator']>[0]): string[] {
-    const keys = this.#rows.keys(keyText(range.gte), keyText(range.lt));
+    const first = keyText(range.gte);
+    // One row by its key needs no look at all the others.
+    if (range.limit === 1 && !range.reverse && this.#rows.get(first) !== undefined) return [first];
+    const keys = this.#rows.keys(first, keyText(range.lt));
     if (range.reverse) keys.reverse();
     return range.limit < 0 ? keys : keys.slice(0, range.limit);
   }
@@ -206,6 +216,30 @@ export class Engine implements LevelEngine {
   /** What the process itself would read; for the oracle. */
   peek(key: string): Uint8Array | undefined {
     return this.#rows.get(key);
+  }
+
+  /** A stored row changes under the process: here, and for every one that opens the folder later. */
+  rot(key: string, bad: Uint8Array): void {
+    const good = this.#rows.get(key) ?? bad;
+    this.#rows.set(key, bad);
+    this.disk.rot(key, bad, good);
+  }
+
+  /** Whether any row is as it rotted. */
+  hasRot(): boolean {
+    return this.disk.flips.some(
+      ({ key, bad }) => Buffer.compare(this.peek(key) ?? new Uint8Array(), bad) === 0,
+    );
+  }
+
+  /** Size of the tree in its rows. */
+  size(): number | undefined {
+    return stateSize(this.peek(STATE));
+  }
+
+  /** Keys of rows that begin with a letter, in a fixed order. */
+  keysOf(letter: string): string[] {
+    return this.#rows.keys(letter, String.fromCharCode(letter.charCodeAt(0) + 1));
   }
 
   /** The present rows are a tree that is signed now, or was signed before: `rowsOf` finds them again. */

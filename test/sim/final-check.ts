@@ -1,5 +1,6 @@
 import { leafIndex, treeSize } from '../../src/core/units.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
+import { finalScrub } from './final-scrub.ts';
 import { isTwin, leafHash } from './hasher.ts';
 import { Violation } from './oracle.ts';
 import { checkRead } from './reader.ts';
@@ -10,7 +11,9 @@ const PROOFS = 6;
 
 /** When all is quiet: a stop and a start in good order, then every entry, every answer and every kept head. */
 export async function finalCheck(world: World): Promise<void> {
-  const log = await world.operator.restartCleanly();
+  const server = await world.operator.restartCleanly();
+  const { log } = server;
+  if (log === undefined) throw new Violation('L', 'the log does not run at the end');
   const { tree, publishedSize, acks } = world.oracle;
   if (log.head.size !== publishedSize)
     throw new Violation('S6', `it ends with ${log.head.size} of ${publishedSize}`);
@@ -25,6 +28,7 @@ export async function finalCheck(world: World): Promise<void> {
   }
   await checkKept(world, log);
   for (const task of world.tasks.all) checkCounts(world, task);
+  await finalScrub(world, server, log);
 }
 
 async function checkEntries(world: World, log: RunningLog): Promise<void> {

@@ -25,13 +25,13 @@ export function isTwin(hash: Uint8Array): boolean {
 }
 
 /** The hasher of one process, in whose memory bits may turn. */
-export function hasherOf(process: Process): TreeHasher {
+export function hasherOf(process: Process, fault: 'hash-flip' | 'scrub-hash-flip' = 'hash-flip'): TreeHasher {
   return {
     emptyRoot: nodeHasher.emptyRoot,
     leafHash,
     nodeHash: (left, right) => {
       const hash = nodeHasher.nodeHash(left, right);
-      if (process.takes('hash-flip')) hash[5] = (hash[5] ?? 0) ^ 4;
+      if (process.takes(fault)) hash[5] = (hash[5] ?? 0) ^ 4;
       return hash;
     },
   };

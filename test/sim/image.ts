@@ -79,10 +79,12 @@ async function makeImage(
     guardDisk: image.guardDisk,
     queue: QUEUE_LIMITS,
     check: { tailEntries: 100_000, beforeStartMax: 1_000_000 },
+    scrubMs: undefined,
     seams: {},
     wallErrorMs: -86_400_000,
     publishedSize: () => 0,
     onSignature: () => undefined,
+    onTrouble: () => undefined,
   };
   await driven(machine, grow(new Server('image', site, image.disk, KEY), image.tree, size));
   image.disk.fold();

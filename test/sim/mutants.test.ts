@@ -1,6 +1,9 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest';
+import { treeSize } from '../../src/core/units.ts';
+import type { PassPosition, Step } from '../../src/scrub/pass.ts';
+import { decodeState, STATE_KEY } from '../../src/store/rows.ts';
 import { type Image, imageOf } from './image.ts';
-import { type Mutant, mutants, type Planted } from './mutants.ts';
+import { type Mutant, mutants, type Planted, type ScrubBug } from './mutants.ts';
 import { type Plan, planOf } from './plan.ts';
 import { keptPlans } from './seeds.ts';
 import { runPlan } from './world.ts';
@@ -50,11 +53,70 @@ vi.mock(import('../../src/sequencer/head-signer.ts'), async (original) => {
   }
   return { ...real, HeadSigner };
 });
+vi.mock(import('../../src/sequencer/damage-record.ts'), async (original) => {
+  const real = await original();
+  class DamageRecord extends real.DamageRecord {
+    override get isOpen(): boolean {
+      return planted.now.scrub !== 'stops no signature' && super.isOpen;
+    }
+  }
+  return { ...real, DamageRecord };
+});
+vi.mock(import('../../src/scrub/pass.ts'), async (original) => {
+  const real = await original();
+  class LogPass extends real.LogPass {
+    override async step(at: PassPosition): Promise<Step> {
+      const [next] = planted.now.scrub === undefined ? [] : skipped(planted.now.scrub, at);
+      return next === undefined ? super.step(at) : { damages: [], next, isLast: false };
+    }
+  }
+  return { ...real, LogPass };
+});
+vi.mock(import('../../src/scrub/check-bundle.ts'), async (original) => {
+  const real = await original();
+  const checkBundle: typeof real.checkBundle = async (...args) => {
+    const unseen = UNSEEN[planted.now.scrub ?? ''];
+    return (await real.checkBundle(...args)).filter(({ message }) => unseen?.test(message) !== true);
+  };
+  return { ...real, checkBundle };
+});
+vi.mock(import('../../src/scrub/check-edge.ts'), async (original) => {
+  const real = await original();
+  const checkState: typeof real.checkState = async (deps, log) => {
+    const row = await deps.rows.read(STATE_KEY);
+    const isOther = 'value' in row && decodeState(row.value).size !== log.tree().state.size;
+    if (planted.now.scrub !== 'blames a commit under way' || !isOther) return real.checkState(deps, log);
+    return [{ row: STATE_KEY, message: 'the state is of another size' }];
+  };
+  return { ...real, checkState };
+});
+vi.mock(import('../../src/scrub/tree-root.ts'), async (original) => {
+  const real = await original();
+  const rootOf: typeof real.rootOf = (hasher, tiles, size) => {
+    const isOther = planted.now.scrub === 'compares with another root' && size > 0;
+    return real.rootOf(hasher, tiles, isOther ? treeSize(size - 1) : size);
+  };
+  return { ...real, rootOf };
+});
 vi.mock(import('../../src/sequencer/sequencer.ts'), async (original) => {
   const real = await original();
   const { planting } = await import('./mutant-sequencer.ts');
   return { ...real, Sequencer: planting(real.Sequencer, () => planted.now) };
 });
+
+/** What each of these scrubbers does not see. */
+const UNSEEN: Readonly<Partial<Record<string, RegExp>>> = {
+  'believes the checks of rows': /does not match/,
+  'believes inner hashes': /hashes inside/,
+};
+
+/** Where a scrubber goes on that leaves this step out; nothing when it does not. */
+function skipped(bug: ScrubBug, at: PassPosition): PassPosition[] {
+  const isLast = at.next === Math.floor(at.treeSize / 256) - 1;
+  if (bug === 'skips the last bundle' && at.phase === 'bundles' && isLast)
+    return [{ ...at, next: at.next + 1 }];
+  return bug === 'skips the edge' && at.phase === 'edge' ? [{ ...at, phase: 'heads', next: 0 }] : [];
+}
 
 let empty: Image;
 
@@ -64,7 +126,7 @@ beforeAll(async () => {
 
 const SEEDS_MAX = 1_000;
 /** A promise that is broken; an odd error is not enough. */
-const RULES = /^(?:S\d|L$)/;
+const RULES = /^(?:S\d|SCRUB|L$)/;
 
 function* plans(first: number): Generator<Plan> {
   for (const { plan } of keptPlans()) yield plan;

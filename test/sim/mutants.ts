@@ -26,7 +26,18 @@ export interface Planted {
   believesSignatures?: true;
   skipsTreeCheck?: true;
   goesOn?: true;
+  scrub?: ScrubBug;
 }
+
+/** What is wrong with a scrubber, or with what a finding leads to. */
+export type ScrubBug =
+  | 'skips the last bundle'
+  | 'skips the edge'
+  | 'believes the checks of rows'
+  | 'believes inner hashes'
+  | 'compares with another root'
+  | 'blames a commit under way'
+  | 'stops no signature';
 
 /** A bug as it might be written, planted at a seam. */
 export interface Mutant {
@@ -298,7 +309,7 @@ export function mutants(empty: () => Image, realCheck: typeof checkCommit): Muta
       options: { seams: { store: forgivingStore } },
     },
     seams('an index is used again after a crash', 0, { engine: dropUnsigned }),
-    seams('an empty database is taken for a new log', 29, { engine: newWhenEmpty(empty) }),
+    seams('an empty database is taken for a new log', 217, { engine: newWhenEmpty(empty) }),
     seams('the first write of a process is left out', 2, {
       store: (store) =>
         overriding(store, {
@@ -312,8 +323,8 @@ export function mutants(empty: () => Image, realCheck: typeof checkCommit): Muta
       },
     }),
     seams('the lowest slot of the guard is taken', 0, { files: lowestSlots }),
-    seams("the rival's file is not looked for", 13, { files: blindTo('rival') }),
-    seams('the own file is not looked for', 53, { files: blindTo('own') }),
+    seams("the rival's file is not looked for", 216, { files: blindTo('rival') }),
+    seams('the own file is not looked for', 42, { files: blindTo('own') }),
     seams('a take-over does not sync what it removes', 919, { files: syncsOnce }),
     plant('the start does not compare with the guard', 0, { skipsGuardCheck: true }),
     plant('the commit is not read back', 8, { checkCommit: withoutReadBack }),
@@ -323,6 +334,18 @@ export function mutants(empty: () => Image, realCheck: typeof checkCommit): Muta
     plant('a leaf found by 16 bytes is believed', 0, { believesLeafIndex: true }),
     plant('retry keys are not stored', 0, { forgetsRetries: true }),
     plant('entries are not re-hashed at a start', 42, { skipsTreeCheck: true }),
+    plant('a scrubber skips the last bundle', 3, { scrub: 'skips the last bundle' }),
+    plant('a scrubber skips the edge', 7, { scrub: 'skips the edge' }),
+    plant('a scrubber believes the checks of rows', 3, { scrub: 'believes the checks of rows' }),
+    plant('a scrubber believes inner hashes', 12, { scrub: 'believes inner hashes' }),
+    plant('a scrubber compares kept heads with the root of another size', 1, {
+      scrub: 'compares with another root',
+    }),
+    plant('a scrubber blames a commit under way', 7, { scrub: 'blames a commit under way' }),
+    plant('a finding stops no signature', 1, { scrub: 'stops no signature' }),
+    seams('what a scrubber finds is told to nobody', 1, {
+      scrubbed: (log) => ({ ...log, report: () => undefined }),
+    }),
     {
       name: "another token's key answers",
       seed: 0,

@@ -1,10 +1,11 @@
 import { TlogError } from '../../src/core/error.ts';
 import { NO_FINDINGS } from '../../src/sequencer/finding-file.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
-import { damageDisk } from './damage.ts';
+import { damageDisk, rotRow } from './damage.ts';
 import { type Disk, newLineage } from './disk.ts';
 import type { Engine } from './engine.ts';
 import { WRONG_KEY } from './image.ts';
+import { mendRows } from './mend-rows.ts';
 import { Violation } from './oracle.ts';
 import type { Action, CallFault, Damage } from './points.ts';
 import type { Random } from './random.ts';
@@ -85,6 +86,8 @@ export class Operator {
     const { disk } = server;
     if (disk.suspectBy !== server.name && PASSING_FAULTS.includes(disk.suspect ?? ''))
       disk.suspect = undefined;
+    // What rotted may have been written anew since.
+    if (disk.suspect === 'live-rot' && server.engine?.hasRot() !== true) disk.suspect = undefined;
     if (server.disk === this.home && oracle.publishedSize === server.log?.head.size) this.#backup();
   }
 
@@ -115,7 +118,7 @@ export class Operator {
     this.#checkCause(server, error);
     const end = (): void => this.#world.kill(server, 'exit 70');
     server.stopping = true;
-    server.log?.close().then(end, end);
+    server.close().then(end, end);
     scheduler.after(10_000, end);
   }
 
@@ -170,13 +173,35 @@ export class Operator {
     disk.suspectBy = server.name;
   }
 
-  /** Stored bytes are wrong: the log reads on and signs nothing until it was stopped and repaired. */
+  /** The scrubber, a read or a commit met wrong bytes: somebody must have done that, and nothing more is signed. */
+  onFinding(server: Server, log: RunningLog): void {
+    const { scheduler, faults } = this.#world;
+    const { findings } = log;
+    for (const { message, foundBy } of findings.slice(server.findingsSeen)) {
+      scheduler.note(`${server.name} finds by ${foundBy}: ${message}`);
+      if (foundBy === 'scrub') faults.hit('scrub-found');
+      if (!server.process.faulted && server.disk.suspect === undefined)
+        never('L', `${server.name} finds damage that nobody did: ${message}`);
+    }
+    server.findingsSeen = findings.length;
+    const { acceptsEntries, queuedEntries } = log.status();
+    if (acceptsEntries) never('S8', `${server.name} takes entries after it has found damage`);
+    server.sizeMax ??= log.head.size + queuedEntries;
+    this.onDamaged(server);
+  }
+
+  /** The scrubber may wait for a disk that does not answer, for nothing else. */
+  onTrouble(server: Server, error: unknown): void {
+    this.#world.faults.hit('scrub-trouble');
+    if (!server.process.faulted && !server.disk.full)
+      never('L', `${server.name} scrubs no further without a cause: ${String(error)}`);
+  }
+
+  /** The log reads on and signs nothing until it was stopped and repaired. */
   onDamaged(server: Server): void {
     const { disk } = server;
-    // A finding of an earlier process stays in force.
-    if (!server.process.faulted && disk.suspect === undefined && disk.findings.findings.length === 0)
-      never('L', `${server.name} finds damage that nobody did`);
-    if (server.isDamaged) return;
+    if (server.log?.findings.length === 0) never('L', `${server.name} has found nothing and is damaged`);
+    if (server.isDamaged || this.#frozen) return;
     server.isDamaged = true;
     this.#world.later(20, 200, () => {
       if (!server.process.alive) return;
@@ -207,7 +232,9 @@ export class Operator {
     const found = this.#engines.findLast((engine) => engine.rowsOf(name) !== undefined);
     if (found === undefined && best.size !== this.#world.plan.base)
       never('simulation', `no process had the data of size ${best.size}`);
-    this.home.replace(this.home.mended(found?.rowsOf(name) ?? this.#world.image.disk.view()));
+    const rows = this.home.mended(found?.rowsOf(name) ?? this.#world.image.disk.view());
+    mendRows(rows, this.home, this.#world.plan.leafHashIndex);
+    this.home.replace(rows);
     this.home.suspect = undefined;
   }
 
@@ -228,6 +255,18 @@ export class Operator {
       this.home.newHistory();
     }
     this.#world.faults.hit(damage);
+  }
+
+  /** A row of the running log rots where it lies. */
+  rot(random: Random): void {
+    const server = this.#homeServer;
+    if (server?.log === undefined || server.stopping || this.home.suspect !== undefined) return;
+    if (server.process.inFlight.has('commit') || server.engine?.size() !== server.log.head.size) return;
+    const key = rotRow(server.engine, random);
+    if (key === undefined) return;
+    this.#world.scheduler.note(`a row of sort ${key[0]} rots`);
+    this.home.suspect = 'live-rot';
+    this.#world.faults.hit('live-rot');
   }
 
   act(action: Action, random: Random): void {
@@ -280,7 +319,7 @@ export class Operator {
       this.#stoppedCleanly = server.process.alive && server.process.doomed === undefined;
       this.#world.kill(server, 'stopped');
     };
-    server.log.close().then(end, end);
+    server.close().then(end, end);
     this.#world.scheduler.after(10_000, () => this.#world.kill(server, 'did not stop'));
     return true;
   }
@@ -402,17 +441,25 @@ export class Operator {
   }
 
   /** Stops the log's server and starts it again. */
-  async restartCleanly(): Promise<RunningLog> {
+  async restartCleanly(): Promise<Server> {
     const first = this.#homeServer;
     if (first?.log === undefined) throw new Violation('L', 'the log does not run at the end');
     this.#frozen = true;
-    await first.log.close();
+    await first.close();
     this.#world.kill(first, 'stopped');
     this.#frozen = false;
+    this.home.progress = {};
     const second = this.#world.launch('last server', this.home);
     this.#homeServer = second;
     if (second.opened === undefined) throw new Violation('L', 'the last start did not begin');
-    return second.opened;
+    await second.opened;
+    return second;
+  }
+
+  /** The log is about to be spoiled, to be looked at and not to be repaired. */
+  leaveDamaged(): void {
+    this.home.suspect = 'live-rot';
+    this.#frozen = true;
   }
 
   get isHealed(): boolean {

@@ -59,6 +59,8 @@ export class Oracle {
     if (server.process.doomed !== undefined)
       throw new Violation('S8', `${server.name} signed after ${server.process.doomed}`);
     const [, size = '', root = ''] = text.split('\n');
+    if (Number(size) > (server.sizeMax ?? Number.POSITIVE_INFINITY))
+      throw new Violation('S8', `${server.name} signed size ${size} after damage was found`);
     const name = `${server.engine?.lineage} ${size}`;
     const before = this.#signed.get(name);
     if (before !== undefined && before !== root)

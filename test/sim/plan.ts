@@ -14,7 +14,9 @@ export type Op =
   | { readonly at: number; readonly n: number; readonly do: 'read' }
   | { readonly at: number; readonly n: number; readonly do: 'arm'; readonly fault: CallFault }
   | { readonly at: number; readonly n: number; readonly do: 'damage'; readonly damage: Damage }
-  | { readonly at: number; readonly n: number; readonly do: 'act'; readonly action: Action };
+  | { readonly at: number; readonly n: number; readonly do: 'act'; readonly action: Action }
+  /** A row changes under the running process. */
+  | { readonly at: number; readonly n: number; readonly do: 'rot' };
 
 export type Content = 'unique' | 'pool' | 'twin';
 export type KeyUse = 'none' | 'own' | 'repeat' | 'reused' | 'other-token' | 'twin';
@@ -30,6 +32,8 @@ export interface Plan {
   readonly callMs: number;
   readonly queue: { readonly entriesMax: number; readonly bytesMax: number; readonly ageMaxMs: number };
   readonly check: { readonly tailEntries: number; readonly beforeStartMax: number };
+  /** From the start of one scrubbing pass to the next; absent: nothing is scrubbed. */
+  readonly scrubMs?: number;
   readonly ops: readonly Op[];
 }
 
@@ -89,8 +93,29 @@ export function planOf(seed: number): Plan {
       { tailEntries: 100_000, beforeStartMax: 1_000_000 },
       { tailEntries: 256, beforeStartMax: 300 },
     ]),
-    ops,
+    ...scrubbed(seed, ops),
   };
+}
+
+const PERIODS_MS = [500, 2_000, 8_000];
+const FAULTS_MAX = 5;
+/** Most of a log's time its scrubber rests: what waits for it to hash often waits in vain. */
+const SCRUB_WEIGHTS = { 'scan-error': 2, 'scan-flip': 1, 'scrub-hash-flip': 2 };
+
+/**
+ * Every second log is scrubbed, and rows of it rot. Drawn apart from all else, so that what else a seed decides
+ * is what it was before there was scrubbing.
+ */
+function scrubbed(seed: number, ops: readonly Op[]): Pick<Plan, 'ops' | 'scrubMs'> {
+  const random = new Random(seed, 4);
+  if (random.chance(0.5)) return { ops };
+  const more: Op[] = [];
+  for (let i = random.between(2, FAULTS_MAX); i > 0; i -= 1) {
+    const op = { at: random.below(ops.at(-1)?.at ?? 0), n: random.u32() };
+    if (random.chance(0.5)) more.push({ ...op, do: 'rot' });
+    else more.push({ ...op, do: 'arm', fault: random.weighted(SCRUB_WEIGHTS) });
+  }
+  return { ops: [...ops, ...more], scrubMs: random.pick(PERIODS_MS) };
 }
 
 function opAt(random: Random, at: number, entriesMax: number): Op {

@@ -33,7 +33,9 @@ export const CALL_FAULTS = [
   'hash-flip',
   'entry-flip',
 ] as const;
-export type CallFault = (typeof CALL_FAULTS)[number];
+/** Faults that wait for a read of many rows, or for the hashing of the scrubber. */
+export const SCRUB_FAULTS = ['scan-error', 'scan-flip', 'scrub-hash-flip'] as const;
+export type CallFault = (typeof CALL_FAULTS)[number] | (typeof SCRUB_FAULTS)[number];
 
 /** What happens to a log at rest, while no process has it open. */
 export const DAMAGES = [
@@ -96,11 +98,23 @@ export const START_POINTS = [
 ] as const;
 export type StartPoint = (typeof START_POINTS)[number];
 
-export type Point = CallFault | Damage | Action | ClientPoint | StartPoint;
+/** What happens to a log that is scrubbed: rows that rot under a running process, and what becomes of it. */
+export const SCRUB_POINTS = [
+  'live-rot',
+  'scrub-found',
+  'scrub-pass',
+  'scrub-resumed',
+  'scrub-trouble',
+] as const;
+export type ScrubPoint = (typeof SCRUB_POINTS)[number];
+
+export type Point = CallFault | Damage | Action | ClientPoint | StartPoint | ScrubPoint;
 export const POINTS: readonly Point[] = [
   ...CALL_FAULTS,
   ...DAMAGES,
   ...ACTIONS,
   ...CLIENT_POINTS,
   ...START_POINTS,
+  ...SCRUB_FAULTS,
+  ...SCRUB_POINTS,
 ];

@@ -1,12 +1,15 @@
 import type { TreeHasher } from '../../src/core/merkle/hasher.ts';
 import type { NoteSigner } from '../../src/core/note/verifier.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
+import type { ProgressFile, ScrubProgress } from '../../src/scrub/progress-file.ts';
+import { Scrubber } from '../../src/scrub/scrubber.ts';
 import type { FindingFile, KeptFindings } from '../../src/sequencer/finding-file.ts';
 import type { SignedHead } from '../../src/sequencer/log.ts';
 import type { LogManifest } from '../../src/sequencer/manifest.ts';
 import type { QueueLimits } from '../../src/sequencer/pending-queue.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
 import { type CheckLimits, type StartDeps, startLog } from '../../src/sequencer/start-log.ts';
+import type { StoredLog } from '../../src/sequencer/stored-log.ts';
 import { FileGuard, readFileGuard } from '../../src/store/file-guard.ts';
 import type { Guard } from '../../src/store/guard.ts';
 import type { GuardFiles } from '../../src/store/guard-files.ts';
@@ -34,6 +37,7 @@ export interface Seams {
   readonly guard?: (guard: Guard, server: Server) => Guard;
   readonly signer?: (signer: NoteSigner, server: Server) => NoteSigner;
   readonly hasher?: (hasher: TreeHasher, server: Server) => TreeHasher;
+  readonly scrubbed?: (log: StoredLog, server: Server) => StoredLog;
 }
 
 /** What all servers of a world share. */
@@ -43,12 +47,16 @@ export interface Site {
   readonly guardDisk: GuardDisk;
   readonly queue: QueueLimits;
   readonly check: CheckLimits;
+  /** From one scrubbing pass to the next; undefined: nothing is scrubbed. */
+  readonly scrubMs: number | undefined;
   readonly seams: Seams;
   /** Milliseconds that wall clocks are wrong by. */
   wallErrorMs: number;
   /** Largest size that anybody could read. */
   publishedSize(): number;
   onSignature(server: Server, text: string, signature: string): void;
+  /** The scrubber had to wait, or could not keep its progress. */
+  onTrouble(server: Server, error: unknown): void;
 }
 
 /** One run of the production log on models of its disk and its guard's disk. */
@@ -71,6 +79,13 @@ export class Server {
   sizeToShow = 0;
   /** Somebody was told that its data are damaged. */
   isDamaged = false;
+  scrubber: Scrubber | undefined;
+  /** When it ran, by its own clock. */
+  startedAtMs = 0;
+  /** Findings that the world has heard of. */
+  findingsSeen = 0;
+  /** Once damage is found, the size that the commit under way leads to: nothing beyond it is signed. */
+  sizeMax: number | undefined;
   /** It is being stopped in good order. */
   stopping = false;
   readonly #key: NoteSigner;
@@ -89,8 +104,37 @@ export class Server {
   /** Starts the log; resolves when it runs, rejects when it refuses. */
   async start(): Promise<RunningLog> {
     const { queue, check } = this.site;
-    this.log = await startLog(this.#deps(), { queue, check });
-    return this.log;
+    const log = await startLog(this.#deps(), { queue, check });
+    this.log = log;
+    this.startedAtMs = this.nowMs();
+    this.scrubber = this.#scrub(log);
+    return log;
+  }
+
+  /** Stops in good order: the scrubber before what it reads. */
+  async close(): Promise<void> {
+    await this.scrubber?.close();
+    await this.log?.close();
+  }
+
+  /** Milliseconds since 1970, by its own clock. */
+  nowMs(): number {
+    const { machine, wallErrorMs } = this.site;
+    return EPOCH_MS + Math.floor(machine.scheduler.nowMs) + wallErrorMs;
+  }
+
+  #scrub(log: RunningLog): Scrubber | undefined {
+    const { scrubMs: periodMs, seams, onTrouble } = this.site;
+    if (periodMs === undefined) return undefined;
+    const stored = log.stored();
+    return Scrubber.start({
+      log: seams.scrubbed?.(stored, this) ?? stored,
+      hasher: hasherOf(this.process, 'scrub-hash-flip'),
+      clock: this.#clock(),
+      file: this.#progress(),
+      periodMs,
+      onTrouble: (error) => onTrouble(this, error),
+    });
   }
 
   /** The size that the guard shows to this process. */
@@ -135,19 +179,45 @@ export class Server {
     const write = (kept: KeptFindings) => (): void => {
       disk.findings = kept;
     };
+    const read = (): KeptFindings => {
+      if (disk.findings.findings.length > 0) this.sizeMax = 0;
+      return disk.findings;
+    };
     return {
-      read: () => process.call('findings read', [], () => disk.findings),
+      read: () => process.call('findings read', [], read),
       write: (kept) => process.call('findings write', [write(kept)], () => undefined),
+    };
+  }
+
+  #progress(): ProgressFile {
+    const { disk, process } = this;
+    const { faults } = process.machine;
+    const write = (progress: ScrubProgress): void => {
+      if (disk.full) throw osError('ENOSPC', 'scrub.json');
+      if (progress.pass === undefined && progress.lastPass !== disk.progress.lastPass)
+        faults.hit('scrub-pass');
+      disk.progress = progress;
+    };
+    const read = (): ScrubProgress => {
+      if (disk.progress.pass !== undefined) faults.hit('scrub-resumed');
+      return disk.progress;
+    };
+    return {
+      read: () => process.call('progress read', [], read),
+      write: (progress) => process.call('progress write', [], () => write(progress)),
     };
   }
 
   #clock(): Clock {
     const { scheduler } = this.site.machine;
     return {
-      nowMs: () => EPOCH_MS + Math.floor(scheduler.nowMs) + this.site.wallErrorMs,
+      nowMs: () => this.nowMs(),
       monotonicMs: () => scheduler.nowMs,
       nextTurn: () => this.process.call('turn', [], () => undefined, { ms: TURN_MS }),
-      sleep: (ms) => this.process.call('sleep', [], () => undefined, { extraMs: ms }),
+      sleep: (ms, signal) => {
+        const asleep = this.process.call('sleep', [], () => undefined, { extraMs: ms, ms: 0 });
+        return signal === undefined ? asleep : unlessAborted(asleep, signal);
+      },
     };
   }
 
@@ -172,4 +242,17 @@ export class Server {
     this.process.doom('sign-error');
     throw osError('EIO', 'the signer does not answer');
   }
+}
+
+/** The same promise, done as soon as the signal aborts. */
+function unlessAborted(done: Promise<undefined>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+    else void done.then(end);
+  });
 }

@@ -94,13 +94,15 @@ export class World implements ClientWorld {
       guardDisk: this.guardDisk,
       queue,
       check,
+      scrubMs: plan.scrubMs,
       seams: options.seams ?? {},
       wallErrorMs: 0,
       publishedSize: () => this.oracle.publishedSize,
       onSignature: (server, text, signature) => this.#onSignature(server, text, signature),
+      onTrouble: (server, error) => this.check(() => this.operator.onTrouble(server, error)),
     };
     this.tasks = new TaskMaker(plan, options.keyDigest);
-    this.operator = new Operator(this, image.disk.copy('home', []));
+    this.operator = new Operator(this, image.disk.copy('home', [], new Map()));
     options.onBegin?.(this);
   }
 
@@ -152,7 +154,9 @@ export class World implements ClientWorld {
   #observe(): void {
     for (const server of this.servers) {
       if (server.log === undefined || !server.process.alive || server.process.paused) continue;
-      const { head } = server.log;
+      const { log } = server;
+      const { head, findings } = log;
+      if (findings.length > server.findingsSeen) this.check(() => this.operator.onFinding(server, log));
       if (head === server.seen) continue;
       server.seen = head;
       this.scheduler.note(
@@ -168,6 +172,7 @@ export class World implements ClientWorld {
     if (op.do === 'append') this.#append(op);
     else if (op.do === 'read') readLog(this, new Random(op.n));
     else if (op.do === 'arm') this.faults.arm(op.fault);
+    else if (op.do === 'rot') this.operator.rot(new Random(op.n));
     else if (op.do === 'damage') this.operator.damage(op.damage, new Random(op.n));
     else this.operator.act(op.action, new Random(op.n));
   }
@@ -230,6 +235,7 @@ export class World implements ClientWorld {
     if (log === undefined || !server.process.alive) return;
     this.scheduler.note(`${server.name} runs at ${size}`);
     server.seen = log.head;
+    server.findingsSeen = log.findings.length;
     this.oracle.onStart(server, log.head);
     this.operator.onOpen(server);
     void log.failed.then((error) =>

@@ -1,0 +1,42 @@
+import { decodeBundle } from '../../src/core/tile/bundle.ts';
+import { leafIndex } from '../../src/core/units.ts';
+import { sealValue, unsealValue } from '../../src/store/checked-store.ts';
+import { decodeState, encodeIndex, keptSize, leafKey, STATE_KEY } from '../../src/store/rows.ts';
+import type { Disk } from './disk.ts';
+import { leafHash } from './hasher.ts';
+import { keyText, type Rows } from './rows.ts';
+
+/**
+ * What a repair makes right that a hole in the log file took though the tree is whole: the index of leaf hashes from
+ * the entries, and kept heads that a later one or the state names. Retry keys that are gone stay gone.
+ */
+export function mendRows(rows: Rows, { gone }: Disk, leafHashIndex: boolean): void {
+  if (gone.size === 0) return;
+  if (leafHashIndex) mendIndex(rows);
+  const { keptEnd } = decodeState(storedIn(rows, keyText(STATE_KEY)));
+  for (const [key, value] of gone)
+    if (key.startsWith('c') && rows.get(key) === undefined && keptSize(bytesOf(key)) < keptEnd)
+      rows.set(key, value);
+}
+
+function mendIndex(rows: Rows): void {
+  const named = new Set<string>();
+  let index = 0;
+  for (const record of [...rows.keys('b', 'c'), ...rows.keys('e', 'f')]) {
+    for (const entry of decodeBundle(storedIn(rows, record))) {
+      const key = leafKey(leafHash(entry));
+      const name = keyText(key);
+      if (!named.has(name)) rows.set(name, sealValue(key, encodeIndex(leafIndex(index))));
+      named.add(name);
+      index += 1;
+    }
+  }
+}
+
+function storedIn(rows: Rows, key: string): Uint8Array {
+  return unsealValue(bytesOf(key), rows.get(key) ?? new Uint8Array());
+}
+
+function bytesOf(key: string): Uint8Array {
+  return Uint8Array.from(Buffer.from(key, 'latin1'));
+}
