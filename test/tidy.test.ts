@@ -21,6 +21,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   alert: ['core', 'runtime', 'store'],
   import: ['core'],
   witness: ['core', 'keys', 'runtime', 'store'],
+  monitor: ['core', 'runtime', 'store', 'client', 'alert', 'witness'],
   sequencer: ['core', 'keys', 'runtime', 'store'],
   fsck: ['core', 'runtime', 'keys', 'store', 'sequencer', 'client'],
   scrub: ['core', 'runtime', 'keys', 'store', 'sequencer'],
@@ -39,6 +40,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'backup',
     'witness',
     'witnessing',
+    'alert',
+    'monitor',
   ],
   cli: [
     'core',
@@ -56,6 +59,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'witness',
     'alert',
     'witnessing',
+    'monitor',
   ],
 };
 const CORE_PACKAGES = /^(?:@noble\/hashes|cbor-x)(?:\/|$)/;

@@ -7,6 +7,7 @@ import { registerGuard } from './commands/guard.ts';
 import { registerInit } from './commands/init.ts';
 import { registerKeygen } from './commands/keygen.ts';
 import { registerLogs } from './commands/logs.ts';
+import { registerMonitor } from './commands/monitor.ts';
 import { registerProve } from './commands/prove.ts';
 import { registerRead } from './commands/read.ts';
 import { registerRepair } from './commands/repair.ts';
@@ -35,5 +36,6 @@ export const commands: readonly Register[] = [
   registerRestore,
   registerRepair,
   registerWitness,
+  registerMonitor,
   registerAlert,
 ];

@@ -51,6 +51,17 @@ export class HeadTracker {
     return this.#take(this.#receiptSource, fresh, signal);
   }
 
+  /** The largest head of either source so far. @throws as `published` */
+  async largest(): Promise<Mark | undefined> {
+    return larger(await this.#stored(this.#publishedSource), await this.#stored(this.#receiptSource));
+  }
+
+  /** Connects a head that somebody else has seen with the largest known one; nothing is remembered. @throws as `takePublished`, but no rollback for a smaller one */
+  async compare(fresh: VerifiedCheckpoint, signal?: AbortSignal): Promise<void> {
+    const kept = await this.largest();
+    if (kept !== undefined) await proveConsistent(this.#deps, { kept, fresh, signal });
+  }
+
   #take(source: string, fresh: VerifiedCheckpoint, signal: AbortSignal | undefined): Promise<void> {
     const work = this.#queue.then(() => this.#check(source, fresh, signal));
     this.#queue = work.catch(() => undefined); // whoever called gets the error; the next one starts all the same

@@ -17,6 +17,7 @@ import { readBatch, readReceipt } from './answers.ts';
 import { leavesOfBatch } from './batch-check.ts';
 import { proveConsistent } from './consistency.ts';
 import { type LogEntry, verifiedEntries } from './entries.ts';
+import { gossipWith } from './gossip.ts';
 import { HeadTracker } from './head-tracker.ts';
 import { LogCalls } from './log-calls.ts';
 import { type Mark, type MarkStore, memoryMarks } from './mark.ts';
@@ -98,6 +99,7 @@ export interface ProvenLeaves {
  */
 export class LogClient {
   readonly origin: string;
+  readonly #access: AccessOptions;
   readonly #calls: LogCalls;
   readonly #hasher: TreeHasher;
   readonly #trust: LogTrust;
@@ -110,6 +112,7 @@ export class LogClient {
     this.#hasher = hasher;
     this.#trust = new LogTrust(trust, ed25519);
     this.origin = this.#trust.origin;
+    this.#access = options;
     this.#calls = new LogCalls(logAccess(options));
     this.#heads = new HeadTracker({ calls: this.#calls, hasher, trust: this.#trust, marks });
     this.#submissions = new Submissions(this.#calls);
@@ -235,6 +238,18 @@ export class LogClient {
     const { receipt: upgraded } = await this.inclusion(receipt.index, options);
     if (equalBytes(upgraded.leafHash, receipt.leafHash)) return upgraded;
     throw new TlogError('entry_mismatch', `leaf ${receipt.index} was another one when the receipt was given`);
+  }
+
+  /**
+   * Shows a monitor the head this client knows, and compares what the monitor has seen of the log with it; gives that back. A fork that
+   * either finds is the error `fork`, with evidence. `monitorUrl` is what `/gossip/v1/checkpoints` is put behind.
+   */
+  gossip(monitorUrl: string, { signal }: CallOptions = {}): Promise<readonly VerifiedCheckpoint[]> {
+    // The token is the log's: nobody else gets it.
+    const { fetch, retry, timeoutMs, triesMax } = logAccess(this.#access);
+    const access = { logUrl: monitorUrl, fetch, retry, timeoutMs, triesMax };
+    const calls = new LogCalls(logAccess(access));
+    return gossipWith({ calls, hasher: this.#hasher, trust: this.#trust, heads: this.#heads, signal });
   }
 
   async #takePublished(

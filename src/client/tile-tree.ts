@@ -1,8 +1,9 @@
 import { concatBytes, equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
 import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
+import type { NodeId } from '../core/merkle/node.ts';
 import { type Edge, edgeRoot } from '../core/tile/edge.ts';
-import { TILE_HEIGHT, TILE_WIDTH } from '../core/tile/tile.ts';
+import { TILE_HEIGHT, TILE_WIDTH, tileOfNode } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';
 import type { TreeSize } from '../core/units.ts';
 import type { TileCalls } from './tile-calls.ts';
@@ -59,6 +60,15 @@ export class TileTree {
       : equalBytes(leaves.leaves(leaves.width), this.#edgeLeaves(index));
     if (holds) return;
     throw new TlogError('entry_mismatch', `the entries of bundle ${index} are not those of the signed tree`);
+  }
+
+  /**
+   * The hash of a complete subtree, a view of memory that nobody may write to.
+   * @throws RangeError for one that the tree does not have; TlogError as `open`
+   */
+  async node(node: NodeId): Promise<Hash> {
+    const { tile, height, offset } = tileOfNode(node);
+    return (await this.#tile(tile.level, tile.index)).node(height, offset);
   }
 
   #edgeLeaves(index: number): Uint8Array {

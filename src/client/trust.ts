@@ -1,5 +1,5 @@
 import { type VerifiedCheckpoint, verifyCheckpoint } from '../core/note/checkpoint.ts';
-import { parseVerifierKey } from '../core/note/key.ts';
+import { parseVerifierKey, type VerifierKey } from '../core/note/key.ts';
 import type { Policy } from '../core/note/policy.ts';
 import { type PolicyCheckpoint, verifyCheckpointWithPolicy } from '../core/note/policy-checkpoint.ts';
 import { createNoteVerifier, type Ed25519Verify, type NoteVerifier } from '../core/note/verifier.ts';
@@ -12,13 +12,15 @@ export class LogTrust {
   readonly origin: string;
   /** The log's own keys. */
   readonly logVerifiers: readonly NoteVerifier[];
+  readonly keys: readonly VerifierKey[];
+  readonly ed25519: Ed25519Verify;
   readonly #policy: Policy;
-  readonly #ed25519: Ed25519Verify;
 
   /** @throws TlogError malformed_key, weak_key; TypeError when the policy has no log of the origin */
   constructor(trust: TrustOptions, ed25519: Ed25519Verify) {
     this.#policy = 'vkey' in trust ? policyOfVkey(trust.vkey) : policyOfOrigin(trust.policy, trust.origin);
-    this.#ed25519 = ed25519;
+    this.ed25519 = ed25519;
+    this.keys = this.#policy.logs.map(({ key }) => key);
     this.logVerifiers = this.#policy.logs.map(({ key }) => createNoteVerifier(key, ed25519));
     this.origin = 'vkey' in trust ? (this.logVerifiers[0]?.name ?? '') : trust.origin;
   }
@@ -30,7 +32,7 @@ export class LogTrust {
 
   /** A checkpoint that satisfies the policy as a whole. @throws as verifyCheckpointWithPolicy */
   published(note: Uint8Array | string): Promise<PolicyCheckpoint> {
-    return verifyCheckpointWithPolicy(note, this.#policy, this.#ed25519);
+    return verifyCheckpointWithPolicy(note, this.#policy, this.ed25519);
   }
 }
 

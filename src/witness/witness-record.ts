@@ -104,7 +104,7 @@ export function checkRecord(record: WitnessRecord | undefined, mark: GuardMark):
       'record_lost',
       `the guard has seen size ${mark.size} at second ${timeOf(mark)}, the database ${
         record === undefined ? 'nothing' : `size ${known.size} at second ${timeOf(known)}`
-      }: restore newer data; nothing is cosigned for this log until then`,
+      }: restore newer data; nothing is taken of this log until then`,
     );
   if (known.note === mark.note && equalBytes(known.rootHash, mark.rootHash)) return;
   throw new TlogError('guard_conflict', `guard and database hold different checkpoints of size ${mark.size}`);

@@ -1,16 +1,22 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { Alerter } from '../../src/alert/alerter.ts';
 import { environmentSettings, fileSettings, SETTING_NAMES } from '../../src/cli/config.ts';
 import { LogClient } from '../../src/client/log-client.ts';
 import { createApp } from '../../src/http/app.ts';
+import { createMonitorApp } from '../../src/http/monitor-app.ts';
 import { methodsOf, ROUTES } from '../../src/http/routes.ts';
 import { IMPORT_FORMATS } from '../../src/import/import-format.ts';
 import { S3_ACCESS_MAP } from '../../src/import/s3-access-map.ts';
 import { SECURITY_ACTIONS, SYSMON_ACTIONS, type WindowsAction } from '../../src/import/windows-ids.ts';
+import { Gossip } from '../../src/monitor/gossip.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { GrowingLog, testSigner } from '../support/growing-log.ts';
+import { openDesk } from '../support/monitor-desk.ts';
 import { KNOWN_TOKEN, TOKEN } from '../support/served-logs.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { History, TileLog } from '../support/tile-log.ts';
 import { newWitness, runWitness } from '../support/witness-desk.ts';
 import { witnessingDesk } from '../support/witnessing-desk.ts';
 import { cliPage } from './cli-page.ts';
@@ -127,9 +133,31 @@ test('the metrics page has every metric with its type and labels', async () => {
   const witness = await runWitness(await newWitness([log.signer.vkey]));
   await witness.post(await log.request(0, 1));
   const ofWitness = metricTable((await witness.get('/metrics')).text);
-  const page = `## Log server\n\n${metricTable(text)}\n## Witness\n\n${ofWitness}`;
+  const ofMonitor = metricTable(await monitorMetrics());
+  const page = `## Log server\n\n${metricTable(text)}\n## Witness\n\n${ofWitness}\n## Monitor\n\n${ofMonitor}`;
   await expectWritten('docs/reference/metrics.md', page);
 });
+
+/** The metrics of a monitor that has found something, and has heard of a head. */
+async function monitorMetrics(): Promise<string> {
+  const log = new TileLog(testSigner('log.example/main'));
+  const view = { history: new History(2), size: 2 };
+  const trust = { origin: log.signer.name, trust: { vkey: log.signer.vkey } };
+  const { monitor, clock, round } = await openDesk({ ...trust, staleSec: 0 }, (url) => log.answer(view, url));
+  await round();
+  clock.pass(1_000);
+  await round();
+  const gossip = new Gossip({
+    ...{ monitor, clock, peers: [], witnesses: [], gossipMs: 1, keys: [], fetch: globalThis.fetch },
+    onTrouble: () => undefined,
+  });
+  const sinks = [{ name: 'a', deliver: async () => undefined }];
+  await using alerter = await Alerter.open({ folder: join(await tempFolder(), 'outbox'), sinks });
+  const app = createMonitorApp({ monitor, gossip, alerter });
+  const body = JSON.stringify({ checkpoints: [await log.note(view)] });
+  await app.request('/gossip/v1/checkpoints', { method: 'POST', body });
+  return (await app.request('/metrics')).text();
+}
 
 /** The paths that a pattern of ROUTES stands for, names being 0. */
 function pathsOf(pattern: RegExp): string[] {

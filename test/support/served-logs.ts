@@ -21,6 +21,7 @@ export const KNOWN_TOKEN: KnownToken = { id: '00000000', sha256, scopes: ['appen
 /** A real log behind the real HTTP interface, without a socket. */
 export interface ServedLog {
   readonly log: OpenLog;
+  readonly dir: DataDirectory;
   readonly vkey: string;
   readonly app: Hono;
   readonly fetch: Fetch;
@@ -82,6 +83,7 @@ async function serve(dir: DataDirectory): Promise<ServedLog> {
   const defaults = { logUrl: LOG_URL, token: TOKEN, trust: { vkey }, fetch, retry };
   return {
     log,
+    dir,
     vkey,
     app,
     fetch,

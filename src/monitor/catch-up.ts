@@ -1,0 +1,157 @@
+import type { LogCalls } from '../client/log-calls.ts';
+import { ReadAhead } from '../client/read-ahead.ts';
+import { TileCalls } from '../client/tile-calls.ts';
+import { TileTree } from '../client/tile-tree.ts';
+import { equalBytes } from '../core/bytes.ts';
+import { formatBase64 } from '../core/encoding/base64.ts';
+import { TlogError } from '../core/error.ts';
+import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
+import type { VerifiedCheckpoint } from '../core/note/checkpoint.ts';
+import { decodeBundle } from '../core/tile/bundle.ts';
+import { type Edge, edgeRoot, growEdge, type SealedTile } from '../core/tile/edge.ts';
+import { TILE_WIDTH } from '../core/tile/tile.ts';
+import { forkError, notAPrefix } from './fork.ts';
+import { type LogState, sizeOf } from './log-state.ts';
+import { rootAt } from './tree-nodes.ts';
+
+/** Bundles that are read before their turn, of at most 16 MiB each. */
+const AHEAD = 6;
+/** Rows are stored once they are so many bytes: what a catch-up holds does not depend on the size of the log. */
+const STAGE_BYTES: number = 4 * 1024 * 1024;
+
+/** What a catch-up works with. */
+export interface CatchUpDeps {
+  readonly calls: LogCalls;
+  readonly hasher: TreeHasher;
+  /** Whether entries and leaf hashes are stored, too. */
+  readonly mirror: boolean;
+}
+
+/** A head to go on to; `timeSec` is kept with it. */
+export interface NextHead {
+  readonly head: VerifiedCheckpoint;
+  readonly timeSec: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Reads all entries from the verified tree to a larger head, and takes the head: its tiles must lead to its root, have the
+ * verified tree as a prefix, and be the hashes of the entries. One bundle for 256 entries and one tile for 65,536 are read.
+ * @throws TlogError fork with evidence; proof_mismatch, malformed_answer, not_found for tiles, entry_mismatch with
+ * `index`, `expectedHash`, `actualHash` for an entry; unreachable; of a fatal kind: end the process
+ */
+export async function catchUp(deps: CatchUpDeps, state: LogState, next: NextHead): Promise<void> {
+  const tiles = new TileCalls(deps.calls, next.signal);
+  const tree = await TileTree.open(deps.hasher, tiles, next.head);
+  await checkPrefix(deps.hasher, state, tree, next.head);
+  await new Growth(deps, { state, tiles, tree, next }).run();
+}
+
+/** The tree that was verified before must be the first part of the new one: else the two heads convict the log. */
+async function checkPrefix(
+  hasher: TreeHasher,
+  { record }: LogState,
+  tree: TileTree,
+  head: VerifiedCheckpoint,
+): Promise<void> {
+  if (record === undefined || record.size === 0) return;
+  if (equalBytes(await rootAt(hasher, tree, record.size), record.rootHash)) return;
+  throw forkError(await notAPrefix(hasher, tree, { older: record, newer: head }));
+}
+
+interface GrowthParts {
+  readonly state: LogState;
+  readonly tiles: TileCalls;
+  readonly tree: TileTree;
+  readonly next: NextHead;
+}
+
+/** One way from a verified tree to a larger one. */
+class Growth {
+  readonly #deps: CatchUpDeps;
+  readonly #parts: GrowthParts;
+  #edge: Edge;
+  #tiles: SealedTile[] = [];
+  #bundles: { index: number; bytes: Uint8Array }[] = [];
+  #bytes = 0;
+
+  constructor(deps: CatchUpDeps, parts: GrowthParts) {
+    this.#deps = deps;
+    this.#parts = parts;
+    this.#edge = parts.state.edge;
+  }
+
+  async run(): Promise<void> {
+    const { state, next } = this.#parts;
+    const { size, rootHash, note } = next.head;
+    const end = Math.ceil(size / TILE_WIDTH);
+    const bundles = new ReadAhead((index) => this.#read(index), { ahead: AHEAD, end });
+    for (let index = Math.floor(sizeOf(state.record) / TILE_WIDTH); index < end; index += 1) {
+      next.signal?.throwIfAborted();
+      await this.#take(index, await bundles.take(index));
+      if (this.#bytes >= STAGE_BYTES) await this.#stage();
+    }
+    if (!equalBytes(edgeRoot(this.#deps.hasher, this.#edge), rootHash))
+      throw new TlogError('proof_mismatch', `the entries do not lead to the root hash of size ${size}`);
+    const rows = { tiles: this.#tiles, bundles: this.#bundles };
+    await state.advance({ size, rootHash, note, timeSec: next.timeSec }, this.#edge, rows);
+  }
+
+  async #read(index: number): Promise<Uint8Array> {
+    const { tiles, next } = this.#parts;
+    const width = Math.min(TILE_WIDTH, next.head.size - index * TILE_WIDTH);
+    const bytes = await tiles.bundle({ index, width });
+    if (bytes !== undefined) return bytes;
+    throw new TlogError('not_found', `the log lacks entry bundle ${index} of a tree that it signed`);
+  }
+
+  async #take(index: number, bytes: Uint8Array): Promise<void> {
+    const { hasher, mirror } = this.#deps;
+    const width = Math.min(TILE_WIDTH, this.#parts.next.head.size - index * TILE_WIDTH);
+    const hashes = entriesOf(index, bytes, width).map((entry) => hasher.leafHash(entry));
+    await this.#checkLeaves(index, hashes);
+    const { edge, sealed } = growEdge(hasher, this.#edge, hashes.slice(this.#edge.size - index * TILE_WIDTH));
+    this.#edge = edge;
+    const kept = mirror ? sealed : sealed.filter(({ level }) => level > 0);
+    this.#tiles.push(...kept);
+    if (mirror) this.#bundles.push({ index, bytes });
+    this.#bytes += kept.length * TILE_WIDTH * 32 + (mirror ? bytes.length : 0);
+  }
+
+  async #stage(): Promise<void> {
+    await this.#parts.state.stage({ tiles: this.#tiles, bundles: this.#bundles });
+    [this.#tiles, this.#bundles, this.#bytes] = [[], [], 0];
+  }
+
+  async #checkLeaves(index: number, hashes: readonly Hash[]): Promise<void> {
+    try {
+      await this.#parts.tree.checkLeaves(index, hashes);
+    } catch (error) {
+      if (!(error instanceof TlogError) || error.code !== 'entry_mismatch') throw error;
+      throw await this.#wrongEntry(index, hashes, error);
+    }
+  }
+
+  /** Which entry it is, by the leaf hashes of the signed tree. @throws TlogError of the tile where that is the wrong one */
+  async #wrongEntry(bundle: number, hashes: readonly Hash[], cause: TlogError): Promise<TlogError> {
+    for (const [i, actual] of hashes.entries()) {
+      const index = bundle * TILE_WIDTH + i;
+      const expected = await this.#parts.tree.node({ level: 0, index });
+      if (equalBytes(actual, expected)) continue;
+      const details = { index, expectedHash: formatBase64(expected), actualHash: formatBase64(actual) };
+      const message = `entry ${index} is not the one that the log has signed`;
+      return new TlogError('entry_mismatch', message, { cause, details });
+    }
+    return cause;
+  }
+}
+
+function entriesOf(index: number, bytes: Uint8Array, width: number): Uint8Array[] {
+  try {
+    return decodeBundle(bytes, { count: width });
+  } catch (cause) {
+    throw new TlogError('malformed_answer', `entry bundle ${index} is no bundle of ${width} entries`, {
+      cause,
+    });
+  }
+}

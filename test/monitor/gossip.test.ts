@@ -1,0 +1,275 @@
+import { describe, expect, test } from 'vitest';
+import type { Fetch } from '../../src/client/bounded-fetch.ts';
+import { TlogError } from '../../src/core/error.ts';
+import { parseVerifierKey } from '../../src/core/note/key.ts';
+import { createMonitorApp } from '../../src/http/monitor-app.ts';
+import { Gossip } from '../../src/monitor/gossip.ts';
+import { originHash } from '../../src/witness/witness-record.ts';
+import { testSigner } from '../support/growing-log.ts';
+import { type MonitorDesk, openDesk } from '../support/monitor-desk.ts';
+import { History, signedHead, TileLog, type View } from '../support/tile-log.ts';
+
+const log = new TileLog(testSigner('log.example/main'));
+const key = parseVerifierKey(log.signer.vkey);
+const main = new History(700);
+const other = new History(700, { from: 100, name: 'other' });
+const ORIGIN = 'log.example/main';
+const GOSSIP = '/gossip/v1/checkpoints';
+
+interface Party extends MonitorDesk {
+  readonly gossip: Gossip;
+  readonly app: ReturnType<typeof createMonitorApp>;
+  readonly troubles: string[];
+  view: View;
+  post(body: string): Promise<Response>;
+}
+
+/** A monitor that sees `view`, at http://<name>.example; peers are reached through `parties`. */
+async function party(
+  name: string,
+  view: View,
+  parties: Record<string, Party>,
+  peers: readonly string[],
+): Promise<Party> {
+  const troubles: string[] = [];
+  const seen = { view };
+  const desk = await openDesk({ origin: ORIGIN, trust: { vkey: log.signer.vkey }, mirror: true }, (url) =>
+    log.answer(seen.view, url),
+  );
+  const fetch: Fetch = async (url, init) => {
+    const found = parties[new URL(url).hostname.replace('.example', '')];
+    if (found === undefined) throw new TypeError('nobody there');
+    return found.app.request(url, init);
+  };
+  const urls = peers.map((peer) => `http://${peer}.example`);
+  const gossip = new Gossip({
+    ...{
+      monitor: desk.monitor,
+      clock: desk.clock,
+      peers: urls,
+      witnesses: [],
+      gossipMs: 1_000,
+      keys: [key],
+      fetch,
+    },
+    onTrouble: (peer, { code }) => troubles.push(`${peer} ${code}`),
+  });
+  const alerter = { status: [] } as unknown as Parameters<typeof createMonitorApp>[0]['alerter'];
+  const app = createMonitorApp({ monitor: desk.monitor, gossip, alerter });
+  const post = async (body: string): Promise<Response> => app.request(GOSSIP, { method: 'POST', body });
+  const made: Party = Object.assign(desk, { gossip, app, troubles, post, view });
+  Object.defineProperty(made, 'view', {
+    set: (next: View) => void Object.assign(seen, { view: next }),
+    get: () => seen.view,
+  });
+  parties[name] = made;
+  await desk.round();
+  return made;
+}
+
+const kinds = ({ reported }: Party): string[] => reported.map(({ kind }) => kind);
+
+describe('GOSSIP-1 the interface', () => {
+  test('GET gives the verified heads; POST compares each note and gives them, too', async () => {
+    const a = await party('a', { history: main, size: 300 }, {}, []);
+    const own = await log.note({ history: main, size: 300 });
+    expect(await (await a.app.request(GOSSIP)).json()).toEqual({ checkpoints: [own] });
+    const sent = [
+      await log.note({ history: main, size: 200 }),
+      await log.note({ history: other, size: 300 }),
+      await signedHead(testSigner('log.example/b'), 1, main.root(1)),
+      await signedHead(testSigner(ORIGIN, 2), 1, main.root(1)),
+      'no note',
+    ];
+    const answer = await (await a.post(JSON.stringify({ checkpoints: sent }))).json();
+    expect(answer).toEqual({
+      results: [
+        { origin: ORIGIN, size: 200, outcome: 'prefix' },
+        { origin: ORIGIN, size: 300, outcome: 'fork', evidence: expect.stringContaining('two-roots') },
+        { code: 'unknown_origin' },
+        { code: 'untrusted_checkpoint' },
+        { code: 'malformed_note' },
+      ],
+      checkpoints: [own],
+    });
+  });
+
+  test.each<[string, string, number, string]>([
+    ['no JSON', '{', 400, 'invalid_json'],
+    ['no list', '{"checkpoints":1}', 400, 'invalid_json'],
+    ['no texts', '{"checkpoints":[1]}', 400, 'invalid_json'],
+    [
+      '101 notes',
+      JSON.stringify({ checkpoints: Array.from({ length: 101 }, () => '') }),
+      400,
+      'invalid_json',
+    ],
+    ['more than 512 KiB', JSON.stringify({ checkpoints: ['a'.repeat(512 * 1024)] }), 413, 'body_too_large'],
+  ])('%s is refused', async (_, body, status, code) => {
+    const a = await party('a', { history: main, size: 300 }, {}, []);
+    const answer = await a.post(body);
+    expect([answer.status, (await answer.json()).code]).toEqual([status, code]);
+  });
+
+  test('GOSSIP-3 more than five a second, ten seconds at once, are refused', async () => {
+    const a = await party('a', { history: main, size: 300 }, {}, []);
+    const statuses: number[] = [];
+    for (let i = 0; i < 51; i += 1) statuses.push((await a.post('{"checkpoints":[]}')).status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(50);
+    expect(statuses.at(-1)).toBe(429);
+    a.clock.pass(200);
+    expect((await a.post('{"checkpoints":[]}')).status).toBe(200);
+  });
+
+  test.each([
+    ['DELETE', GOSSIP, 405, 'method_not_allowed'],
+    ['GET', '/none', 404, 'not_found'],
+    ['GET', `/${'0'.repeat(64)}/checkpoint`, 404, 'unknown_origin'],
+    ['GET', `/${originHash(ORIGIN)}/tile/0/001.p/45`, 404, 'beyond_log_head'],
+    ['GET', `/${originHash(ORIGIN)}/tile/0/1`, 400, 'malformed_tile_path'],
+  ])('%s %s is %i', async (method, path, status, code) => {
+    const a = await party('a', { history: main, size: 300 }, {}, []);
+    const answer = await a.app.request(path, { method });
+    expect([answer.status, (await answer.json()).code]).toEqual([status, code]);
+  });
+});
+
+describe('GOSSIP-2 two monitors', () => {
+  test.each<[string, View, View]>([
+    ['of one size', { history: main, size: 300 }, { history: other, size: 300 }],
+    ['the one that asks ahead', { history: main, size: 400 }, { history: other, size: 300 }],
+    ['the one that is asked ahead', { history: main, size: 300 }, { history: other, size: 400 }],
+  ])('%s, shown two histories: both have the evidence after one exchange', async (_, first, second) => {
+    const parties: Record<string, Party> = {};
+    const b = await party('b', second, parties, []);
+    const a = await party('a', first, parties, ['b']);
+    await a.gossip.exchange();
+    const grown = (view: View): View => ({ history: view.history, size: 500 });
+    // Who is behind compares once the own view has grown.
+    [a.view, b.view] = [grown(first), grown(second)];
+    await Promise.all([a.round(), b.round()]);
+    expect(kinds(a)).toContain('fork');
+    expect(kinds(b)).toContain('fork');
+    expect(new Set([...kinds(a), ...kinds(b)])).toEqual(new Set(['fork']));
+  });
+
+  test('that see one history say nothing, whoever is ahead', async () => {
+    const parties: Record<string, Party> = {};
+    const b = await party('b', { history: main, size: 400 }, parties, []);
+    const a = await party('a', { history: main, size: 300 }, parties, ['b']);
+    await a.gossip.exchange();
+    await Promise.all([a.round(), b.round()]);
+    a.view = { history: main, size: 500 };
+    await a.round();
+    await a.gossip.exchange();
+    await Promise.all([a.round(), b.round()]);
+    expect([kinds(a), kinds(b), a.troubles]).toEqual([[], [], []]);
+  });
+
+  test('what one could not compare goes on to others', async () => {
+    const parties: Record<string, Party> = {};
+    const c = await party('c', { history: other, size: 300 }, parties, []);
+    const a = await party('a', { history: main, size: 400 }, parties, []);
+    const b = await party('b', { history: main, size: 50 }, parties, ['c', 'a']);
+    await b.gossip.exchange();
+    await b.gossip.exchange();
+    expect([kinds(a), kinds(c)]).toEqual([['fork'], expect.anything()]);
+  });
+});
+
+describe('GOSSIP-4 a peer is not believed', () => {
+  const lies = async (answer: unknown): Promise<Party> => {
+    const parties: Record<string, Party> = {};
+    const a = await party('a', { history: main, size: 300 }, parties, ['b']);
+    const app = { request: async () => Response.json(answer) };
+    parties['b'] = { app } as unknown as Party;
+    await a.gossip.exchange();
+    return a;
+  };
+
+  test.each<[string, unknown, string]>([
+    ['no answer of ours', { a: 1 }, 'malformed_answer'],
+    ['evidence that is none', { results: [{ evidence: '{}' }], checkpoints: [] }, 'malformed_evidence'],
+    ['101 notes', { results: [], checkpoints: Array.from({ length: 101 }, () => '') }, 'malformed_answer'],
+  ])('%s is told, and nobody is accused', async (_, answer, code) => {
+    const a = await lies(answer);
+    expect([a.troubles, kinds(a)]).toEqual([[`http://b.example ${code}`], []]);
+  });
+
+  test('evidence of two honest notes accuses nobody', async () => {
+    const notes = [
+      await log.note({ history: main, size: 100 }),
+      await log.note({ history: main, size: 300 }),
+    ];
+    const evidence = JSON.stringify({ format: 'fork-evidence/1', accused: 'log', kind: 'two-roots', notes });
+    const a = await lies({ results: [{ evidence }], checkpoints: [] });
+    expect([a.troubles, kinds(a)]).toEqual([['http://b.example not_convicting'], []]);
+  });
+
+  test('notes that no followed log has signed are passed over', async () => {
+    const checkpoints = ['x', await signedHead(testSigner(ORIGIN, 2), 300, other.root(300))];
+    const a = await lies({ results: [], checkpoints });
+    expect([a.troubles, kinds(a)]).toEqual([[], []]);
+  });
+
+  test('nobody there is told', async () => {
+    const a = await party('a', { history: main, size: 300 }, {}, ['b']);
+    await a.gossip.exchange();
+    expect([a.troubles, kinds(a)]).toEqual([['http://b.example unreachable'], []]);
+  });
+
+  test('an own bug is not passed over', async () => {
+    const a = await party('a', { history: main, size: 300 }, {}, []);
+    const monitor = Object.assign(Object.create(a.monitor), {
+      hear: () => Promise.reject(new RangeError('bug')),
+      heads: () => [],
+    });
+    const gossip = new Gossip({
+      ...{ monitor, clock: a.clock, peers: [], witnesses: [], gossipMs: 1, keys: [key] },
+      fetch: () => Promise.reject(new TlogError('unreachable', '')),
+      onTrouble: () => undefined,
+    });
+    await expect(gossip.answer(new TextEncoder().encode('{"checkpoints":["a"]}'))).rejects.toThrow('bug');
+  });
+});
+
+describe('MONITOR-8 a read mirror', () => {
+  test('serves every tile and bundle of the verified tree, and no more', async () => {
+    const a = await party('a', { history: main, size: 300 }, {}, []);
+    a.view = { history: main, size: 600 };
+    await a.round();
+    const get = async (path: string): Promise<Uint8Array> => {
+      const answer = await a.app.request(`/${originHash(ORIGIN)}/${path}`);
+      expect([path, answer.status]).toEqual([path, 200]);
+      return new Uint8Array(await answer.arrayBuffer());
+    };
+    const same = async (path: string): Promise<void> => {
+      const honest = await log.answer({ history: main, size: 600 }, `http://a/${path}`);
+      expect(Buffer.from(await get(path))).toEqual(Buffer.from(await honest.arrayBuffer()));
+    };
+    const paths = [
+      'tile/0/000',
+      'tile/0/001.p/44',
+      'tile/0/002.p/88',
+      'tile/0/002.p/1',
+      'tile/1/000.p/2',
+      'checkpoint',
+    ];
+    for (const path of [
+      ...paths,
+      'tile/entries/000',
+      'tile/entries/001',
+      'tile/entries/002.p/88',
+      'tile/entries/002.p/3',
+    ])
+      await same(path);
+    for (const path of [
+      'tile/0/002.p/89',
+      'tile/0/003.p/1',
+      'tile/1/000.p/3',
+      'tile/2/000.p/1',
+      'tile/entries/002',
+    ])
+      expect((await a.app.request(`/${originHash(ORIGIN)}/${path}`)).status).toBe(404);
+  });
+});
