@@ -10,6 +10,7 @@ export type ErrorKind =
   | 'method' // 405
   | 'timeout' // 408
   | 'conflict' // 409
+  | 'gone' // 410
   | 'length' // 411
   | 'too_large' // 413
   | 'media_type' // 415
@@ -62,6 +63,7 @@ export const ERROR_CODES = {
   invalid_json: { kind: 'input' },
   invalid_idempotency_key: { kind: 'input' },
   invalid_event: { kind: 'input' },
+  raw_mismatch: { kind: 'input' },
   empty_batch: { kind: 'input' },
   empty_line: { kind: 'input' },
   unauthorized: { kind: 'unauthorized' },
@@ -83,8 +85,13 @@ export const ERROR_CODES = {
   method_not_allowed: { kind: 'method' },
   request_timeout: { kind: 'timeout' },
   wrong_log_kind: { kind: 'conflict' },
+  unknown_event: { kind: 'absent' },
+  raw_absent: { kind: 'absent' },
+  id_conflict: { kind: 'conflict' },
+  payload_unavailable: { kind: 'gone' },
   entry_too_large: { kind: 'too_large' },
   event_too_large: { kind: 'too_large' },
+  raw_too_large: { kind: 'too_large' },
   batch_too_large: { kind: 'too_large' },
   body_too_large: { kind: 'too_large' },
   headers_too_large: { kind: 'headers' },

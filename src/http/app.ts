@@ -3,11 +3,13 @@ import { TlogError } from '../core/error.ts';
 import { andThen, type Now } from '../runtime/now.ts';
 import type { Log } from '../sequencer/log.ts';
 import { checkpoint, keepPrivate } from './answer.ts';
-import { append } from './append.ts';
+import { type AppendCall, append } from './append.ts';
 import { audit, type ScrubSource } from './audit.ts';
 import { type BackupSource, backupFacts, backupRetries } from './backup.ts';
 import { BodyMemory } from './body-memory.ts';
 import { describeLog } from './describe.ts';
+import { eventRaw, oneEvent } from './event-reads.ts';
+import { appendEvents } from './events.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { isOwnFault, problemResponse } from './problem.ts';
 import { consistency, inclusion, multiByBody, multiByQuery } from './proofs.ts';
@@ -129,21 +131,22 @@ function logRoutes({ app, deps, metrics, bodies, gate, route, openLog }: Parts):
         log.reads === 'public' ? answer(c, log) : permitted(c, log),
       );
   };
-  const write = (isAdd: boolean) => async (c: Context) => {
-    const name = c.req.param('log') ?? '';
-    const token = await permit(c, 'append', name);
-    const log = await openLog(name);
-    const count = (outcome: string): void => metrics.append(name, outcome);
-    try {
-      if (log.kind === 'events') throw new TlogError('wrong_log_kind', 'this log takes events only');
-      return await append(c, log, { tokenId: token.id, isAdd, bodies, gate, onAppended: count });
-    } catch (error) {
-      const code = error instanceof TlogError ? error.code : 'internal';
-      if (code === 'queue_full') gate.shut();
-      count(code);
-      throw error;
-    }
-  };
+  const write =
+    (take: (c: Context, log: Log, call: Omit<AppendCall, 'isAdd'>) => Promise<Response>) =>
+    async (c: Context) => {
+      const name = c.req.param('log') ?? '';
+      const token = await permit(c, 'append', name);
+      const log = await openLog(name);
+      const count = (outcome: string): void => metrics.append(name, outcome);
+      try {
+        return await take(c, log, { tokenId: token.id, bodies, gate, onAppended: count });
+      } catch (error) {
+        const code = error instanceof TlogError ? error.code : 'internal';
+        if (code === 'queue_full') gate.shut();
+        count(code);
+        throw error;
+      }
+    };
   for (const [path, { label, answer }] of Object.entries(createReads(deps)))
     app.get(`/logs/:log/${path}`, route(label, read(answer)));
   const { backup } = deps;
@@ -160,8 +163,28 @@ function logRoutes({ app, deps, metrics, bodies, gate, route, openLog }: Parts):
   }
   const multi: Answer = (c, log) => multiByBody(c, log, bodies);
   app.post('/logs/:log/proofs/multi', route('proofs/multi', read(multi)));
-  app.post('/logs/:log/entries', route('entries', write(false)));
-  app.post('/logs/:log/add', route('add', write(true)));
+  app.post('/logs/:log/entries', route('entries', write(entriesOnly(false))));
+  app.post('/logs/:log/add', route('add', write(entriesOnly(true))));
+  app.post('/logs/:log/events', route('events', write(appendEvents)));
+  const query =
+    (answer: typeof oneEvent): Handler =>
+    async (c) => {
+      const name = c.req.param('log') ?? '';
+      await permit(c, 'query', name);
+      return answer(c, await openLog(name));
+    };
+  app.get('/logs/:log/events/:event', route('events', query(oneEvent)));
+  app.get('/logs/:log/events/:event/raw', route('events/raw', query(eventRaw)));
+}
+
+/** Raw bytes must never pass for a record that the server has made. */
+function entriesOnly(
+  isAdd: boolean,
+): (c: Context, log: Log, call: Omit<AppendCall, 'isAdd'>) => Promise<Response> {
+  return async (c, log, call) => {
+    if (log.kind === 'entries') return append(c, log, { ...call, isAdd });
+    throw new TlogError('wrong_log_kind', 'this log takes events only');
+  };
 }
 
 /** The read routes below a log, with the label that metrics give them. */

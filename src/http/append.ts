@@ -8,7 +8,7 @@ import { BATCH_BYTES_MAX, splitBundle, splitLines } from './batch.ts';
 import { announcedBytes, type BodyLimit, readBody } from './body.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
-import { idempotencyOf } from './idempotency.ts';
+import { idempotencyKeyOf, idempotencyOf } from './idempotency.ts';
 import { headText, inclusionText } from './proof-text.ts';
 import type { WriteGate } from './write-gate.ts';
 
@@ -50,7 +50,7 @@ export async function append(c: Context, log: Log, call: AppendCall): Promise<Re
 }
 
 /** A media type without its parameters. */
-function mediaType(header: string): string {
+export function mediaType(header: string): string {
   return header === ENTRY_TYPE ? header : (header.split(';')[0] ?? '').trim().toLowerCase();
 }
 
@@ -76,8 +76,8 @@ function batchAnswer(c: Context, { head, indexes, isNew }: AppendResult, status:
   return varyingJson(`{"indexes":[${indexes}],"new":[${isNew}],${headText(head)}}`, status);
 }
 
-/** What is compressed on its way would be stored compressed: nobody could find their bytes again. */
-function checkIdentity(c: Context): void {
+/** What is compressed on its way would be stored compressed: nobody could find their bytes again. @throws TlogError unsupported_media_type */
+export function checkIdentity(c: Context): void {
   const coding = c.req.header('content-encoding') ?? 'identity';
   if (coding.trim().toLowerCase() !== 'identity')
     throw new TlogError('unsupported_media_type', 'send the bytes as they are, without Content-Encoding');
@@ -99,9 +99,7 @@ function retryOf(
   tokenId: string,
   entries: readonly Uint8Array[],
 ): Pick<AppendRequest, 'idempotency'> {
-  const key = c.req.header('idempotency-key');
-  if (key === undefined || log.duplicates !== 'key') return {};
-  if (!/^[\x21-\x7e]{1,255}$/.test(key))
-    throw new TlogError('invalid_idempotency_key', 'Idempotency-Key is 1 to 255 visible ASCII characters');
+  const key = log.duplicates === 'key' ? idempotencyKeyOf(c) : undefined;
+  if (key === undefined) return {};
   return { idempotency: idempotencyOf(tokenId, key, entries) };
 }

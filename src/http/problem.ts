@@ -9,6 +9,7 @@ export const STATUS_OF_KIND: Readonly<Record<ErrorKind, number>> = {
   method: 405,
   timeout: 408,
   conflict: 409,
+  gone: 410,
   length: 411,
   too_large: 413,
   media_type: 415,

@@ -9,7 +9,9 @@ export const ROUTES: readonly (readonly [RegExp, string])[] = [
   [/^\/logs\/[^/]+\/tile\/.+$/, READ],
   [/^\/logs\/[^/]+\/entries\/[^/]+$/, READ],
   [/^\/logs\/[^/]+\/(entries|proofs\/multi)$/, `${READ}, POST`],
-  [/^\/logs\/[^/]+\/add$/, 'POST'],
+  [/^\/logs\/[^/]+\/events\/[^/]+$/, READ],
+  [/^\/logs\/[^/]+\/events\/[^/]+\/raw$/, READ],
+  [/^\/logs\/[^/]+\/(add|events)$/, 'POST'],
 ];
 
 /** The methods of a path, as the Allow header lists them; undefined when there is no such route. */

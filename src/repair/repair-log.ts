@@ -1,4 +1,6 @@
 import { TlogError } from '../core/error.ts';
+import { eventPaths } from '../events/event-files.ts';
+import { SeedFile } from '../events/seed-file.ts';
 import { headVerifier } from '../fsck/head-verifier.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import { LogPass, newPass } from '../scrub/pass.ts';
@@ -52,6 +54,8 @@ export async function repairLog(job: RepairJob): Promise<RepairReport> {
   try {
     const sources = source === undefined ? [] : [source];
     const rebuilt = await rebuild({ ...job, hasher: nodeHasher, engine, manifest, head, sources });
+    // What came from a source without secrets is proven and stays unreadable; new seeds begin behind it.
+    if (manifest.kind === 'events') await SeedFile.giveUp(eventPaths(paths.root).seeds, head.size);
     await engine.compact();
     const damages = await checkAll(engine, manifest, head);
     const clean = damages.length === 0 && rebuilt.lost.count === 0;

@@ -5,10 +5,12 @@ import { equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
 import { parseCheckpoint } from '../core/note/checkpoint.ts';
 import { parseNote } from '../core/note/signed-note.ts';
+import { createEventFiles } from '../events/event-files.ts';
 import { headVerifier } from '../fsck/head-verifier.ts';
 import { readKeyFile, writeKeyFile } from '../keys/key-file.ts';
 import { createSigner } from '../keys/signer.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
+import { systemRandom } from '../runtime/random.ts';
 import { type DataDirectory, dataDirectoryExists, logPaths } from '../sequencer/data-directory.ts';
 import type { SignedHead } from '../sequencer/log.ts';
 import { type LogManifest, SCHEMA } from '../sequencer/manifest.ts';
@@ -120,6 +122,8 @@ async function restoreLog(
   } finally {
     await engine.close();
   }
+  if (manifest.kind === 'events')
+    await createEventFiles(paths.root, { gapEnd: head.size, secret: systemRandom(32) });
   if (skey !== undefined) await writeKeyFile(paths.key, skey);
   await writeFileDurably(paths.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
   return { log: name, treeSize: head.size, hasKey: skey !== undefined, ...state };

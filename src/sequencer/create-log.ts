@@ -1,8 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
+import type { PublicLabel } from '../core/event/leaf.ts';
 import { createNoteVerifier } from '../core/note/verifier.ts';
 import { treeSize } from '../core/units.ts';
+import { createEventFiles } from '../events/event-files.ts';
 import { generateSigningKey } from '../keys/generate.ts';
 import { writeKeyFile } from '../keys/key-file.ts';
 import { createSigner } from '../keys/signer.ts';
@@ -32,6 +34,8 @@ export interface NewLog {
   readonly leafHashIndex?: boolean;
   /** Default: public. */
   readonly reads?: ReadAccess;
+  /** Members of events that every leaf shows, for ever. Default: none; only of a log of events. */
+  readonly publicLabels?: readonly PublicLabel[];
 }
 
 /** Makes the two folders. @throws TlogError data_exists when either holds anything, invalid_config, not_writable when one cannot be made */
@@ -69,12 +73,13 @@ export async function createLog(
   log: NewLog,
 ): Promise<LogManifest> {
   const { duplicates = 'key', leafHashIndex = true, reads = 'public' } = log;
-  checkNewLog(log.origin, duplicates, leafHashIndex);
+  checkNewLog(log, duplicates, leafHashIndex);
   const paths = logPaths(deps.dir, log.name);
   await makeLogFolder(paths.root);
   const { skey, vkey } = generateSigningKey(deps.random, log.origin);
   await writeKeyFile(paths.key, skey);
   await createStore(paths.db, deps.clock);
+  if (log.kind === 'events') await createEventFiles(paths.root, { gapEnd: 0, secret: deps.random(32) });
   const signer = new HeadSigner(log.origin, createSigner(skey), createNoteVerifier(vkey, ed25519Verify));
   const head = await signer.sign(treeSize(0), nodeHasher.emptyRoot);
   await createFileGuard(paths.guard, head);
@@ -89,13 +94,24 @@ export async function createLog(
     duplicates,
     leafHashIndex,
     reads,
+    ...(log.publicLabels === undefined || log.publicLabels.length === 0
+      ? {}
+      : { publicLabels: log.publicLabels }),
     createdAt,
   };
   await writeFileDurably(paths.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }
 
-function checkNewLog(origin: string, duplicates: DuplicateMode, leafHashIndex: boolean): void {
+function checkNewLog(
+  { origin, kind, publicLabels = [] }: NewLog,
+  duplicates: DuplicateMode,
+  leafHashIndex: boolean,
+): void {
+  if (kind === 'entries' && publicLabels.length > 0)
+    throw new TlogError('invalid_parameter', 'only a log of events has public labels');
+  if (kind === 'events' && duplicates !== 'key')
+    throw new TlogError('invalid_parameter', 'repeats of events are told by their ids and keys');
   const bytes = Buffer.byteLength(origin);
   if (bytes === 0 || bytes > 255)
     throw new TlogError('invalid_parameter', `origin of ${bytes} bytes: 1 to 255 are allowed`);

@@ -35,6 +35,11 @@ export class LogReader {
     this.#state = state;
   }
 
+  /** Size of the tree that readers see. */
+  get size(): TreeSize {
+    return this.#state().size;
+  }
+
   #nodes(nodes: readonly NodeId[]): Now<readonly Hash[]> {
     return this.#tiles.readNodes(this.#state().edge, nodes);
   }

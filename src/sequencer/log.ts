@@ -1,6 +1,10 @@
+import type { AuditEvent } from '../core/event/event.ts';
+import type { EventLeaf } from '../core/event/leaf.ts';
 import type { Hash } from '../core/merkle/hasher.ts';
 import type { NodeAtHand } from '../core/merkle/proof-paths.ts';
 import type { LeafIndex, TreeSize } from '../core/units.ts';
+import type { IdHasher } from '../events/event-keys.ts';
+import type { NewEvent } from '../events/seal-event.ts';
 import type { Now } from '../runtime/now.ts';
 import type { RowPart } from '../store/row-place.ts';
 import type { Finding } from './finding.ts';
@@ -54,9 +58,45 @@ export interface AppendRequest {
   };
 }
 
+/** Events that are to get indexes together, all or none. */
+export interface EventRequest {
+  /** 1 to 4,096; the caller has checked. They must not change afterwards. */
+  readonly events: readonly NewEvent[];
+  /** SHA-256 over the token's id and the key as sent: a retry is answered as the first call was. */
+  readonly retryKey?: Uint8Array;
+}
+
+/** What a log takes, by its kind. */
+export type LogRequest = AppendRequest | EventRequest;
+
+/** An event as it was committed, and its secret, which never leaves the server but as salts of a disclosure. */
+export interface StoredEvent {
+  readonly index: LeafIndex;
+  readonly event: AuditEvent;
+  readonly leaf: EventLeaf;
+  readonly seed: Uint8Array;
+}
+
+/** What a log of events has beside what every log has. */
+export interface EventLog {
+  /** What ids are looked up by. */
+  readonly ids: IdHasher;
+  /** An id for an event that came without one. */
+  freshId(): string;
+  /** As Log.append; also refused with id_conflict, and storage_corrupt when a row that it needs is damaged. */
+  append(request: EventRequest): Promise<AppendResult>;
+  /** The leaf of an id; undefined when no event has it. Without a tenant: of an event that has none. */
+  find(id: string, tenant: string | undefined): Promise<LeafIndex | undefined>;
+  /** An event that its leaf commits to. @throws TlogError payload_unavailable */
+  read(index: LeafIndex): Promise<StoredEvent>;
+  /** The verbatim bytes that an event describes; undefined when there are none here. @throws TlogError payload_unavailable */
+  readRaw(index: LeafIndex): Promise<Uint8Array | undefined>;
+}
+
 /** Where the entries of one request lie, and the head that covers them. */
 export interface AppendResult {
   readonly indexes: readonly LeafIndex[];
+  /** Of opaque entries; none of events. */
   readonly leafHashes: readonly Hash[];
   /** Whether each entry is new; false where an earlier one answered for it. */
   readonly isNew: readonly boolean[];
@@ -118,6 +158,8 @@ export interface Log extends LogDescription {
   readonly moreFindings: number;
   /** Sorts of row that such others are of: reads that need one throw `storage_corrupt`, whichever row it is. */
   readonly withheldSorts: readonly RowPart[];
+  /** Present exactly in a log of events. */
+  readonly events: EventLog | undefined;
   status(): LogStatus;
   /**
    * Says no to entries of so many bytes in all that would be refused now, before they are received.
@@ -126,7 +168,7 @@ export interface Log extends LogDescription {
   admit(bytes: number): void;
   /**
    * Resolves once the entries are durable and covered by a signed, guarded head.
-   * @throws TlogError queue_full, storage_full, log_closing, log_checking, log_damaged, idempotency_key_reused (nothing was changed)
+   * @throws TlogError wrong_log_kind, queue_full, storage_full, log_closing, log_checking, log_damaged, idempotency_key_reused (nothing was changed)
    */
   append(request: AppendRequest): Promise<AppendResult>;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PUBLIC_LABELS, type PublicLabel } from '../core/event/leaf.ts';
 import type { DuplicateMode, LogKind, ReadAccess } from './log.ts';
 
 /** Version of everything on disk; a directory of another version is refused. */
@@ -17,6 +18,8 @@ export interface LogManifest {
   readonly leafHashIndex: boolean;
   /** Absent in directories made before there was a choice: public. */
   readonly reads?: ReadAccess | undefined;
+  /** Members of events that every leaf shows, for ever; absent: none. Only of a log of events. */
+  readonly publicLabels?: readonly PublicLabel[] | undefined;
   readonly createdAt: string;
 }
 
@@ -29,6 +32,7 @@ const members = z.strictObject({
   duplicates: z.enum(['key', 'content', 'off']),
   leafHashIndex: z.boolean(),
   reads: z.enum(['public', 'token']).optional(),
+  publicLabels: z.array(z.enum(PUBLIC_LABELS)).nonempty().optional(),
   createdAt: z.iso.datetime(),
 });
 

@@ -2,10 +2,12 @@ import { statfsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TlogError } from '../core/error.ts';
+import { openEventFiles } from '../events/event-files.ts';
 import { readKeyFile } from '../keys/key-file.ts';
 import { createSigner } from '../keys/signer.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
+import { systemRandom } from '../runtime/random.ts';
 import { FileGuard, readFileGuard } from '../store/file-guard.ts';
 import { refuseHoledLog } from '../store/level-files.ts';
 import { LevelStore } from '../store/level-store.ts';
@@ -63,6 +65,7 @@ export async function logOnFiles(deps: OpenLogDeps, name: string): Promise<Start
       return LevelStore.open(paths.db);
     },
     takeOverGuard: () => FileGuard.takeOver(paths.guard),
+    openEvents: (size) => openEventFiles(paths.root, size, systemRandom),
     bytesOnDisk: () => folderBytes(paths.db),
     diskSpace: () => volumeOf(paths.root),
     findings: findingFile(paths.root),

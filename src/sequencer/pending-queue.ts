@@ -1,6 +1,6 @@
 import { TlogError } from '../core/error.ts';
-import type { AppendResult } from './log.ts';
-import type { HashedRequest } from './place-entries.ts';
+import type { Hash } from '../core/merkle/hasher.ts';
+import type { AppendResult, LogRequest } from './log.ts';
 
 /** Bounds of what was admitted and is not answered. Beyond any of them a request is refused at once. */
 export interface QueueLimits {
@@ -21,7 +21,12 @@ export const COMMIT_REQUESTS_MAX = 512;
 export const RETRY_AFTER_SEC = 1;
 
 /** A request that waits for its commit. */
-export interface PendingRequest extends HashedRequest {
+export interface PendingRequest {
+  readonly request: LogRequest;
+  /** Of opaque entries, which are hashed on arrival. */
+  readonly leafHashes: readonly Hash[];
+  /** Leaves that it may become. */
+  readonly entries: number;
   readonly bytes: number;
   readonly enqueuedAtMs: number;
   resolve(result: AppendResult): void;
@@ -70,7 +75,7 @@ export class PendingQueue {
 
   push(request: PendingRequest): void {
     this.#waiting.push(request);
-    this.#entries += request.request.entries.length;
+    this.#entries += request.entries;
     this.#bytes += request.bytes;
   }
 
@@ -80,7 +85,7 @@ export class PendingQueue {
     let bytes = 0;
     let count = 0;
     for (const pending of this.#waiting) {
-      entries += pending.request.entries.length;
+      entries += pending.entries;
       bytes += pending.bytes;
       if (count > 0 && (entries > COMMIT_ENTRIES_MAX || bytes > COMMIT_BYTES_MAX)) break;
       count += 1;
@@ -105,8 +110,8 @@ export class PendingQueue {
   }
 
   #forget(requests: readonly PendingRequest[]): void {
-    for (const { request, bytes } of requests) {
-      this.#entries -= request.entries.length;
+    for (const { entries, bytes } of requests) {
+      this.#entries -= entries;
       this.#bytes -= bytes;
     }
   }

@@ -3,6 +3,7 @@ import { TlogError } from '../core/error.ts';
 import type { Hash } from '../core/merkle/hasher.ts';
 import { type LeafIndex, leafIndex } from '../core/units.ts';
 import { leafKey, type RetryRow } from '../store/rows.ts';
+import type { StoreBatch } from '../store/store.ts';
 import type { AppendRequest, DuplicateMode } from './log.ts';
 
 /** One request as it waits: its entries are hashed on arrival. */
@@ -30,6 +31,8 @@ export interface Placement {
   readonly places: readonly Place[];
   readonly leaves: readonly NewLeaf[];
   readonly retries: readonly (RetryRow & { readonly key: Uint8Array })[];
+  /** What the kind of the log stores beside the rows that every log has. */
+  readonly rows?: StoreBatch['puts'];
 }
 
 /** What the store knew of the batch's keys and leaf hashes. Keyed by `mapKey`. */

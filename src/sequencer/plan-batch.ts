@@ -70,7 +70,8 @@ export function planBatch(input: PlanInput): BatchPlan {
     value: encodeState({ size: nextSize, rootHash, committedAtMs, keptEnd }),
   };
   const tiles = grown.sealed.map(tilePut);
-  const checked = [...entries.puts, ...tiles, ...retryPuts(placement), ...kept, stateRow];
+  const beside = [...retryPuts(placement), ...(placement.rows ?? [])];
+  const checked = [...entries.puts, ...tiles, ...beside, ...kept, stateRow];
   const index = input.leafHashIndex ? indexPuts(placement) : [];
   return {
     batch: { puts: [...checked, ...index], deletes: entries.deletes },

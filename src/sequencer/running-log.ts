@@ -13,6 +13,7 @@ import type { Store } from '../store/store.ts';
 import { failureOfCheck } from './background-check.ts';
 import type { DamageRecord } from './damage-record.ts';
 import { lossOf } from './data-loss.ts';
+import { type EventParts, eventLog } from './event-parts.ts';
 import { damageOf, type Finding } from './finding.ts';
 import { readKeptHeads, withHeads } from './kept-heads.ts';
 import type {
@@ -20,18 +21,21 @@ import type {
   AppendResult,
   CommitReport,
   DuplicateMode,
+  EventLog,
   Log,
   LogKind,
+  LogRequest,
   LogStatus,
   Publisher,
   ReadAccess,
   SignedHead,
 } from './log.ts';
 import type { LogReader } from './log-reader.ts';
+import { statusOf } from './log-status.ts';
 import type { LogManifest } from './manifest.ts';
 import { encodeCleanStop } from './recovery.ts';
 import type { Reserve } from './reserve.ts';
-import type { Sequencer } from './sequencer.ts';
+import { costOf, type Sequencer } from './sequencer.ts';
 import type { StoredLog } from './stored-log.ts';
 
 type Listener = (report: CommitReport) => void;
@@ -46,6 +50,8 @@ export interface RunningLogParts {
   readonly guard: Guard;
   readonly reader: LogReader;
   readonly sequencer: Sequencer;
+  /** Present exactly in a log of events. */
+  readonly events: EventParts | undefined;
   readonly clock: Clock;
   readonly listeners: Set<Listener>;
   readonly backgroundCheck: (() => Promise<void>) | undefined;
@@ -63,6 +69,7 @@ export class RunningLog implements Log, AsyncDisposable {
   readonly duplicates: DuplicateMode;
   readonly leafHashIndex: boolean;
   readonly reads: ReadAccess;
+  readonly events: EventLog | undefined;
   readonly failed: Promise<TlogError>;
   readonly listeners: Set<Listener>;
   readonly #parts: RunningLogParts;
@@ -82,11 +89,17 @@ export class RunningLog implements Log, AsyncDisposable {
     this.leafHashIndex = manifest.leafHashIndex;
     this.reads = manifest.reads ?? 'public';
     this.listeners = parts.listeners;
+    this.events = parts.events && this.#gate(parts.events);
     this.#checking = parts.backgroundCheck !== undefined;
     const lost = new Promise<TlogError>((resolve) => {
       this.#reportLoss = resolve;
     });
     this.failed = Promise.race([parts.sequencer.failed, this.#check(), lost]);
+  }
+
+  #gate(events: EventParts): EventLog {
+    const append: EventLog['append'] = (request) => this.#submit(request);
+    return eventLog(events, this.#parts.clock, { append, watched: (read) => this.#watched(read) });
   }
 
   /** Ends the log when its database is not where it was opened; spec STORE-8. */
@@ -164,26 +177,7 @@ export class RunningLog implements Log, AsyncDisposable {
   }
 
   status(): LogStatus {
-    const { sequencer, clock, reserve } = this.#parts;
-    const { queue } = sequencer;
-    const queueAgeMs = queue.oldestAtMs === undefined ? 0 : clock.monotonicMs() - queue.oldestAtMs;
-    const reason = this.#reasonToWait();
-    return {
-      acceptsEntries: reason === undefined,
-      ...(reason === undefined ? {} : { reason }),
-      queuedEntries: queue.entries,
-      queuedBytes: queue.bytes,
-      queueAgeMs,
-      headSignedAtMs: sequencer.tree.signedAtMs,
-      ...(reserve === undefined ? {} : { freeBytes: reserve.freeBytes, reserveBytes: reserve.bytes }),
-    };
-  }
-
-  #reasonToWait(): LogStatus['reason'] {
-    if (this.#parts.sequencer.closing) return 'log_closing';
-    if (this.#parts.damage.isOpen) return 'log_damaged';
-    if (this.#checking) return 'log_checking';
-    return this.#parts.reserve?.hasRoom(0) === false ? 'storage_full' : undefined;
+    return statusOf(this.#parts, this.#checking);
   }
 
   admit(bytes: number): void {
@@ -192,8 +186,14 @@ export class RunningLog implements Log, AsyncDisposable {
   }
 
   append(request: AppendRequest): Promise<AppendResult> {
+    if (this.kind === 'entries') return this.#submit(request);
+    // Raw bytes must never pass for a record that this server has made.
+    return Promise.reject(new TlogError('wrong_log_kind', 'this log takes events only'));
+  }
+
+  #submit(request: LogRequest): Promise<AppendResult> {
     try {
-      this.#admit(request.entries.reduce((sum, entry) => sum + entry.length, 0));
+      this.#admit(costOf(request).bytes);
     } catch (error) {
       return Promise.reject(error as TlogError);
     }
@@ -278,7 +278,7 @@ export class RunningLog implements Log, AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
-    const { sequencer, store, guard, damage } = this.#parts;
+    const { sequencer, store, guard, damage, events } = this.#parts;
     await sequencer.close();
     await damage.settled();
     // After a failure nothing more is written: the next start checks everything.
@@ -286,6 +286,7 @@ export class RunningLog implements Log, AsyncDisposable {
       await store.commit({ puts: [{ key: OPEN_KEY, value: encodeCleanStop(this.head.size) }], deletes: [] });
     }
     await store.close();
+    await events?.keeping.seeds.close();
     await guard.close();
   }
 

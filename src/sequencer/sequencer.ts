@@ -1,16 +1,15 @@
 import { TlogError } from '../core/error.ts';
 import type { TreeHasher } from '../core/merkle/hasher.ts';
-import { type LeafIndex, treeSize } from '../core/units.ts';
+import { treeSize } from '../core/units.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { decodedRow } from '../store/corrupt-row.ts';
 import type { Guard } from '../store/guard.ts';
-import { decodeRetry, leafKey, type RetryRow, retryKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
+import { EntryPlacer, type EntryPlacerDeps, type Placer } from './entry-placer.ts';
 import { type Damage, damageOf } from './finding.ts';
 import type { HeadSigner } from './head-signer.ts';
-import type { AppendRequest, AppendResult, CommitReport, DuplicateMode, SignedHead } from './log.ts';
+import type { AppendResult, CommitReport, LogRequest, SignedHead } from './log.ts';
 import { PendingQueue, type PendingRequest, type QueueLimits } from './pending-queue.ts';
-import { type Known, mapKey, type Place, placeEntries } from './place-entries.ts';
+import type { Place, Placement } from './place-entries.ts';
 import { type BatchPlan, planBatch } from './plan-batch.ts';
 import { checkCommit } from './self-check.ts';
 import type { TileReader } from './tile-reader.ts';
@@ -23,18 +22,16 @@ export interface PublishedTree {
   readonly signedAtMs: number;
 }
 
-export interface SequencerDeps {
+export interface SequencerDeps extends EntryPlacerDeps {
   readonly store: Store;
   readonly guard: Guard;
   readonly signer: HeadSigner;
   readonly hasher: TreeHasher;
   readonly clock: Clock;
   readonly tiles: TileReader;
-  readonly duplicates: DuplicateMode;
-  readonly leafHashIndex: boolean;
   readonly limits: QueueLimits;
-  /** Looks a leaf hash up in the tree that is published, comparing all of its 32 bytes. */
-  readonly findLeaf: (leafHash: Uint8Array) => LeafIndex | undefined | Promise<LeafIndex | undefined>;
+  /** Places what is no opaque entry; absent in a log of entries. */
+  readonly placer?: Placer | undefined;
   readonly onCommit: (report: CommitReport) => void;
   /** Told when a row that a commit looks up is damaged; gives what the requests of the commit are refused with. */
   readonly onDamage: (damage: Damage) => TlogError;
@@ -46,6 +43,7 @@ export interface SequencerDeps {
  */
 export class Sequencer {
   readonly #deps: SequencerDeps;
+  readonly #placer: Placer;
   readonly #queue: PendingQueue;
   /** Owned by #commit: the newest tree with a signed and guarded head. */
   #tree: PublishedTree;
@@ -57,6 +55,7 @@ export class Sequencer {
 
   constructor(deps: SequencerDeps, tree: PublishedTree) {
     this.#deps = deps;
+    this.#placer = deps.placer ?? new EntryPlacer(deps);
     this.#queue = new PendingQueue(deps.limits);
     this.#tree = tree;
     this.failed = new Promise((resolve) => {
@@ -87,17 +86,18 @@ export class Sequencer {
   }
 
   /** See Log.append. */
-  append(request: AppendRequest): Promise<AppendResult> {
-    const bytes = request.entries.reduce((sum, entry) => sum + entry.length, 0);
+  append(request: LogRequest): Promise<AppendResult> {
+    const { entries, bytes } = costOf(request);
     try {
-      this.admit(request.entries.length, bytes);
+      this.admit(entries, bytes);
     } catch (error) {
       return Promise.reject(error as TlogError);
     }
     const enqueuedAtMs = this.#deps.clock.monotonicMs();
-    const leafHashes = request.entries.map((entry) => this.#deps.hasher.leafHash(entry));
+    const leafHashes =
+      'entries' in request ? request.entries.map((entry) => this.#deps.hasher.leafHash(entry)) : [];
     return new Promise((resolve, reject) => {
-      this.#queue.push({ request, leafHashes, bytes, enqueuedAtMs, resolve, reject });
+      this.#queue.push({ request, leafHashes, entries, bytes, enqueuedAtMs, resolve, reject });
       this.#running ??= this.#run();
     });
   }
@@ -135,14 +135,13 @@ export class Sequencer {
   }
 
   async #commit(requests: readonly PendingRequest[]): Promise<void> {
-    const { hasher, clock, duplicates, leafHashIndex } = this.#deps;
-    const startMs = clock.monotonicMs();
-    const known = await this.#lookUpSound(requests);
-    if (known === undefined) return;
-    const placement = placeEntries(this.#tree.state.size, duplicates, requests, known);
+    const { hasher, clock, leafHashIndex } = this.#deps;
+    const [startMs, nowMs] = [clock.monotonicMs(), clock.nowMs()];
+    const placement = await this.#placeSound(requests, nowMs);
+    if (placement === undefined) return;
     if (placement.leaves.length > 0) {
       const { state, head } = this.#tree;
-      const plan = planBatch({ hasher, state, head, placement, leafHashIndex, nowMs: clock.nowMs() });
+      const plan = planBatch({ hasher, state, head, placement, leafHashIndex, nowMs });
       this.#tree = await this.#grow(plan, startMs);
     }
     for (const [i, pending] of requests.entries())
@@ -192,9 +191,9 @@ export class Sequencer {
   }
 
   /** Undefined when a row is damaged: nothing has been written yet, so the requests are refused and the log goes on reading. */
-  async #lookUpSound(requests: readonly PendingRequest[]): Promise<Known | undefined> {
+  async #placeSound(requests: readonly PendingRequest[], nowMs: number): Promise<Placement | undefined> {
     try {
-      return await this.#lookUp(requests);
+      return await this.#placer.place(this.#tree.state.size, requests, nowMs);
     } catch (error) {
       const damage = damageOf(error);
       if (damage === undefined) throw error;
@@ -202,40 +201,6 @@ export class Sequencer {
       for (const pending of requests) pending.reject(refusal);
       return undefined;
     }
-  }
-
-  async #lookUp(requests: readonly PendingRequest[]): Promise<Known> {
-    const retries =
-      this.#deps.duplicates === 'key' ? await this.#knownRetries(requests) : new Map<string, RetryRow>();
-    return { retries, ...(await this.#knownLeaves(requests)) };
-  }
-
-  async #knownRetries(requests: readonly PendingRequest[]): Promise<Map<string, RetryRow>> {
-    const keys = requests.map(({ request }) => request.idempotency?.key).filter((key) => key !== undefined);
-    const rows = await this.#deps.store.getMany(keys.map(retryKey));
-    const known = new Map<string, RetryRow>();
-    keys.forEach((key, i) => {
-      const row = rows[i];
-      if (row !== undefined) known.set(mapKey(key), decodedRow(retryKey(key), row, decodeRetry));
-    });
-    return known;
-  }
-
-  /** A row stays with the leaf that it names; that leaf is the same content, in mode `content`, if all of its hash is. */
-  async #knownLeaves(requests: readonly PendingRequest[]): Promise<Pick<Known, 'firstIndexes' | 'indexed'>> {
-    const { store, duplicates, leafHashIndex, findLeaf } = this.#deps;
-    const firstIndexes = new Map<string, LeafIndex>();
-    const indexed = new Set<string>();
-    const hashes = leafHashIndex ? requests.flatMap((pending) => pending.leafHashes) : [];
-    const keys = hashes.map(leafKey);
-    const rows = await store.getMany(keys);
-    for (const [i, hash] of hashes.entries()) {
-      if (rows[i] === undefined) continue;
-      indexed.add(mapKey(keys[i] as Uint8Array));
-      const index = duplicates === 'content' ? await findLeaf(hash) : undefined;
-      if (index !== undefined) firstIndexes.set(mapKey(hash), index);
-    }
-    return { firstIndexes, indexed };
   }
 
   #fail(error: unknown, requests: readonly PendingRequest[]): void {
@@ -247,6 +212,15 @@ export class Sequencer {
     for (const pending of [...requests, ...this.#queue.clear()]) pending.reject(stopped(failure));
     this.#reportFailure(failure);
   }
+}
+
+/** How many leaves a request may become, and its bytes. */
+export function costOf(request: LogRequest): { entries: number; bytes: number } {
+  const sizes =
+    'entries' in request
+      ? request.entries.map((entry) => entry.length)
+      : request.events.map(({ text, content }) => text.length + (content?.length ?? 0));
+  return { entries: sizes.length, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0) };
 }
 
 function answer(pending: PendingRequest, place: Place, head: SignedHead): void {

@@ -2,6 +2,7 @@ import { TlogError } from '../core/error.ts';
 import type { TreeHasher } from '../core/merkle/hasher.ts';
 import { verifyCheckpoint } from '../core/note/checkpoint.ts';
 import { createNoteVerifier, type NoteSigner, type NoteVerifier } from '../core/note/verifier.ts';
+import type { EventKeeping } from '../events/event-files.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { ed25519Verify } from '../runtime/ed25519.ts';
 import { CheckedStore } from '../store/checked-store.ts';
@@ -11,6 +12,7 @@ import type { RowPart } from '../store/row-place.ts';
 import { OPEN_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import { DamageRecord, damageRefusal } from './damage-record.ts';
+import { startEvents } from './event-parts.ts';
 import type { Finding } from './finding.ts';
 import { type FindingFile, type KeptFindings, NO_FINDINGS } from './finding-file.ts';
 import { HeadSigner } from './head-signer.ts';
@@ -39,6 +41,8 @@ export interface StartDeps {
   bytesOnDisk(): Promise<number>;
   /** Where open findings of damage outlive the process; absent: they do not. */
   readonly findings?: FindingFile;
+  /** What a log of events keeps beside its database, for a tree of so many leaves; in a log of entries never asked for. */
+  openEvents?(size: number): Promise<EventKeeping>;
   /** The volume that the database lies on; absent: nobody counts, and there is no reserve. */
   diskSpace?(): DiskSpace;
 }
@@ -87,6 +91,7 @@ export async function startLog(deps: StartDeps, options: StartOptions = {}): Pro
   const found = await deps.readGuard();
   const engine = await deps.openStore();
   let guard: Guard | undefined;
+  let keeping: EventKeeping | undefined;
   try {
     const verifier = createNoteVerifier(manifest.vkey, ed25519Verify);
     const store = new CheckedStore(engine);
@@ -99,17 +104,27 @@ export async function startLog(deps: StartDeps, options: StartOptions = {}): Pro
     await checkAgainstGuard(hasher, tiles, state, found);
     guard = await deps.takeOverGuard();
     checkMaySign(kept, state, guard.mark);
+    // After the take-over: seeds that were made ahead are no rival's any more.
+    keeping = await openKeeping(deps, state);
     const { tree, backgroundCheck } = await recover(parts, state, guard, options.check ?? CHECK_LIMITS);
     const bytesOnDisk = () => deps.bytesOnDisk();
     const reserve = reserveOf(deps, options);
     const queue = options.queue ?? QUEUE_LIMITS;
     const damage = { kept, file: deps.findings, onFinding: options.onFinding };
-    return run(parts, guard, tree, { queue, backgroundCheck, bytesOnDisk, reserve, damage });
+    return await run(parts, guard, tree, { queue, backgroundCheck, bytesOnDisk, reserve, damage, keeping });
   } catch (error) {
+    await keeping?.seeds.close();
     await guard?.close();
     await engine.close();
     throw asRefusal(error);
   }
+}
+
+/** The secrets of a log of events must reach as far as its tree. */
+async function openKeeping(deps: StartDeps, { size }: TreeState): Promise<EventKeeping | undefined> {
+  if (deps.manifest.kind === 'entries') return undefined;
+  if (deps.openEvents === undefined) throw new TypeError('a log of events without a place for its secrets');
+  return deps.openEvents(size);
 }
 
 /** A crash during a commit left a tree without a head, and signing it has to wait for the repair. */
@@ -204,19 +219,29 @@ interface RunOptions {
     readonly file: FindingFile | undefined;
     readonly onFinding: StartOptions['onFinding'] | undefined;
   };
+  readonly keeping: EventKeeping | undefined;
 }
 
-function run(parts: Parts, guard: Guard, tree: PublishedTree, options: RunOptions): RunningLog {
+async function run(
+  parts: Parts,
+  guard: Guard,
+  tree: PublishedTree,
+  options: RunOptions,
+): Promise<RunningLog> {
   const { store, tiles, hasher, manifest } = parts;
-  const reader = new LogReader(store, tiles, hasher, () => sequencer.tree.state);
+  let sequencer: Sequencer | undefined;
+  const reader = new LogReader(store, tiles, hasher, () => (sequencer ?? { tree }).tree.state);
   const listeners: RunningLog['listeners'] = new Set();
-  const sequencer: Sequencer = new Sequencer(
+  const { keeping } = options;
+  const events = keeping && (await startEvents({ ...parts, reader, keeping }, tree.state));
+  const running: Sequencer = new Sequencer(
     {
       ...parts,
       guard,
       duplicates: manifest.duplicates,
       leafHashIndex: manifest.leafHashIndex,
       limits: options.queue,
+      placer: events?.placer,
       findLeaf: (leafHash) => reader.findLeaf(leafHash),
       onCommit: (report) => {
         for (const listener of listeners) listener(report);
@@ -228,8 +253,9 @@ function run(parts: Parts, guard: Guard, tree: PublishedTree, options: RunOption
     },
     tree,
   );
+  sequencer = running;
   const damage = recordDamage(parts, sequencer, options.damage);
-  return new RunningLog({ ...parts, guard, reader, sequencer, listeners, ...options, damage });
+  return new RunningLog({ ...parts, guard, reader, sequencer, listeners, ...options, damage, events });
 }
 
 /** From here on damaged rows are withheld and nothing is signed while there is one (spec SCRUB-4, SCRUB-5). */

@@ -10,9 +10,13 @@ export type RowPart =
   | 'leaf-hash'
   | 'retry'
   | 'head'
+  | 'payload'
+  | 'raw'
+  | 'event-id'
+  | 'event-retry'
   | 'unknown';
 
-/** A row as people know it. `index` is that of a bundle or tile, of an edge record's first entry, or a head's size. */
+/** A row as people know it. `index` is that of a bundle, tile or event, of an edge record's first entry, or a head's size. */
 export interface RowPlace {
   readonly part: RowPart;
   readonly index?: number;
@@ -29,7 +33,14 @@ const PART_OF_LETTER: ReadonlyMap<number, RowPart> = new Map([
   [LETTER.leaf, 'leaf-hash'],
   [LETTER.retry, 'retry'],
   [LETTER.kept, 'head'],
+  [LETTER.payload, 'payload'],
+  [LETTER.raw, 'raw'],
+  [LETTER.blob, 'raw'],
+  [LETTER.eventId, 'event-id'],
+  [LETTER.eventRetry, 'event-retry'],
 ]);
+
+const NUMBERED: readonly RowPart[] = ['bundle', 'edge', 'head', 'payload', 'raw'];
 
 /** Every sort of row that there is. */
 export const ROW_PARTS: readonly RowPart[] = [...PART_OF_LETTER.values(), 'unknown'];
@@ -44,8 +55,7 @@ export function rowPlace(key: Uint8Array): RowPlace {
   const part = rowPart(key);
   if (part === 'tile' && key.length === 10)
     return { part, level: key[1] ?? 0, index: edgeStart(key.subarray(1)) };
-  const isNumbered = part === 'bundle' || part === 'edge' || part === 'head';
-  return isNumbered && key.length === 9 ? { part, index: edgeStart(key) } : { part };
+  return NUMBERED.includes(part) && key.length === 9 ? { part, index: edgeStart(key) } : { part };
 }
 
 /** The row in words, such as `tile 1/0`. */

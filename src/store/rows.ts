@@ -18,32 +18,41 @@ export const LETTER = {
   bundle: 0x62,
   kept: 0x63,
   edge: 0x65,
+  blob: 0x66,
   leaf: 0x68,
+  eventId: 0x69,
+  eventRetry: 0x6a,
   retry: 0x6b,
   open: 0x6f,
+  payload: 0x70,
+  raw: 0x72,
   state: 0x73,
   tile: 0x74,
 } as const;
 
-function writeU64(bytes: Uint8Array, offset: number, n: number): void {
+/** Writes a number up to 2^53 - 1. */
+export function writeU64(bytes: Uint8Array, offset: number, n: number): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   view.setUint32(offset, Math.floor(n / U32));
   view.setUint32(offset + 4, n % U32);
 }
 
-function readU64(bytes: Uint8Array, offset: number): number {
+/** Reads a number; one beyond 2^53 - 1 is no safe integer. */
+export function readU64(bytes: Uint8Array, offset: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return view.getUint32(offset) * U32 + view.getUint32(offset + 4);
 }
 
-function numberedKey(letter: number, n: number): Uint8Array {
+/** A letter and a number. */
+export function numberedKey(letter: number, n: number): Uint8Array {
   const key = new Uint8Array(9);
   key[0] = letter;
   writeU64(key, 1, n);
   return key;
 }
 
-function hashKey(letter: number, hash: Uint8Array, length: number): Uint8Array {
+/** A letter and the first bytes of a hash. */
+export function hashKey(letter: number, hash: Uint8Array, length: number): Uint8Array {
   const key = new Uint8Array(1 + length);
   key[0] = letter;
   key.set(hash.subarray(0, length), 1);
@@ -126,7 +135,7 @@ export function encodeState(state: StateRow): Uint8Array {
 }
 
 /** A number that can be a size. @throws TlogError storage_corrupt */
-function sizeAt(bytes: Uint8Array, offset: number, row: string): number {
+export function sizeAt(bytes: Uint8Array, offset: number, row: string): number {
   const n = readU64(bytes, offset);
   if (Number.isSafeInteger(n)) return n;
   throw new TlogError('storage_corrupt', `${row} row has a number over 2^53 - 1; run stele fsck`);
@@ -219,7 +228,8 @@ export function decodeIndex(bytes: Uint8Array): LeafIndex {
   return leafIndex(sizeAt(bytes, 0, 'leaf index'));
 }
 
-function checkLength(bytes: Uint8Array, length: number, row: string): void {
+/** @throws TlogError storage_corrupt */
+export function checkLength(bytes: Uint8Array, length: number, row: string): void {
   if (bytes.length === length) return;
   throw new TlogError(
     'storage_corrupt',

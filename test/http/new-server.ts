@@ -16,6 +16,9 @@ const TOKEN = `stele_00000000_${'a'.repeat(43)}`;
 export const READ_TOKEN: string = `stele_00000001_${'b'.repeat(43)}`;
 const sha256 = (token: string): string => createHash('sha256').update(token).digest('hex');
 
+/** May read events. */
+export const QUERY_TOKEN: string = `stele_00000002_${'c'.repeat(43)}`;
+
 /** A server without a socket, its log and a way to write to it. */
 export interface TestServer {
   readonly app: Hono;
@@ -43,6 +46,7 @@ export async function newServer(
     tokens: async () => [
       { id: '00000000', sha256: sha256(TOKEN), scopes: ['append'], logs: '*' },
       { id: '00000001', sha256: sha256(READ_TOKEN), scopes: ['read'], logs: ['main'] },
+      { id: '00000002', sha256: sha256(QUERY_TOKEN), scopes: ['query'], logs: ['main'] },
     ],
     clock: systemClock,
     bodies,

@@ -12,7 +12,7 @@ const LIMITS = { entriesMax: 10, bytesMax: 1_000, ageMaxMs: 2_000 };
 function waiting(entries: number, bytes: number, enqueuedAtMs = 0): PendingRequest {
   const request = { entries: Array<Uint8Array>(entries).fill(new Uint8Array(0)) };
   const ignore = (): void => undefined;
-  return { request, leafHashes: [], bytes, enqueuedAtMs, resolve: ignore, reject: ignore };
+  return { request, leafHashes: [], entries, bytes, enqueuedAtMs, resolve: ignore, reject: ignore };
 }
 
 describe('SEQ-5 what a queue admits', () => {
@@ -33,7 +33,7 @@ describe('SEQ-5 what a queue admits', () => {
     if (admitted) admit();
     else
       expect(admit).toThrow(expect.objectContaining({ code: 'queue_full', details: { retryAfterSec: 1 } }));
-    expect(queue.entries).toBe(there.reduce((sum, { request }) => sum + request.entries.length, 0));
+    expect(queue.entries).toBe(there.reduce((sum, pending) => sum + pending.entries, 0));
   });
 });
 
@@ -57,7 +57,7 @@ describe('SEQ-5 the commit under way is counted in', () => {
     expect(queue.take()).toEqual([taken]);
     expect([queue.isEmpty, queue.entries, queue.bytes, queue.oldestAtMs]).toEqual([
       true,
-      taken.request.entries.length,
+      taken.entries,
       taken.bytes,
       0,
     ]);
@@ -104,7 +104,7 @@ describe('SEQ-1 what one commit takes', () => {
     queue.settle();
     const left = there.slice(count);
     expect([queue.entries, queue.bytes, queue.oldestAtMs]).toEqual([
-      left.reduce((sum, { request }) => sum + request.entries.length, 0),
+      left.reduce((sum, pending) => sum + pending.entries, 0),
       left.reduce((sum, { bytes }) => sum + bytes, 0),
       left[0]?.enqueuedAtMs,
     ]);

@@ -127,7 +127,7 @@ const isPointer = (path: string): boolean => path.length <= 1_024 && /^(?:\/(?:[
 /** 32 bytes in their one spelling: the last digit has two spare bits. */
 const SHA256_BASE64 = /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/;
 const data: Shape = (value, pointer, faults) => {
-  if (!isObject(value) || byteLength(value) > EVENT_DATA_BYTES_MAX)
+  if (!isObject(value) || isLonger(canonicalJson(value), EVENT_DATA_BYTES_MAX))
     faults.add(pointer, `an object of at most ${EVENT_DATA_BYTES_MAX} bytes of canonical text`);
 };
 
@@ -172,21 +172,43 @@ const OPTIONAL: Shapes = {
 };
 const whole = object(REQUIRED, OPTIONAL);
 
+/** An event with its canonical text. */
+export interface CheckedEvent {
+  readonly event: AuditEvent;
+  readonly text: string;
+}
+
 /**
  * An event from its JSON text, in the form in which it is committed: `schema` and `id` are there, `raw` has no content.
  * @throws TlogError invalid_event with `details.errors`, a list of `{pointer, detail}`; event_too_large
  */
 export function parseEvent(json: string): AuditEvent {
-  if (json.length > TEXT_LENGTH_MAX) throw tooLarge(`its JSON has more than ${TEXT_LENGTH_MAX} characters`);
+  checkJsonLength(json.length);
   const value = parseStrictJson(json, EVENT_DEPTH_MAX, (pointer, detail) =>
     invalidEvent([{ pointer, detail }]),
   );
+  return checkEvent(value, '').event;
+}
+
+/** @throws TlogError event_too_large for a JSON text of more characters than any event needs */
+export function checkJsonLength(characters: number): void {
+  if (characters > TEXT_LENGTH_MAX) throw tooLarge(`its JSON has more than ${TEXT_LENGTH_MAX} characters`);
+}
+
+/** The same of a value that parseStrictJson gave; pointers of faults begin with `pointer`. @throws TlogError as parseEvent */
+export function checkEvent(value: JsonValue, pointer: string): CheckedEvent {
   const faults = new Faults();
-  whole(value, '', faults);
+  whole(value, pointer, faults);
   if (faults.found.length > 0) throw invalidEvent(faults.found);
-  if (byteLength(value) > EVENT_BYTES_MAX)
+  const text = canonicalJson(value);
+  if (isLonger(text, EVENT_BYTES_MAX))
     throw tooLarge(`its canonical text has more than ${EVENT_BYTES_MAX} bytes`);
-  return value as unknown as AuditEvent;
+  return { event: value as unknown as AuditEvent, text };
+}
+
+/** Whether a text has more bytes of UTF-8; one of few units is not encoded to be counted. */
+function isLonger(text: string, bytesMax: number): boolean {
+  return text.length * 3 > bytesMax && utf8Encode(text).length > bytesMax;
 }
 
 /** Compares a value with some members of an event: none but those, and those of them that every event has. */
@@ -202,11 +224,8 @@ function only(shapes: Shapes, members: readonly string[]): Shapes {
   return Object.fromEntries(Object.entries(shapes).filter(([member]) => members.includes(member)));
 }
 
-function byteLength(value: JsonValue): number {
-  return utf8Encode(canonicalJson(value)).length;
-}
-
-function invalidEvent(errors: readonly MemberFault[]): TlogError {
+/** The refusal of what is no event, naming what is wrong with which member. */
+export function invalidEvent(errors: readonly MemberFault[]): TlogError {
   const [first] = errors;
   const where = first?.pointer === '' ? 'it' : first?.pointer;
   return new TlogError('invalid_event', `not an ${EVENT_SCHEMA}: ${where}: ${first?.detail}`, {

@@ -1,0 +1,66 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TlogError } from '../core/error.ts';
+import type { Random } from '../runtime/random.ts';
+import { writeFileDurably } from '../store/durable-file.ts';
+import { BlobFolder, type Blobs } from './blobs.ts';
+import { IdHasher } from './event-keys.ts';
+import { pooled } from './random-pool.ts';
+import { SeedFile } from './seed-file.ts';
+import type { Seeds } from './seeds.ts';
+
+const SECRET_BYTES = 32;
+
+/** What a log of events keeps beside its database. */
+export interface EventKeeping {
+  readonly seeds: Seeds;
+  readonly blobs: Blobs;
+  readonly ids: IdHasher;
+  readonly random: Random;
+}
+
+/** The files of a log of events in the folder of the log. */
+export interface EventPaths {
+  readonly seeds: string;
+  readonly idSecret: string;
+  readonly raw: string;
+}
+
+export function eventPaths(logFolder: string): EventPaths {
+  return {
+    seeds: join(logFolder, 'seeds'),
+    idSecret: join(logFolder, 'id-secret'),
+    raw: join(logFolder, 'raw'),
+  };
+}
+
+/** Makes them, for a log whose leaves below `gapEnd` have no seeds. @param secret that of the log: 32 bytes */
+export async function createEventFiles(
+  logFolder: string,
+  { gapEnd, secret }: { readonly gapEnd: number; readonly secret: Uint8Array },
+): Promise<void> {
+  const paths = eventPaths(logFolder);
+  await writeFileDurably(paths.idSecret, `${Buffer.from(secret).toString('hex')}\n`);
+  await SeedFile.create(paths.seeds, gapEnd);
+}
+
+/** Opens them for a tree of `size` leaves. @throws TlogError data_damaged when one is missing or is none */
+export async function openEventFiles(logFolder: string, size: number, random: Random): Promise<EventKeeping> {
+  const paths = eventPaths(logFolder);
+  const ids = new IdHasher(await readIdSecret(paths.idSecret));
+  const seeds = await SeedFile.open(paths.seeds, size, random);
+  return { seeds, blobs: new BlobFolder(paths.raw), ids, random: pooled(random) };
+}
+
+/** @throws TlogError data_damaged */
+export async function readIdSecret(path: string): Promise<Uint8Array> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new TlogError('data_damaged', `cannot read ${path}: put it back, it is in every backup`, { cause });
+  });
+  if (new RegExp(`^[0-9a-f]{${2 * SECRET_BYTES}}\n$`).test(text))
+    return Uint8Array.from(Buffer.from(text.trim(), 'hex'));
+  throw new TlogError(
+    'data_damaged',
+    `${path} is not the secret of a log: put it back, it is in every backup`,
+  );
+}

@@ -1,0 +1,87 @@
+import { utf8Encode } from '../core/encoding/utf8.ts';
+import { commitmentOf, type EventHasher, slotDigest, slotSalts } from '../core/event/commitment.ts';
+import type { AuditEvent } from '../core/event/event.ts';
+import { encodeLeaf, labelOf, type PublicLabel, type PublicLabels } from '../core/event/leaf.ts';
+import { slotValues } from '../core/event/slots.ts';
+import type { Random } from '../runtime/random.ts';
+import { encryptionKey, sameMac } from './event-keys.ts';
+import { NONCE_BYTES, placeOf, sealBytes } from './sealed-bytes.ts';
+
+/** An event that is to be committed. */
+export interface NewEvent {
+  readonly event: AuditEvent;
+  /** Canonical text of the event. */
+  readonly text: string;
+  /** Canonical text of what was sent: a retry is told by it. */
+  readonly sent: string;
+  /** HMAC of tenant and id. */
+  readonly idKey: Uint8Array;
+  /** Whether the id was sent: one that the server made was never there before. */
+  readonly hasId: boolean;
+  /** Verbatim bytes of a foreign record, at most 5 MiB. */
+  readonly content: Uint8Array | undefined;
+}
+
+/** Where an event goes, and its secret. */
+export interface EventPlace {
+  readonly index: number;
+  readonly receivedMs: number;
+  /** 32 bytes. */
+  readonly seed: Uint8Array;
+}
+
+/** What is stored of an event: nothing that can be read without its seed. */
+export interface SealedEvent {
+  /** The leaf's entry. */
+  readonly entry: Uint8Array;
+  readonly sameMac: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly raw: Uint8Array | undefined;
+}
+
+/** What sealing is done with. */
+export interface SealDeps {
+  readonly hasher: EventHasher;
+  readonly random: Random;
+  readonly origin: string;
+  readonly publicLabels: readonly PublicLabel[];
+}
+
+/** The leaf and the encrypted payload of an event. */
+export function sealEvent(
+  deps: SealDeps,
+  { event, text, sent, content }: NewEvent,
+  at: EventPlace,
+): SealedEvent {
+  const { hasher, random, origin } = deps;
+  const [key, place] = [encryptionKey(hasher, at.seed), placeOf(origin, at.index)];
+  const seal = (plain: Uint8Array): Uint8Array =>
+    sealBytes({ key, nonce: random(NONCE_BYTES), place }, plain);
+  return {
+    entry: entryOf(deps, event, at),
+    sameMac: sameMac(hasher, at.seed, sent),
+    payload: seal(utf8Encode(text)),
+    raw: content === undefined ? undefined : seal(content),
+  };
+}
+
+function entryOf({ hasher, publicLabels }: SealDeps, event: AuditEvent, at: EventPlace): Uint8Array {
+  const commitment = commitmentTo(hasher, event, at.seed);
+  const labels = labelsOf(event, publicLabels);
+  const shown = Object.keys(labels).length === 0 ? {} : { labels };
+  return encodeLeaf({ type: 0, receivedMs: at.receivedMs, commitment, ...shown });
+}
+
+/** What a leaf holds of an event with this seed. */
+export function commitmentTo(hasher: EventHasher, event: AuditEvent, seed: Uint8Array): Uint8Array {
+  const salts = slotSalts(hasher, seed);
+  const digests = slotValues(event).map((value, slot) =>
+    slotDigest(hasher, slot, { salt: salts[slot] ?? seed, value }),
+  );
+  return commitmentOf(hasher, digests);
+}
+
+function labelsOf(event: AuditEvent, names: readonly PublicLabel[]): PublicLabels {
+  const found = names.map((name) => [name, labelOf(event, name)] as const);
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,178 @@
+import { readSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { utf8Encode } from '../core/encoding/utf8.ts';
+import { TlogError } from '../core/error.ts';
+import { SEED_BYTES } from '../core/event/commitment.ts';
+import type { Random } from '../runtime/random.ts';
+import { syncFolder } from '../store/guard-files.ts';
+import { readU64, writeU64 } from '../store/rows.ts';
+import type { Seeds } from './seeds.ts';
+
+const MAGIC = utf8Encode('stele/seeds/v1\0\0');
+/** Seeds begin on a page of their own: each is overwritten in place when its event is erased. */
+const HEADER_BYTES = 4_096;
+const CHECK_AT = HEADER_BYTES - 4;
+const GAP_BYTES = 16;
+const GAPS_MAX = 250;
+/** Seeds made ahead of the leaf that needs one: 256 KiB. */
+const AHEAD = 8_192;
+
+/** Leaves [start, end) whose seeds are not in a file. */
+export interface SeedGap {
+  readonly start: number;
+  readonly end: number;
+}
+
+/**
+ * The file `seeds` of a log: a header that lists gaps, then 32 random bytes for each leaf in its slot (spec/store.md
+ * STORE-14). A slot is written once, and synced before anything that needs it.
+ */
+export class SeedFile implements Seeds {
+  readonly #file: FileHandle;
+  readonly #random: Random;
+  readonly #gaps: readonly SeedGap[];
+  /** Owned by ensure: slots below are durable. */
+  #end: number;
+
+  private constructor(file: FileHandle, random: Random, found: { gaps: readonly SeedGap[]; end: number }) {
+    this.#file = file;
+    this.#random = random;
+    this.#gaps = found.gaps;
+    this.#end = found.end;
+  }
+
+  /** Makes the file of a log whose leaves below `gapEnd` have no seeds. Rejects with EEXIST over another. */
+  static async create(path: string, gapEnd: number): Promise<void> {
+    const file = await open(path, 'wx', 0o600);
+    try {
+      const gaps = gapEnd === 0 ? [] : [{ start: 0, end: gapEnd }];
+      await file.truncate(placeOf(gapEnd));
+      await file.write(headerOf(gaps), 0, HEADER_BYTES, 0);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await syncFolder(dirname(path));
+  }
+
+  /**
+   * Leaves up to `size` that have no seeds in a file have none for good: their log was repaired from a source without
+   * secrets. @returns the gap; undefined where there is none @throws TlogError data_damaged when there is no such file
+   */
+  static async giveUp(path: string, size: number): Promise<SeedGap | undefined> {
+    const file = await openFile(path);
+    try {
+      const gaps = await gapsOf(file, path);
+      const end = await slotsOf(file);
+      if (end >= size) return undefined;
+      if (gaps.length === GAPS_MAX) throw damaged(`${path} has ${GAPS_MAX} gaps already`);
+      await file.truncate(placeOf(size));
+      await file.write(headerOf([...gaps, { start: end, end: size }]), 0, HEADER_BYTES, 0);
+      await file.sync();
+      return { start: end, end: size };
+    } finally {
+      await file.close();
+    }
+  }
+
+  /**
+   * Opens the seeds of a tree of `size` leaves. What an earlier process made ahead is used, where it is whole: no leaf of
+   * the tree depends on it. @throws TlogError data_damaged when there is no such file, or it ends below the tree
+   */
+  static async open(path: string, size: number, random: Random): Promise<SeedFile> {
+    const file = await openFile(path);
+    try {
+      const gaps = await gapsOf(file, path);
+      const end = await wholeEnd(file, size);
+      if (end < size) throw damaged(`${path} has seeds of ${end} events, the tree has ${size}`);
+      // What is in the page cache alone is made durable, and what was cut short goes, before a leaf depends on it.
+      await file.truncate(placeOf(end));
+      await file.sync();
+      return new SeedFile(file, random, { gaps, end });
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  has(index: number): boolean {
+    return index < this.#end && !this.#gaps.some(({ start, end }) => index >= start && index < end);
+  }
+
+  async ensure(end: number): Promise<void> {
+    if (end <= this.#end) return;
+    const to = end + AHEAD;
+    const bytes = this.#random((to - this.#end) * SEED_BYTES);
+    const { bytesWritten } = await this.#file.write(bytes, 0, bytes.length, placeOf(this.#end));
+    if (bytesWritten !== bytes.length) throw new Error(`${bytesWritten} bytes of seeds were written`);
+    await this.#file.datasync();
+    this.#end = to;
+  }
+
+  read(start: number, end: number): Uint8Array {
+    if (end > this.#end) throw new RangeError(`no seeds of ${start} to ${end}`);
+    const bytes = new Uint8Array((end - start) * SEED_BYTES);
+    if (readSync(this.#file.fd, bytes, 0, bytes.length, placeOf(start)) === bytes.length) return bytes;
+    throw new TlogError('storage_corrupt', `the seeds of events ${start} to ${end} are lost`);
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+function placeOf(slot: number): number {
+  return HEADER_BYTES + slot * SEED_BYTES;
+}
+
+function headerOf(gaps: readonly SeedGap[]): Uint8Array {
+  const header = new Uint8Array(HEADER_BYTES);
+  header.set(MAGIC);
+  writeU64(header, MAGIC.length, gaps.length);
+  for (const [i, { start, end }] of gaps.entries()) {
+    writeU64(header, MAGIC.length + 8 + i * GAP_BYTES, start);
+    writeU64(header, MAGIC.length + 16 + i * GAP_BYTES, end);
+  }
+  new DataView(header.buffer).setUint32(CHECK_AT, crc32(header.subarray(0, CHECK_AT)));
+  return header;
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  return open(path, 'r+').catch((cause: unknown) => {
+    throw damaged(`cannot read the seeds of events at ${path}`, cause);
+  });
+}
+
+async function gapsOf(file: FileHandle, path: string): Promise<readonly SeedGap[]> {
+  const header = new Uint8Array(HEADER_BYTES);
+  await file.read(header, 0, HEADER_BYTES, 0);
+  const count = Math.min(GAPS_MAX, readU64(header, MAGIC.length));
+  const gaps = Array.from({ length: count }, (_, i) => ({
+    start: readU64(header, MAGIC.length + 8 + i * GAP_BYTES),
+    end: readU64(header, MAGIC.length + 16 + i * GAP_BYTES),
+  }));
+  if (Buffer.compare(header, headerOf(gaps)) === 0) return gaps;
+  throw damaged(`${path} is not a file of seeds`);
+}
+
+async function slotsOf(file: FileHandle): Promise<number> {
+  const { size } = await file.stat();
+  return Math.floor((size - HEADER_BYTES) / SEED_BYTES);
+}
+
+/** Where seeds end that can be used: behind the last whole slot, or before the first from `from` on that was never written. */
+async function wholeEnd(file: FileHandle, from: number): Promise<number> {
+  const end = await slotsOf(file);
+  const ahead = new Uint8Array(Math.max(0, end - from) * SEED_BYTES);
+  await file.read(ahead, 0, ahead.length, placeOf(from));
+  for (let at = 0; at < ahead.length; at += SEED_BYTES)
+    if (ahead.subarray(at, at + SEED_BYTES).every((byte) => byte === 0)) return from + at / SEED_BYTES;
+  return end;
+}
+
+function damaged(what: string, cause?: unknown): TlogError {
+  const message = `${what}: put the file back, or restore a backup; payloads without their seeds cannot be read`;
+  return new TlogError('data_damaged', message, { cause });
+}

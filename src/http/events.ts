@@ -1,0 +1,137 @@
+import type { Context } from 'hono';
+import { TlogError } from '../core/error.ts';
+import type { Submission } from '../core/event/submission.ts';
+import type { NewEvent } from '../events/seal-event.ts';
+import type { AppendResult, EventLog, EventRequest, Log } from '../sequencer/log.ts';
+import { accepts } from './answer.ts';
+import { type AppendCall, checkIdentity, mediaType } from './append.ts';
+import { BATCH_BYTES_MAX } from './batch.ts';
+import { announcedBytes, type BodyLimit, readBody } from './body.ts';
+import { atPosition, type BodyForm, readEvents } from './event-bodies.ts';
+import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
+import { retryKeyOf } from './idempotency.ts';
+import { headText, inclusionText } from './proof-text.ts';
+
+/** One event with the largest record, or a batch. */
+const BODY: BodyLimit = { bytesMax: BATCH_BYTES_MAX, code: 'batch_too_large' };
+
+/** The events of a log that takes them. @throws TlogError wrong_log_kind */
+export function eventsOf(log: Log): EventLog {
+  if (log.events !== undefined) return log.events;
+  throw new TlogError('wrong_log_kind', 'this log takes opaque entries, not events');
+}
+
+/** POST events: answers once the events are under a signed head, all of them or none. */
+export async function appendEvents(c: Context, log: Log, call: Omit<AppendCall, 'isAdd'>): Promise<Response> {
+  const events = eventsOf(log);
+  checkIdentity(c);
+  const isLines = isNdjson(c);
+  // A client is told at once, and what it sends after that is not kept.
+  log.admit(announcedBytes(c, BODY));
+  const body = await readBody(c, BODY, call.bodies);
+  const { form, submissions } = readEvents(body, isLines, events.freshId);
+  const request = requestOf(c, events, call.tokenId, submissions);
+  const result = await call.gate.pass(() => appended(events, form, request));
+  const isNew = result.isNew.includes(true);
+  call.onAppended(isNew ? 'new' : 'repeated');
+  const facts = { ids: await idsOf(events, submissions, result), rawMissing: withoutRaw(submissions) };
+  return form === 'one' ? oneAnswer(c, log, result, facts) : batchAnswer(c, result, facts);
+}
+
+function isNdjson(c: Context): boolean {
+  const type = mediaType(c.req.header('content-type') ?? '');
+  if (type === 'application/x-ndjson') return true;
+  if (type === 'application/json') return false;
+  throw new TlogError('unsupported_media_type', 'send application/json or application/x-ndjson');
+}
+
+async function appended(events: EventLog, form: BodyForm, request: EventRequest): Promise<AppendResult> {
+  try {
+    return await events.append(request);
+  } catch (error) {
+    throw atPosition(error, form);
+  }
+}
+
+function requestOf(
+  c: Context,
+  { ids }: EventLog,
+  tokenId: string,
+  submissions: readonly Submission[],
+): EventRequest {
+  const events: readonly NewEvent[] = submissions.map((submission) => ({
+    ...submission,
+    idKey: ids.keyOf(submission.event.id, submission.event.tenant),
+  }));
+  const retryKey = retryKeyOf(c, tokenId);
+  return retryKey === undefined ? { events } : { events, retryKey };
+}
+
+/** A retry of an event that came without an id is answered with the id that the first one got; null where that cannot be read. */
+async function idsOf(
+  events: EventLog,
+  submissions: readonly Submission[],
+  { indexes, isNew }: AppendResult,
+): Promise<readonly (string | null)[]> {
+  return Promise.all(
+    submissions.map(async ({ hasId, event }, i) => {
+      const index = indexes[i];
+      if (hasId || isNew[i] === true || index === undefined) return event.id;
+      return events.read(index).then(
+        (first) => first.event.id,
+        (error: unknown) => {
+          if (error instanceof TlogError && error.code === 'payload_unavailable') return null;
+          throw error;
+        },
+      );
+    }),
+  );
+}
+
+/** What an answer says beside the indexes: positions of events that describe a record whose bytes were not sent. */
+interface EventFacts {
+  readonly ids: readonly (string | null)[];
+  readonly rawMissing: readonly number[];
+}
+
+function withoutRaw(submissions: readonly Submission[]): readonly number[] {
+  return submissions.flatMap(({ event, content }, i) =>
+    event.raw !== undefined && content === undefined ? [i] : [],
+  );
+}
+
+async function oneAnswer(
+  c: Context,
+  log: Log,
+  { head, indexes: [index], isNew: [isNew] }: AppendResult,
+  { ids: [id = null], rawMissing }: EventFacts,
+): Promise<Response> {
+  if (index === undefined) throw new RangeError('an append without an index');
+  const status = isNew === true ? 201 : 200;
+  const missing = rawMissing.length === 0 ? {} : { rawMissing: true };
+  if (!accepts(c, CBOR)) {
+    const receipt = await inclusionText(log, head, index);
+    const facts = JSON.stringify({ id, ...missing });
+    return varyingJson(`${facts.slice(0, -1)},${receipt.slice(1)}`, status);
+  }
+  const { leafHash, proof: inclusionProof } = await log.proveInclusion(index, head.size);
+  const { size: treeSize, rootHash, note: checkpoint } = head;
+  const receipt = { index, leafHash, treeSize, rootHash, inclusionProof, checkpoint };
+  return fieldsAnswer(c, { ...(id === null ? {} : { id }), ...missing, ...receipt }, status);
+}
+
+function batchAnswer(
+  c: Context,
+  { head, indexes, isNew }: AppendResult,
+  { ids, rawMissing }: EventFacts,
+): Response {
+  const status = isNew.includes(true) ? 201 : 200;
+  const { size: treeSize, rootHash, note: checkpoint } = head;
+  const missing = rawMissing.length === 0 ? {} : { rawMissing };
+  if (accepts(c, CBOR)) {
+    const named = { ids: ids.map((id) => id ?? ''), indexes, new: isNew };
+    return fieldsAnswer(c, { ...named, ...missing, treeSize, rootHash, checkpoint }, status);
+  }
+  const facts = JSON.stringify({ ids, ...missing }).slice(0, -1);
+  return varyingJson(`${facts},"indexes":[${indexes}],"new":[${isNew}],${headText(head)}}`, status);
+}

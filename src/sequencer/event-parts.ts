@@ -1,0 +1,74 @@
+import { decodeLeaf } from '../core/event/leaf.ts';
+import { type LeafIndex, leafIndex } from '../core/units.ts';
+import type { EventKeeping } from '../events/event-files.ts';
+import { ULID_RANDOM_BYTES, ulid } from '../events/ulid.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { nodeEventHasher } from '../runtime/event-hasher.ts';
+import type { Now } from '../runtime/now.ts';
+import { LETTER, rowsAfter } from '../store/rows.ts';
+import type { Store } from '../store/store.ts';
+import { EventPlacer } from './event-placer.ts';
+import { EventReader } from './event-reader.ts';
+import type { AppendResult, EventLog, EventRequest, StoredEvent } from './log.ts';
+import type { LogReader } from './log-reader.ts';
+import type { LogManifest } from './manifest.ts';
+import type { TreeState } from './tree-state.ts';
+
+/** What a log of events is run with, beside what every log is. */
+export interface EventParts {
+  readonly keeping: EventKeeping;
+  readonly placer: EventPlacer;
+  readonly reader: EventReader;
+}
+
+interface EventDeps {
+  readonly manifest: LogManifest;
+  readonly store: Store;
+  readonly reader: LogReader;
+  readonly clock: Clock;
+  readonly keeping: EventKeeping;
+}
+
+/** Puts them together for a tree that was just recovered; files that no row names are removed. */
+export async function startEvents(deps: EventDeps, state: TreeState): Promise<EventParts> {
+  const { manifest, store, reader, clock, keeping } = deps;
+  const { origin, publicLabels = [] } = manifest;
+  const hasher = nodeEventHasher;
+  await removeUnnamed(deps);
+  const last = state.size === 0 ? [] : await reader.readEntries(leafIndex(state.size - 1), state.size);
+  const receivedMs = Math.max(0, ...last.map((entry) => decodeLeaf(entry).receivedMs));
+  const placer = new EventPlacer({ ...keeping, hasher, origin, publicLabels, store, clock }, receivedMs);
+  const size = (): number => reader.size;
+  return { keeping, placer, reader: new EventReader({ ...keeping, origin, hasher, store, reader, size }) };
+}
+
+/** A commit that was lost has left its files. */
+async function removeUnnamed({ store, keeping }: EventDeps): Promise<void> {
+  const names: Uint8Array[] = [];
+  for await (const [, name] of store.iterate(rowsAfter(LETTER.blob))) names.push(name.slice());
+  await keeping.blobs.keepOnly(names);
+}
+
+/** How a running log lets events in and out. */
+interface EventGate {
+  append(request: EventRequest): Promise<AppendResult>;
+  /** Wrong bytes met by a read become a finding. */
+  watched<T>(read: () => Now<T>): Now<T>;
+}
+
+/** The events of a running log, for the outer rings. */
+export function eventLog(
+  { keeping, reader }: EventParts,
+  clock: Pick<Clock, 'nowMs'>,
+  { append, watched }: EventGate,
+): EventLog {
+  const { ids, random } = keeping;
+  return {
+    ids,
+    freshId: () => ulid(clock.nowMs(), random(ULID_RANDOM_BYTES)),
+    append,
+    find: async (id, tenant) => watched(() => reader.find(id, tenant)),
+    read: async (index: LeafIndex): Promise<StoredEvent> => watched(() => reader.read(index)),
+    readRaw: async (index) => watched(() => reader.readRaw(index)),
+  };
+}

@@ -1,0 +1,172 @@
+import { equalBytes } from '../core/bytes.ts';
+import type { EventHasher } from '../core/event/commitment.ts';
+import { SEED_BYTES } from '../core/event/commitment.ts';
+import { type LeafIndex, leafIndex } from '../core/units.ts';
+import type { Blobs } from '../events/blobs.ts';
+import { sameMac } from '../events/event-keys.ts';
+import { type NewEvent, type SealDeps, type SealedEvent, sealEvent } from '../events/seal-event.ts';
+import type { Seeds } from '../events/seeds.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { corruptRow, decodedRow } from '../store/corrupt-row.ts';
+import {
+  BLOB_NAME_BYTES,
+  blobKey,
+  decodeIndexes,
+  decodePayload,
+  encodeIndexes,
+  encodePayload,
+  eventIdKey,
+  eventRetryKey,
+  payloadKey,
+  rawKey,
+} from '../store/event-rows.ts';
+import { decodeIndex, encodeIndex } from '../store/rows.ts';
+import type { Store, StoreBatch } from '../store/store.ts';
+import type { Placer } from './entry-placer.ts';
+import type { EventRequest } from './log.ts';
+import type { PendingRequest } from './pending-queue.ts';
+import { mapKey, type NewLeaf, type Placement } from './place-entries.ts';
+import { type Earlier, type EventPlacement, type KnownEvents, placeEvents } from './place-events.ts';
+
+type Put = StoreBatch['puts'][number];
+
+/** Verbatim bytes up to this length lie in the database, longer ones in a file. */
+const RAW_ROW_BYTES_MAX = 64 * 1024;
+/** Events that are sealed without giving way to other work: about ten milliseconds. */
+const SEALED_AT_A_TIME = 128;
+
+/** What events are placed with. */
+export interface EventPlacerDeps extends SealDeps {
+  readonly hasher: EventHasher;
+  readonly store: Pick<Store, 'getMany'>;
+  readonly seeds: Seeds;
+  readonly blobs: Blobs;
+  readonly clock: Pick<Clock, 'nextTurn'>;
+}
+
+/**
+ * Places audit events, after looking up which ids were there before, and makes their leaves: what a leaf commits to
+ * depends on its index. Seeds and large verbatim bytes are durable when it is done, before any row that needs them.
+ */
+export class EventPlacer implements Placer {
+  readonly #deps: EventPlacerDeps;
+  /** Received time of the last leaf. */
+  #receivedMs: number;
+
+  constructor(deps: EventPlacerDeps, receivedMs: number) {
+    this.#deps = deps;
+    this.#receivedMs = receivedMs;
+  }
+
+  async place(size: number, pending: readonly PendingRequest[], nowMs: number): Promise<Placement> {
+    const requests = pending.map(({ request }) => request).filter((request) => 'events' in request);
+    if (requests.length < pending.length) throw new TypeError('entries in a log of events');
+    const placed = placeEvents(size, requests, await this.#lookUp(requests));
+    this.#receivedMs = Math.max(nowMs, this.#receivedMs);
+    return this.#seal(size, placed);
+  }
+
+  async #seal(size: number, { places, fresh, retries }: EventPlacement): Promise<Placement> {
+    const { hasher, seeds, clock } = this.#deps;
+    const rows = retries.map(({ key, indexes }) => ({
+      key: eventRetryKey(key),
+      value: encodeIndexes(indexes),
+    }));
+    const leaves: NewLeaf[] = [];
+    if (fresh.length === 0) return { places, leaves, retries: [], rows };
+    const end = size + fresh.length;
+    await seeds.ensure(end);
+    const secrets = seeds.read(size, end);
+    for (const [i, { index, event }] of fresh.entries()) {
+      const seed = secrets.subarray(i * SEED_BYTES, (i + 1) * SEED_BYTES);
+      const sealed = sealEvent(this.#deps, event, { index, seed, receivedMs: this.#receivedMs });
+      // No other leaf has this hash: its seed is of 32 random bytes.
+      const { entry } = sealed;
+      leaves.push({ index, entry, leafHash: hasher.leafHash(entry), indexed: true });
+      rows.push(...(await this.#rowsOf(index, event, sealed)));
+      if (i % SEALED_AT_A_TIME === SEALED_AT_A_TIME - 1) await clock.nextTurn();
+    }
+    return { places, leaves, retries: [], rows };
+  }
+
+  async #rowsOf(
+    index: LeafIndex,
+    { idKey }: NewEvent,
+    { sameMac, payload, raw }: SealedEvent,
+  ): Promise<Put[]> {
+    const rows = [
+      { key: payloadKey(index), value: encodePayload({ sameMac, sealed: payload }) },
+      { key: eventIdKey(idKey), value: encodeIndex(index) },
+    ];
+    if (raw !== undefined) rows.push(await this.#rawRow(index, raw));
+    return rows;
+  }
+
+  async #rawRow(index: LeafIndex, raw: Uint8Array): Promise<Put> {
+    if (raw.length <= RAW_ROW_BYTES_MAX) return { key: rawKey(index), value: raw };
+    const name = this.#deps.random(BLOB_NAME_BYTES);
+    await this.#deps.blobs.write(name, raw);
+    return { key: blobKey(index), value: name };
+  }
+
+  async #lookUp(requests: readonly EventRequest[]): Promise<KnownEvents> {
+    const ids = requests
+      .flatMap(({ events }) => events)
+      .filter(({ hasId }) => hasId)
+      .map(({ idKey }) => idKey);
+    const keys = requests.map(({ retryKey }) => retryKey).filter((key) => key !== undefined);
+    const idRows = await this.#rows(ids, eventIdKey, decodeIndex);
+    const retryRows = await this.#rows(keys, eventRetryKey, decodeIndexes);
+    const isNothingKnown = idRows.length + retryRows.length === 0;
+    return isNothingKnown ? { ids: new Map(), retries: new Map() } : this.#compared(idRows, retryRows);
+  }
+
+  /** What the rows say that there are, by the name of what they were looked up with. */
+  async #rows<T>(
+    wanted: readonly Uint8Array[],
+    keyOf: (hash: Uint8Array) => Uint8Array,
+    decode: (row: Uint8Array) => T,
+  ): Promise<(readonly [string, T])[]> {
+    if (wanted.length === 0) return [];
+    const keys = wanted.map(keyOf);
+    const rows = await this.#deps.store.getMany(keys);
+    return wanted.flatMap((hash, i) => {
+      const [row, key = hash] = [rows[i], keys[i]];
+      return row === undefined ? [] : [[mapKey(hash), decodedRow(key, row, decode)] as const];
+    });
+  }
+
+  /** What was sent earlier is not kept: it is known by a digest that nobody makes without the event's seed. */
+  async #compared(
+    ids: readonly (readonly [string, LeafIndex])[],
+    retries: readonly (readonly [string, readonly LeafIndex[]])[],
+  ): Promise<KnownEvents> {
+    const { store, seeds, hasher } = this.#deps;
+    const indexes = [...new Set([...ids.map(([, index]) => index), ...retries.flatMap(([, at]) => at)])];
+    // Of events that were restored without seeds nothing can be compared: they answer for whatever has their id.
+    const readable = indexes.filter((index) => seeds.has(index));
+    const rows = await store.getMany(readable.map(payloadKey));
+    const macs = new Map<number, Uint8Array>();
+    for (const [i, index] of readable.entries()) {
+      const row = rows[i];
+      if (row === undefined) throw corruptRow(payloadKey(index), 'is missing');
+      macs.set(
+        index,
+        decodedRow(payloadKey(index), row, (bytes) => decodePayload(bytes).sameMac.slice()),
+      );
+    }
+    const isSame = (index: LeafIndex, sent: string | undefined): boolean => {
+      const mac = macs.get(index);
+      if (mac === undefined) return sent !== undefined;
+      return sent !== undefined && equalBytes(mac, sameMac(hasher, seeds.read(index, index + 1), sent));
+    };
+    const earlier = <Where>(at: Where, all: readonly LeafIndex[]): Earlier<Where> => ({
+      at,
+      isSame: (sent) => sent.length === all.length && all.every((index, i) => isSame(index, sent[i])),
+    });
+    return {
+      ids: new Map(ids.map(([name, index]) => [name, earlier(leafIndex(index), [index])])),
+      retries: new Map(retries.map(([name, at]) => [name, earlier(at, at)])),
+    };
+  }
+}

@@ -1,0 +1,101 @@
+import { equalBytes } from '../core/bytes.ts';
+import { formatBase64 } from '../core/encoding/base64.ts';
+import { TlogError } from '../core/error.ts';
+import type { EventHasher } from '../core/event/commitment.ts';
+import type { AuditEvent } from '../core/event/event.ts';
+import { decodeLeaf } from '../core/event/leaf.ts';
+import { type LeafIndex, leafIndex, treeSize } from '../core/units.ts';
+import type { Blobs } from '../events/blobs.ts';
+import { encryptionKey, type IdHasher } from '../events/event-keys.ts';
+import { commitmentTo } from '../events/seal-event.ts';
+import { openBytes, placeOf } from '../events/sealed-bytes.ts';
+import type { Seeds } from '../events/seeds.ts';
+import { corruptRow, decodedRow } from '../store/corrupt-row.ts';
+import { blobKey, decodePayload, eventIdKey, eventIndexOf, payloadKey, rawKey } from '../store/event-rows.ts';
+import { decodeIndex } from '../store/rows.ts';
+import type { Store } from '../store/store.ts';
+import type { StoredEvent } from './log.ts';
+import type { LogReader } from './log-reader.ts';
+
+/** What events are read with. */
+export interface EventReaderDeps {
+  readonly origin: string;
+  readonly hasher: EventHasher;
+  readonly store: Pick<Store, 'get'>;
+  readonly seeds: Seeds;
+  readonly blobs: Blobs;
+  readonly ids: IdHasher;
+  readonly reader: Pick<LogReader, 'readEntries'>;
+  /** Size of the tree that readers see. */
+  size(): number;
+}
+
+/** Reads events and checks each against its leaf: what the tree does not commit to is never given out. */
+export class EventReader {
+  readonly #deps: EventReaderDeps;
+
+  constructor(deps: EventReaderDeps) {
+    this.#deps = deps;
+  }
+
+  /** The leaf of an id; undefined when no event in the tree has it. */
+  async find(id: string, tenant: string | undefined): Promise<LeafIndex | undefined> {
+    const { store, ids, size } = this.#deps;
+    const key = eventIdKey(ids.keyOf(id, tenant));
+    const row = await store.get(key);
+    const index = row === undefined ? undefined : decodedRow(key, row, decodeIndex);
+    // The row is written in the commit itself; until the head covers it, it is not there for readers.
+    return index === undefined || index >= size() ? undefined : index;
+  }
+
+  /** @throws TlogError payload_unavailable, storage_corrupt */
+  async read(index: LeafIndex): Promise<StoredEvent> {
+    const { hasher, store, reader } = this.#deps;
+    const seed = this.#seedOf(index);
+    const row = payloadKey(index);
+    const stored = await store.get(row);
+    if (stored === undefined) throw corruptRow(row, 'is missing');
+    const [entry] = await reader.readEntries(index, treeSize(index + 1));
+    const leaf = decodeLeaf(entry ?? new Uint8Array(0));
+    const event = parsed(this.#open(seed, row, () => decodePayload(stored).sealed));
+    if (!equalBytes(commitmentTo(hasher, event, seed), leaf.commitment))
+      throw corruptRow(row, 'is not what its leaf commits to');
+    return { index, event, leaf, seed };
+  }
+
+  /** The verbatim bytes that an event describes; undefined when they were never sent. @throws TlogError as `read` */
+  async readRaw(index: LeafIndex): Promise<Uint8Array | undefined> {
+    const { event, seed } = await this.read(index);
+    if (event.raw === undefined) return undefined;
+    const { store, blobs, hasher } = this.#deps;
+    const [row, blob] = [rawKey(index), blobKey(index)];
+    const name = await store.get(blob);
+    const sealed = name === undefined ? await store.get(row) : await blobs.read(name);
+    if (sealed === undefined) return undefined;
+    const bytes = this.#open(seed, name === undefined ? row : blob, () => sealed);
+    if (formatBase64(hasher.sha256(bytes)) === event.raw.sha256) return bytes;
+    throw corruptRow(name === undefined ? row : blob, 'is not what its event describes');
+  }
+
+  #seedOf(index: LeafIndex): Uint8Array {
+    const { seeds } = this.#deps;
+    if (seeds.has(index)) return seeds.read(index, index + 1);
+    const message = `event ${leafIndex(index)} was restored without its secret: it is proven, and cannot be read`;
+    throw new TlogError('payload_unavailable', message, { details: { index } });
+  }
+
+  #open(seed: Uint8Array, row: Uint8Array, sealed: () => Uint8Array): Uint8Array {
+    const { origin, hasher } = this.#deps;
+    const place = placeOf(origin, eventIndexOf(row));
+    try {
+      return openBytes({ key: encryptionKey(hasher, seed), place }, sealed());
+    } catch (cause) {
+      throw corruptRow(row, 'does not open', cause);
+    }
+  }
+}
+
+/** Written by us, and compared with what the leaf commits to. */
+function parsed(text: Uint8Array): AuditEvent {
+  return JSON.parse(Buffer.from(text).toString('utf8'));
+}

@@ -1,0 +1,117 @@
+import { open, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { SeedFile } from '../../src/events/seed-file.ts';
+import { systemRandom } from '../../src/runtime/random.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const HEADER = 4_096;
+
+async function newFile(first = 0): Promise<string> {
+  const path = join(await tempFolder(), 'seeds');
+  await SeedFile.create(path, first);
+  return path;
+}
+
+const opened = (path: string, size = 0) => SeedFile.open(path, size, systemRandom);
+const slots = async (path: string): Promise<number> => ((await stat(path)).size - HEADER) / 32;
+
+describe('STORE-14 seeds', () => {
+  test('are made ahead, in a file for its owner, each another, and stay', async () => {
+    const path = await newFile();
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    const seeds = await opened(path);
+    await seeds.ensure(3);
+    expect(await slots(path)).toBeGreaterThan(3);
+    const made = seeds.read(0, 8_000);
+    expect(
+      new Set(
+        Array.from({ length: 8_000 }, (_, i) =>
+          Buffer.from(made.subarray(32 * i, 32 * i + 32)).toString('hex'),
+        ),
+      ).size,
+    ).toBe(8_000);
+    await seeds.ensure(8_000);
+    await seeds.ensure(20_000);
+    await seeds.close();
+    const again = await opened(path, 20_000);
+    expect(again.read(0, 8_000)).toEqual(made);
+    expect(() => again.read(0, 40_000)).toThrow(RangeError);
+    await again.close();
+    await expect(SeedFile.create(path, 0)).rejects.toMatchObject({ code: 'EEXIST' });
+  });
+
+  test('begin at the size that was restored without them', async () => {
+    const path = await newFile(1_000);
+    const seeds = await opened(path, 1_000);
+    await seeds.ensure(1_001);
+    expect([seeds.has(999), seeds.has(1_000), seeds.read(1_000, 1_001).length]).toEqual([false, true, 32]);
+    await seeds.close();
+    const end = await slots(path);
+    expect(await SeedFile.giveUp(path, end)).toBeUndefined();
+    expect(await SeedFile.giveUp(path, end + 5)).toEqual({ start: end, end: end + 5 });
+    const again = await opened(path, end + 5);
+    await again.ensure(end + 6);
+    const known = [0, 999, 1_000, end - 1, end, end + 4, end + 5, end + 100_000];
+    expect(known.map((index) => again.has(index))).toEqual([
+      false,
+      false,
+      true,
+      true,
+      false,
+      false,
+      true,
+      false,
+    ]);
+    await again.close();
+  });
+
+  test.each<[string, (path: string) => Promise<void>, number]>([
+    ['half a slot at the end', (path) => truncate(path, HEADER + 32 * 50 + 7), 50],
+    ['zeros at the end, as a crash may leave', (path) => zero(path, 40), 40],
+  ])('that were cut short by %s: what is whole is used', async (_, cut, end) => {
+    const path = await newFile();
+    const first = await opened(path);
+    await first.ensure(10);
+    const made = first.read(0, end);
+    await first.close();
+    await cut(path);
+    const seeds = await opened(path, 20);
+    expect([seeds.read(0, end), await slots(path)]).toEqual([made, end]);
+    await seeds.ensure(end + 1);
+    expect(seeds.read(end, end + 1).some((byte) => byte !== 0)).toBe(true);
+    await seeds.close();
+  });
+
+  test.each<[string, (path: string) => Promise<void>]>([
+    ['no file', async () => undefined],
+    ['a file that ends below the tree', (path) => truncate(path, HEADER + 32 * 19)],
+    ['a file of something else', (path) => writeFile(path, 'x'.repeat(5_000))],
+    ['an empty file', (path) => truncate(path, 0)],
+    [
+      'a header with another bit',
+      async (path) => {
+        const bytes = await readFile(path);
+        bytes.writeUInt8(1, 20);
+        await writeFile(path, bytes);
+      },
+    ],
+  ])('are not begun anew with %s: the start is refused', async (name, spoil) => {
+    const path = name === 'no file' ? join(await tempFolder(), 'seeds') : await newFile();
+    if (name !== 'no file') {
+      const seeds = await opened(path);
+      await seeds.ensure(20);
+      await seeds.close();
+    }
+    await spoil(path);
+    await expect(opened(path, 20)).rejects.toMatchObject({ code: 'data_damaged' });
+  });
+});
+
+/** Zeros from a slot on, over what was written. */
+async function zero(path: string, from: number): Promise<void> {
+  const file = await open(path, 'r+');
+  const { size } = await file.stat();
+  await file.write(new Uint8Array(size - HEADER - 32 * from), 0, undefined, HEADER + 32 * from);
+  await file.close();
+}

@@ -1,0 +1,340 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { portableEventHasher } from '../../src/core/event/commitment.ts';
+import { readDisclosure, verifyDisclosure } from '../../src/core/event/disclosure.ts';
+import { parseDisclosure } from '../../src/core/event/disclosure-file.ts';
+import { createNoteVerifier } from '../../src/core/note/verifier.ts';
+import { parseReceipt } from '../../src/core/proof/receipt.ts';
+import { ed25519Verify } from '../../src/runtime/ed25519.ts';
+import { newServer, QUERY_TOKEN, READ_TOKEN, type TestServer } from './new-server.ts';
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+const LINES = { 'content-type': 'application/x-ndjson' };
+const small = {
+  action: 'user.login',
+  time: '2026-11-18T11:06:40Z',
+  outcome: 'success',
+  actor: { type: 'user', id: 'u-17' },
+};
+const ID = 'order-2041:paid@shop~1';
+
+interface EventServer extends TestServer {
+  /** Sends this as JSON; a text as it is. */
+  send(event: unknown, headers?: Record<string, string>): Promise<Response>;
+  lines(events: readonly unknown[], headers?: Record<string, string>): Promise<Response>;
+  get(path: string, token?: string): Promise<Response>;
+}
+
+async function eventServer(publicLabels: readonly 'kind'[] = []): Promise<EventServer> {
+  const server = await newServer({ kind: 'events', publicLabels });
+  const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+  return {
+    ...server,
+    send: (event, headers = {}) => server.post('events', textOf(event), { ...JSON_TYPE, ...headers }),
+    lines: (events, headers = {}) =>
+      server.post('events', `${events.map(textOf).join('\n')}\n`, { ...LINES, ...headers }),
+    get: async (path, token = QUERY_TOKEN) =>
+      server.app.request(`/logs/main/events/${path}`, { headers: { authorization: `Bearer ${token}` } }),
+  };
+}
+
+const problem = async (answer: Response) => [answer.status, (await answer.json()).code];
+const raw = (content: string) => ({
+  format: 'sshd',
+  media_type: 'text/plain',
+  content: Buffer.from(content).toString('base64'),
+});
+
+describe('EVENT-12 one event', () => {
+  test('is answered with its receipt and id, and read by either', async () => {
+    const { send, get, log } = await eventServer();
+    const answer = await send({ ...small, id: ID });
+    expect(answer.status).toBe(201);
+    const made = await answer.json();
+    expect(made).toMatchObject({ id: ID, index: 0, treeSize: 1 });
+    expect(parseReceipt(made).checkpoint).toBe(log.head.note);
+    for (const name of [ID, '0']) {
+      const read = await get(name);
+      expect([read.status, read.headers.get('cache-control')]).toEqual([200, 'no-store']);
+      expect(await read.json()).toMatchObject({
+        ...{ index: 0, event: { ...small, id: ID, schema: 'audit-event/1' } },
+        ...{
+          lights: { payload: 'verified', completeness: 'not checked' },
+          receipt: { index: 0, treeSize: 1 },
+        },
+      });
+    }
+  });
+
+  test('gets an id where it has none', async () => {
+    const { send, get } = await eventServer();
+    const [first, second] = [await (await send(small)).json(), await (await send(small)).json()];
+    expect(first.id).toMatch(/^[0-9A-HJKMNP-TV-Z]{26}$/);
+    expect(second.id).not.toBe(first.id);
+    expect((await (await get(second.id)).json()).index).toBe(1);
+  });
+
+  test('as CBOR', async () => {
+    const { send } = await eventServer();
+    const answer = await send({ ...small, id: 'a' }, { accept: 'application/cbor' });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([201, 'application/cbor']);
+  });
+
+  test.each<[string, unknown, Record<string, string>, number, string]>([
+    ['another type', small, { 'content-type': 'text/plain' }, 415, 'unsupported_media_type'],
+    ['no JSON', '{', {}, 400, 'invalid_event'],
+    ['no UTF-8', Buffer.from([0x22, 0xff, 0x22]), {}, 400, 'invalid_event'],
+    ['a key that is none', small, { 'idempotency-key': 'ä' }, 400, 'invalid_idempotency_key'],
+    ['no event', [], {}, 400, 'empty_batch'],
+    ['too many', Array(4_097).fill(small), {}, 413, 'batch_too_large'],
+    ['too large', { ...small, data: { a: 'x'.repeat(66_000) } }, {}, 400, 'invalid_event'],
+    ['too large as JSON', `${JSON.stringify(small)}${' '.repeat(524_288)}`, {}, 413, 'event_too_large'],
+  ])('is refused with %s', async (_, event, headers, status, code) => {
+    const { send, log } = await eventServer();
+    expect(await problem(await send(event, headers))).toEqual([status, code]);
+    expect(log.head.size).toBe(0);
+  });
+
+  test('each of these ids means something else in a URL', async () => {
+    const { send } = await eventServer();
+    for (const id of ['7', 'stats', 'tail', 'evidence', '.', '..', 'a/b', 'ä']) {
+      const answer = await (await send({ ...small, id })).json();
+      expect(answer).toMatchObject({ code: 'invalid_event', errors: [{ pointer: '/id' }] });
+    }
+  });
+});
+
+describe('EVENT-12 many events', () => {
+  test.each(['list', 'lines'])('%s: all of them, with their ids', async (form) => {
+    const { send, lines, get } = await eventServer();
+    const events = Array.from({ length: 300 }, (_, i) => ({ ...small, id: `e${i}`, data: { i } }));
+    const answer = await (form === 'list' ? send(events) : lines(events));
+    expect(answer.status).toBe(201);
+    const { ids, indexes, new: isNew, treeSize } = await answer.json();
+    expect([ids, treeSize]).toEqual([events.map(({ id }) => id), 300]);
+    expect([indexes, isNew.every(Boolean)]).toEqual([events.map((_, i) => i), true]);
+    expect((await (await get('e299')).json()).event.data).toEqual({ i: 299 });
+    const again = await (form === 'list' ? lines(events) : send(events));
+    expect([again.status, (await again.json()).indexes]).toEqual([200, indexes]);
+  });
+
+  test.each<[string, readonly unknown[], object]>([
+    [
+      'a member',
+      [small, { ...small, outcome: 'maybe' }],
+      { code: 'invalid_event', line: 2, errors: [{ pointer: '/outcome' }] },
+    ],
+    ['JSON', [small, small, '{"a":1'], { code: 'invalid_event', line: 3 }],
+    ['an empty line', [small, ''], { code: 'empty_line', line: 2 }],
+  ])('of which one is wrong by %s: none, and its line is named', async (_, events, refusal) => {
+    const { lines, log } = await eventServer();
+    const answer = await lines(events);
+    expect([answer.status, await answer.json()]).toMatchObject([400, refusal]);
+    expect(log.head.size).toBe(0);
+  });
+
+  test('of a list: the place is in the pointer', async () => {
+    const { send } = await eventServer();
+    const answer = await (await send([small, { ...small, actor: { type: 'user' } }])).json();
+    expect(answer).toMatchObject({ code: 'invalid_event', errors: [{ pointer: '/1/actor/id' }] });
+  });
+});
+
+describe('EVENT-13 repeats', () => {
+  test('the same id and content: the first index, also in one batch and after a restart of its sender', async () => {
+    const { send, lines, log } = await eventServer();
+    await send({ ...small, id: 'a' });
+    const again = await send({ id: 'a', ...small });
+    expect([again.status, (await again.json()).index]).toEqual([200, 0]);
+    const batch = await (
+      await lines([
+        { ...small, id: 'b' },
+        { ...small, id: 'b' },
+        { ...small, id: 'a' },
+      ])
+    ).json();
+    expect([batch.indexes, batch.new, log.head.size]).toEqual([[1, 1, 0], [true, false, false], 2]);
+  });
+
+  test.each<[string, object]>([
+    ['other content', { ...small, id: 'a', outcome: 'failure' }],
+    ['an empty member more', { ...small, id: 'a', labels: {} }],
+  ])('the same id with %s: nothing is added', async (_, other) => {
+    const { send, lines, log } = await eventServer();
+    await send({ ...small, id: 'a' });
+    const answer = await send(other);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      409,
+      { code: 'id_conflict', id: 'a', index: 0, errors: [{ pointer: '/id' }] },
+    ]);
+    const batch = await lines([{ ...small, id: 'c' }, other]);
+    expect([batch.status, await batch.json()]).toMatchObject([409, { code: 'id_conflict', line: 2 }]);
+    expect(log.head.size).toBe(1);
+  });
+
+  test('the same id of another tenant is another event', async () => {
+    const { send, get } = await eventServer();
+    for (const tenant of [undefined, 'acme', 'b'])
+      await send({ ...small, id: 'a', ...(tenant && { tenant }) });
+    expect((await (await get('a')).json()).index).toBe(0);
+    expect((await (await get('a?tenant=acme')).json()).index).toBe(1);
+    expect((await (await get('a?tenant=b')).json()).index).toBe(2);
+    expect(await problem(await get('a?tenant=c'))).toEqual([404, 'unknown_event']);
+  });
+
+  test('at once: one is new, all get its index', async () => {
+    const { send, log } = await eventServer();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => send({ ...small, id: 'a' })));
+    const made = await Promise.all(
+      answers.map(async (answer) => [answer.status, (await answer.json()).index]),
+    );
+    expect(made.filter(([status]) => status === 201)).toHaveLength(1);
+    expect([new Set(made.map(([, index]) => index)), log.head.size]).toEqual([new Set([0]), 1]);
+  });
+
+  test('without ids by Idempotency-Key, also mixed with ids that were there', async () => {
+    const { send, lines, log } = await eventServer();
+    const key = { 'idempotency-key': 'k' };
+    const first = await (await send(small, key)).json();
+    const again = await send(small, key);
+    expect([again.status, (await again.json()).id]).toEqual([200, first.id]);
+    expect(await problem(await send({ ...small, outcome: 'failure' }, key))).toEqual([
+      422,
+      'idempotency_key_reused',
+    ]);
+    expect(await problem(await lines([small, small], key))).toEqual([422, 'idempotency_key_reused']);
+    await send({ ...small, id: 'x' });
+    const mixed = [small, { ...small, id: 'x' }, { ...small, action: 'b' }];
+    const batch = await (await lines(mixed, { 'idempotency-key': 'm' })).json();
+    expect(batch.indexes).toEqual([2, 1, 3]);
+    const repeated = await (await lines(mixed, { 'idempotency-key': 'm' })).json();
+    expect([repeated.ids, repeated.indexes]).toEqual([batch.ids, batch.indexes]);
+    expect(log.head.size).toBe(4);
+  });
+});
+
+describe('EVENT-14 verbatim bytes', () => {
+  test.each([
+    ['in a row', 'Nov 18 11:06:40 sshd[1]: \u0000\r\n'],
+    ['in a file', 'x'.repeat(70_000)],
+  ])('lie %s, and come back as they were', async (_, content) => {
+    const { send, get } = await eventServer();
+    expect((await send({ ...small, id: 'a', raw: raw(content) })).status).toBe(201);
+    const read = await get('a/raw');
+    expect(await read.text()).toBe(content);
+    expect(read.headers.get('content-type')).toBe('application/octet-stream');
+    expect(read.headers.get('x-content-type-options')).toBe('nosniff');
+    const { event } = await (await get('a')).json();
+    const sha256 = createHash('sha256').update(content).digest('base64');
+    expect(event.raw).toEqual({ format: 'sshd', media_type: 'text/plain', sha256, size: content.length });
+    expect((await send({ ...small, id: 'a', raw: raw(content) })).status).toBe(200);
+  });
+
+  test('of 5 MiB are taken, of a byte more are not', async () => {
+    const { send, get } = await eventServer();
+    const largest = 'y'.repeat(5 * 1024 * 1024);
+    expect((await send({ ...small, id: 'a', raw: raw(largest) })).status).toBe(201);
+    expect((await (await get('a/raw')).arrayBuffer()).byteLength).toBe(largest.length);
+    expect(await problem(await send({ ...small, raw: raw(`${largest}y`) }))).toEqual([413, 'raw_too_large']);
+  });
+
+  test('that are described and not sent: the answer says so, and there is nothing to read', async () => {
+    const { send, lines, get } = await eventServer();
+    const described = { format: 'f', media_type: 'm', sha256: `${'A'.repeat(43)}=`, size: 7 };
+    expect(await (await send({ ...small, id: 'a', raw: described })).json()).toMatchObject({
+      rawMissing: true,
+    });
+    const batch = await (
+      await lines([
+        { ...small, id: 'b', raw: raw('z') },
+        { ...small, raw: described },
+      ])
+    ).json();
+    expect(batch.rawMissing).toEqual([1]);
+    expect(await problem(await get('a/raw'))).toEqual([404, 'raw_absent']);
+    expect(await (await get('b/raw')).text()).toBe('z');
+  });
+
+  test.each<[string, object, string, string]>([
+    ['another size', { size: 2 }, 'raw_mismatch', '/raw/size'],
+    ['another digest', { sha256: `${'A'.repeat(43)}=` }, 'raw_mismatch', '/raw/sha256'],
+    ['no base64', { content: 'x' }, 'invalid_event', '/raw/content'],
+    ['base64 with spare bits', { content: 'QR==' }, 'invalid_event', '/raw/content'],
+    ['no format', { format: undefined }, 'invalid_event', '/raw/format'],
+  ])('with %s are refused', async (_, change, code, pointer) => {
+    const { send } = await eventServer();
+    const answer = await send({ ...small, raw: { ...raw('z'), ...change } });
+    expect([answer.status, await answer.json()]).toMatchObject([400, { code, errors: [{ pointer }] }]);
+  });
+});
+
+describe('EVENT-15 reading', () => {
+  test('needs a token with scope query, also of a public log', async () => {
+    const { send, app, get } = await eventServer();
+    await send({ ...small, id: 'a', raw: raw('z') });
+    for (const path of ['a', '0', 'a/raw']) {
+      expect((await app.request(`/logs/main/events/${path}`)).status).toBe(401);
+      expect(await problem(await get(path, READ_TOKEN))).toEqual([403, 'forbidden']);
+    }
+  });
+
+  test.each([
+    ['1', 404, 'beyond_log_head'],
+    ['00', 400, 'malformed_number'],
+    ['b', 404, 'unknown_event'],
+    ['a?tenant=acme', 404, 'unknown_event'],
+    ['a?withhold=who', 400, 'invalid_parameter'],
+    ['a?with=actor', 400, 'invalid_parameter'],
+    ['a%7E', 400, 'invalid_request'],
+    ['a/raw/b', 404, 'not_found'],
+  ])('%s: %i %s', async (path, status, code) => {
+    const { send, get } = await eventServer();
+    await send({ ...small, id: 'a' });
+    expect(await problem(await get(path))).toEqual([status, code]);
+  });
+
+  test.each<[string, readonly string[]]>([
+    ['', []],
+    ['actor', ['actor', 'raw']],
+    ['actor,source', ['actor', 'source', 'raw']],
+    ['raw', ['raw']],
+  ])('withhold=%s gives a disclosure that verifies and withholds %j', async (names, withheld) => {
+    const { send, lines, get, log } = await eventServer(['kind']);
+    await send({ ...small, id: 'a', kind: 'api', source: { ip: '192.0.2.7' }, raw: raw('z') });
+    await lines(Array.from({ length: 5 }, () => small));
+    const file = parseDisclosure(await (await get(`a?withhold=${names}`)).text());
+    const [vkey = ''] = log.vkeys;
+    const trust = { origin: log.origin, logVerifiers: [createNoteVerifier(vkey, ed25519Verify)] };
+    expect((await verifyDisclosure(portableEventHasher, file, trust)).size).toBe(6);
+    const { event, states } = readDisclosure(file.disclosure);
+    expect(
+      Object.keys(states)
+        .filter((name) => states[name as 'raw'] === 'withheld')
+        .sort(),
+    ).toEqual([...withheld].sort());
+    expect([event.action, file.disclosure.labels]).toEqual(['user.login', { kind: 'api' }]);
+    expect(JSON.stringify(event).includes('u-17')).toBe(!withheld.includes('actor'));
+  });
+});
+
+describe('HTTP-10 kinds', () => {
+  test('a log of events takes no entries, a log of entries no events', async () => {
+    const events = await eventServer();
+    for (const path of ['entries', 'add'])
+      expect(await problem(await events.post(path, 'x'))).toEqual([409, 'wrong_log_kind']);
+    await expect(events.log.append({ entries: [new Uint8Array(1)] })).rejects.toMatchObject({
+      code: 'wrong_log_kind',
+    });
+    expect(events.log.head.size).toBe(0);
+    const entries = await newServer();
+    expect(await problem(await entries.post('events', JSON.stringify(small), JSON_TYPE))).toEqual([
+      409,
+      'wrong_log_kind',
+    ]);
+    const headers = { authorization: `Bearer ${QUERY_TOKEN}` };
+    expect(await problem(await entries.app.request('/logs/main/events/0', { headers }))).toEqual([
+      409,
+      'wrong_log_kind',
+    ]);
+  });
+});
