@@ -58,8 +58,9 @@ export class EntryPlacer implements Placer {
   async #knownLeaves(requests: readonly EntriesRequest[]): Promise<Pick<Known, 'firstIndexes' | 'indexed'>> {
     const { store, duplicates, leafHashIndex, findLeaf } = this.#deps;
     const firstIndexes = new Map<string, LeafIndex>();
+    if (!leafHashIndex) return { firstIndexes, indexed: undefined };
     const indexed = new Set<string>();
-    const hashes = leafHashIndex ? requests.flatMap((pending) => pending.leafHashes) : [];
+    const hashes = requests.flatMap((pending) => pending.leafHashes);
     const keys = hashes.map(leafKey);
     const rows = await store.getMany(keys);
     for (const [i, hash] of hashes.entries()) {

@@ -17,7 +17,7 @@ export interface NewLeaf {
   readonly index: LeafIndex;
   readonly entry: Uint8Array;
   readonly leafHash: Hash;
-  /** Whether the leaf-hash index shall name it: false where an earlier leaf has its row. */
+  /** Whether the leaf-hash index shall name it: false where an earlier leaf has its row, or there is no index. */
   readonly indexed: boolean;
 }
 
@@ -40,8 +40,11 @@ export interface Known {
   readonly retries: ReadonlyMap<string, RetryRow>;
   /** Only in mode `content`: where leaves with these very hashes lie. */
   readonly firstIndexes: ReadonlyMap<string, LeafIndex>;
-  /** Keys of rows that the leaf-hash index has. A key is a part of the hash, and two leaves may share it. */
-  readonly indexed: ReadonlySet<string>;
+  /**
+   * Keys of rows that the leaf-hash index has; undefined for a log without one. A key is a part of the hash, and two
+   * leaves may share it.
+   */
+  readonly indexed: ReadonlySet<string> | undefined;
 }
 
 /** A hash as a map key. */
@@ -61,17 +64,14 @@ export function placeEntries(
 ): Placement {
   const retries = new Map(known.retries);
   const firstIndexes = new Map(known.firstIndexes);
-  const indexedRows = new Set(known.indexed);
+  const isNewRow = known.indexed === undefined ? () => false : rowsBeside(known.indexed);
   const leaves: NewLeaf[] = [];
   const newRetries: (RetryRow & { key: Uint8Array })[] = [];
 
   const addLeaf = (entry: Uint8Array, leafHash: Hash): LeafIndex => {
     const index = leafIndex(size + leaves.length);
     if (mode === 'content') firstIndexes.set(mapKey(leafHash), index);
-    const row = mapKey(leafKey(leafHash));
-    const indexed = !indexedRows.has(row);
-    if (indexed) indexedRows.add(row);
-    leaves.push({ index, entry, leafHash, indexed });
+    leaves.push({ index, entry, leafHash, indexed: isNewRow(leafHash) });
     return index;
   };
 
@@ -96,6 +96,17 @@ export function placeEntries(
   };
 
   return { places: requests.map(placeOne), leaves, retries: newRetries };
+}
+
+/** Whether a leaf hash has a row of its own in the index: the first time it is asked about, and if none is known. */
+function rowsBeside(known: ReadonlySet<string>): (leafHash: Hash) => boolean {
+  const rows = new Set(known);
+  return (leafHash) => {
+    const row = mapKey(leafKey(leafHash));
+    if (rows.has(row)) return false;
+    rows.add(row);
+    return true;
+  };
 }
 
 function repeated(earlier: RetryRow, contentHash: Uint8Array): Place {

@@ -102,6 +102,8 @@ describe('SEQ-6 places inside one batch', () => {
       [leafIndex(9), false],
       [leafIndex(10), false],
     ]);
+    const unindexed = placeEntries(7, 'off', [request], { ...NOTHING_KNOWN, indexed: undefined });
+    expect(unindexed.leaves.map((leaf) => leaf.indexed)).toEqual([false, false]);
   });
 
   test.each([
