@@ -133,6 +133,94 @@ describe('EVENT-2 members', () => {
     ]);
   });
 
+  test.each<[string, string]>([
+    ['kind', 'authentication authorization account resource api data config system'],
+    ['operation', 'create read update delete execute login logout grant revoke other'],
+    ['outcome', 'success failure denied unknown'],
+  ])('every %s there is', (member, words) => {
+    for (const word of words.split(' ')) expect(refusalOf(of({ [member]: word }))).toEqual(['accepted']);
+  });
+
+  const FULL: Readonly<Record<string, unknown>> = {
+    ...SMALL,
+    ...{ kind: 'api', operation: 'read', reason: { code: 'c', message: 'm' }, tenant: 't' },
+    actor: {
+      ...{ type: 't', id: 'i', name: 'n', groups: ['g'], session: 's' },
+      effective: { type: 't', id: 'i' },
+    },
+    targets: [{ type: 't', id: 'i', name: 'n', parent: 'p' }],
+    source: { ip: '192.0.2.1', forwarded: ['192.0.2.2'], user_agent: 'u' },
+    service: { name: 'n', version: 'v', component: 'c' },
+    trace: { trace_id: 't', span_id: 's', request_id: 'r' },
+    changes: [{ path: '/a', old: 1, new: [2] }],
+    ...{ labels: { l: '' }, data: { d: 1 }, raw },
+  };
+
+  test('all of them, in slots and in none twice', () => {
+    const event = parseEvent(JSON.stringify(FULL));
+    expect(event).toEqual(FULL);
+    const slots = slotValues(event);
+    expect(
+      slots.map((slot) =>
+        Object.keys(slot ?? {})
+          .sort()
+          .join(' '),
+      ),
+    ).toEqual([
+      'action id kind operation outcome schema service tenant time trace',
+      ...['reason', 'actor', 'targets', 'source', 'changes', 'labels', 'data', 'raw'],
+    ]);
+    expect(Object.assign({}, ...slots)).toEqual(FULL);
+  });
+
+  test('a member that there is not, at every place that has members', () => {
+    for (const place of [
+      '',
+      '/reason',
+      '/actor',
+      '/actor/effective',
+      '/targets/0',
+      '/source',
+      '/service',
+      '/trace',
+      '/changes/0',
+      '/raw',
+    ]) {
+      const event = structuredClone(FULL);
+      const at = place
+        .split('/')
+        .slice(1)
+        .reduce<unknown>((inner, name) => (inner as Record<string, unknown>)[name], event);
+      Object.assign(at as object, { other: 1 });
+      expect(refusalOf(JSON.stringify(event))).toEqual(['invalid_event', `${place}/other`]);
+    }
+  });
+
+  test.each<[string, object]>([
+    ['reason', { reason: 1 }],
+    ['source', { source: [] }],
+    ['source/ip', { source: { ip: '' } }],
+    ['source/forwarded', { source: { forwarded: many(33, 'a') } }],
+    ['source/forwarded/0', { source: { forwarded: [''] } }],
+    ['source/user_agent', { source: { user_agent: 1 } }],
+    ['service', { service: 'n' }],
+    ['service/name', { service: { name: 'a'.repeat(201) } }],
+    ['tenant', { tenant: '' }],
+    ['trace', { trace: 't' }],
+    ['trace/span_id', { trace: { span_id: 1 } }],
+    ['targets/0', { targets: ['t'] }],
+    ['targets/0/parent', { targets: [{ type: 't', id: 'i', parent: '' }] }],
+    ['changes', { changes: many(257, { path: '' }) }],
+    ['changes/0/path', { changes: [{}] }],
+    ['data', { data: 1 }],
+    ['raw/format', { raw: { ...raw, format: '' } }],
+    ['raw/media_type', { raw: { ...raw, media_type: 1 } }],
+    ['raw/sha256', { raw: { ...raw, sha256: ` ${sha256}` } }],
+    ['raw/sha256', { raw: { ...raw, sha256: `${sha256} ` } }],
+  ])('refused at %s', (place, change) => {
+    expect(refusalOf(of(change))).toEqual(['invalid_event', `/${place}`]);
+  });
+
   test('the first 20 faults are named', () => {
     expect(refusalOf(of(names(30)))).toHaveLength(21);
   });
