@@ -136,10 +136,11 @@ async function readTexts(paths: readonly string[]): Promise<Texts> {
   );
 }
 
+/** Without what others wrote, and what a build of the bench has made. */
 async function filesBelow(folder: string): Promise<string[]> {
   const found = await readdir(join(ROOT, folder), { recursive: true }).catch(() => []);
   return found
-    .filter((path) => !path.includes('node_modules'))
+    .filter((path) => !/(?:^|\/)(?:node_modules|dist)\//.test(path))
     .map((path) => `${folder}/${path.replaceAll('\\', '/')}`);
 }
 

@@ -23,6 +23,8 @@ export async function filledLog(bench: Bench): Promise<Place> {
   if (known !== undefined) return known;
   const made = makeFilledLog(bench);
   places.set(bench, made);
+  // The next row tries again: one that failed must not take all that read with it.
+  made.catch(() => places.delete(bench));
   return made;
 }
 
