@@ -14,6 +14,7 @@ import { registerRepair } from './commands/repair.ts';
 import { registerRestore } from './commands/restore.ts';
 import { registerServe } from './commands/serve.ts';
 import { registerToken } from './commands/token.ts';
+import { registerUpgradeReceipt } from './commands/upgrade-receipt.ts';
 import { registerVerify } from './commands/verify.ts';
 import { registerWitness } from './commands/witness.ts';
 import type { Register } from './context.ts';
@@ -25,6 +26,7 @@ export const commands: readonly Register[] = [
   registerAppend,
   registerRead,
   registerProve,
+  registerUpgradeReceipt,
   registerVerify,
   registerFsck,
   registerExportTiles,

@@ -49,8 +49,13 @@ async function tlogProof(text: string, { policy, entry }: Trust): Promise<Proven
 }
 
 async function receipt(text: string, trust: Trust): Promise<ProvenFile> {
-  const read = parseReceipt(parseJson(text));
+  const read = parseReceiptText(text);
   return { ...(await acceptReceipt(read, trust)), index: read.index, format: 'receipt' };
+}
+
+/** A receipt from the text of its file; nothing of it is verified. @throws TlogError malformed_proof */
+export function parseReceiptText(text: string): Receipt {
+  return parseReceipt(parseJson(text));
 }
 
 /** The head that proves a receipt, and the entry where given, under a policy. @throws as verifyCheckpointWithPolicy, verifyReceipt */

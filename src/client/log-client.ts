@@ -21,7 +21,7 @@ import { gossipWith } from './gossip.ts';
 import { HeadTracker } from './head-tracker.ts';
 import { LogCalls } from './log-calls.ts';
 import { type Mark, type MarkStore, memoryMarks } from './mark.ts';
-import { askInclusion, askMulti, type LeafName } from './proofs.ts';
+import { askInclusion, askMulti, type LeafName, sameLeaf } from './proofs.ts';
 import { type AppendOptions, Submissions } from './submissions.ts';
 import { LogTrust, type TrustOptions } from './trust.ts';
 import { webCryptoEd25519 } from './webcrypto.ts';
@@ -236,8 +236,27 @@ export class LogClient {
   async upgrade(receipt: Receipt, options: CallOptions = {}): Promise<Receipt> {
     await this.verify(receipt, options);
     const { receipt: upgraded } = await this.inclusion(receipt.index, options);
-    if (equalBytes(upgraded.leafHash, receipt.leafHash)) return upgraded;
-    throw new TlogError('entry_mismatch', `leaf ${receipt.index} was another one when the receipt was given`);
+    return sameLeaf(receipt, upgraded);
+  }
+
+  /**
+   * The same leaf under the newest head that the quorum of the log's policy has cosigned, also where the published one is
+   * later. @throws TlogError not_yet_witnessed, no_witness_policy; policy_not_met where the client's policy asks for more
+   */
+  async witnessed(receipt: Receipt, { signal }: CallOptions = {}): Promise<Receipt> {
+    await this.verify(receipt, { signal });
+    const query = { treeSize: undefined, head: 'witnessed', signal } as const;
+    const {
+      checkpoint = '',
+      index,
+      leafHash,
+      inclusionProof,
+    } = await askInclusion(this.#calls, receipt.index, query);
+    const { checkpoint: head } = await this.#trust.published(checkpoint);
+    await this.#heads.takeReceipt(head, signal);
+    const { size, rootHash } = head;
+    verifyInclusion(this.#hasher, { index, size, leafHash, proof: inclusionProof, root: rootHash });
+    return sameLeaf(receipt, { index, leafHash, treeSize: size, rootHash, inclusionProof, checkpoint });
   }
 
   /**

@@ -2,6 +2,7 @@ import { equalBytes } from '../core/bytes.ts';
 import { formatHex } from '../core/encoding/hex.ts';
 import { TlogError } from '../core/error.ts';
 import type { Hash } from '../core/merkle/hasher.ts';
+import type { Receipt } from '../core/proof/receipt.ts';
 import type { LeafIndex } from '../core/units.ts';
 import { type InclusionAnswer, type MultiAnswer, readInclusion, readMulti } from './answers.ts';
 import type { LogCalls } from './log-calls.ts';
@@ -15,9 +16,11 @@ const QUERY_INDEXES_MAX = 500;
 /** Which leaf: by its place, or by the hash of its entry. */
 export type LeafName = LeafIndex | Hash;
 
-/** For which tree: one size, or where undefined the published one. */
+/** For which tree: one size, where undefined the published one. */
 export interface ProofQuery {
   readonly treeSize: number | undefined;
+  /** In place of a size: the newest tree that the log's witnesses have cosigned. */
+  readonly head?: 'witnessed';
   readonly signal: AbortSignal | undefined;
 }
 
@@ -27,9 +30,10 @@ export async function askInclusion(
   leaf: LeafName,
   query: ProofQuery,
 ): Promise<InclusionAnswer> {
-  const { treeSize, signal } = query;
+  const { treeSize, head, signal } = query;
   const name = typeof leaf === 'number' ? `index=${leaf}` : `leafHash=${formatHex(leaf)}`;
-  const path = `proofs/inclusion?${name}${treeSize === undefined ? '' : `&treeSize=${treeSize}`}`;
+  const size = treeSize === undefined ? '' : `&treeSize=${treeSize}`;
+  const path = `proofs/inclusion?${name}${size}${head === undefined ? '' : `&head=${head}`}`;
   const answer = readInclusion(
     (await calls.askFields({ path, bytesMax: INCLUSION_BYTES_MAX, signal })).fields,
   );
@@ -55,4 +59,10 @@ export async function askMulti(
   const headers = { 'Content-Type': 'application/json' };
   const call = { path: 'proofs/multi', method: 'POST', headers, body, bytesMax, signal } as const;
   return readMulti((await calls.askFields(call)).fields);
+}
+
+/** A later receipt of the leaf of an earlier one. @throws TlogError entry_mismatch */
+export function sameLeaf(receipt: Receipt, later: Receipt): Receipt {
+  if (equalBytes(later.leafHash, receipt.leafHash)) return later;
+  throw new TlogError('entry_mismatch', `leaf ${receipt.index} was another one when the receipt was given`);
 }

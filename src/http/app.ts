@@ -139,7 +139,8 @@ function logRoutes({ app, deps, metrics, bodies, gate, route, openLog }: Parts):
       const log = await openLog(name);
       const count = (outcome: string): void => metrics.append(name, outcome);
       try {
-        return await take(c, log, { tokenId: token.id, bodies, gate, onAppended: count });
+        const witnessing = deps.witnessing?.(name);
+        return await take(c, log, { tokenId: token.id, bodies, gate, witnessing, onAppended: count });
       } catch (error) {
         const code = error instanceof TlogError ? error.code : 'internal';
         if (code === 'queue_full') gate.shut();
@@ -201,7 +202,10 @@ function createReads({
     'tile/*': { label: 'tile', answer: createTileAnswers() },
     entries: { label: 'entries', answer: entryPage },
     'entries/:index': { label: 'entries', answer: oneEntry },
-    'proofs/inclusion': { label: 'proofs/inclusion', answer: inclusion },
+    'proofs/inclusion': {
+      label: 'proofs/inclusion',
+      answer: (c, log) => inclusion(c, log, witnessing(log.name)),
+    },
     'proofs/consistency': { label: 'proofs/consistency', answer: consistency },
     'proofs/multi': { label: 'proofs/multi', answer: multiByQuery },
     log: { label: 'log', answer: (c, log) => describeLog(c, log, witnessing) },

@@ -3,6 +3,7 @@ import { TlogError } from '../core/error.ts';
 import { formatTlogProof } from '../core/proof/tlog-proof.ts';
 import { ENTRY_BYTES_MAX } from '../core/tile/bundle.ts';
 import type { AppendRequest, AppendResult, Log } from '../sequencer/log.ts';
+import type { Witnessing } from '../witnessing/witnessing.ts';
 import { accepts, textAnswer } from './answer.ts';
 import { BATCH_BYTES_MAX, splitBundle, splitLines } from './batch.ts';
 import { announcedBytes, type BodyLimit, readBody } from './body.ts';
@@ -10,6 +11,7 @@ import type { BodyMemory } from './body-memory.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
 import { idempotencyKeyOf, idempotencyOf } from './idempotency.ts';
 import { headText, inclusionText } from './proof-text.ts';
+import { askedAck, laterProof, witnessedCovering } from './witnessed.ts';
 import type { WriteGate } from './write-gate.ts';
 
 const ENTRY_TYPE = 'application/octet-stream';
@@ -24,10 +26,12 @@ export interface AppendCall {
   readonly isAdd: boolean;
   readonly bodies: BodyMemory;
   readonly gate: WriteGate;
+  /** Of a log with a witness policy. */
+  readonly witnessing: Witnessing | undefined;
   onAppended(outcome: 'new' | 'repeated'): void;
 }
 
-/** POST entries and POST add: answers once the entries are under a signed head. */
+/** POST entries and POST add: answers once the entries are under a signed head, and where asked for a cosigned one. */
 export async function append(c: Context, log: Log, call: AppendCall): Promise<Response> {
   const { tokenId, isAdd } = call;
   checkIdentity(c);
@@ -35,6 +39,7 @@ export async function append(c: Context, log: Log, call: AppendCall): Promise<Re
   const isBatch = !isAdd && (type === 'application/x-ndjson' || type === BUNDLE_TYPE);
   if (!isAdd && !isBatch && type !== ENTRY_TYPE)
     throw new TlogError('unsupported_media_type', `send ${ENTRY_TYPE}, x-ndjson or ${BUNDLE_TYPE}`);
+  const waited = isAdd ? undefined : askedAck(c, call.witnessing);
   const limit = isBatch ? BATCH : ENTRY;
   // A client is told at once, and what it sends after that is not kept.
   log.admit(announcedBytes(c, limit));
@@ -46,7 +51,19 @@ export async function append(c: Context, log: Log, call: AppendCall): Promise<Re
   call.onAppended(isNew ? 'new' : 'repeated');
   if (isAdd) return textAnswer(`${result.indexes[0]}`);
   const status = isNew ? 201 : 200;
-  return isBatch ? batchAnswer(c, result, status) : receiptAnswer(c, log, result, status);
+  const answer = isBatch ? batchAnswer : receiptAnswer;
+  if (waited === undefined) return answer(c, log, result, { status });
+  const head = await witnessedCovering(waited, result.indexes);
+  if (head !== undefined) return answer(c, log, { ...result, head }, { status });
+  const early = await answer(c, log, result, { status: 202, witnessed: false });
+  early.headers.set('Location', laterProof(result.indexes));
+  return early;
+}
+
+/** How an append is answered; `witnessed` false: witnesses have not seen it yet. */
+interface Outcome {
+  readonly status: number;
+  readonly witnessed?: false;
 }
 
 /** A media type without its parameters. */
@@ -55,24 +72,33 @@ export function mediaType(header: string): string {
 }
 
 /** The receipt of one entry: JSON, or what Accept names. */
-async function receiptAnswer(c: Context, log: Log, result: AppendResult, status: number): Promise<Response> {
-  const { head } = result;
-  const [index] = result.indexes;
-  const [leafHash] = result.leafHashes;
+async function receiptAnswer(
+  c: Context,
+  log: Log,
+  { head, indexes, leafHashes }: AppendResult,
+  { status, witnessed }: Outcome,
+): Promise<Response> {
+  const [index] = indexes;
+  const [leafHash] = leafHashes;
   if (index === undefined || leafHash === undefined) throw new RangeError('an append without an index');
   const isOther = c.req.header('accept') !== undefined && (accepts(c, 'text/plain') || accepts(c, CBOR));
-  if (!isOther) return varyingJson(await inclusionText(log, head, index), status);
+  if (!isOther && witnessed === undefined) return varyingJson(await inclusionText(log, head, index), status);
   const { proof } = await log.proveInclusion(index, head.size);
-  if (accepts(c, 'text/plain'))
+  if (isOther && accepts(c, 'text/plain'))
     return textAnswer(formatTlogProof({ index, proof, note: head.note }), { status });
   const leaf = { index, leafHash, treeSize: head.size, rootHash: head.rootHash };
-  return fieldsAnswer(c, { ...leaf, inclusionProof: proof, checkpoint: head.note }, status);
+  return fieldsAnswer(c, { ...leaf, inclusionProof: proof, checkpoint: head.note, witnessed }, status);
 }
 
-function batchAnswer(c: Context, { head, indexes, isNew }: AppendResult, status: number): Response {
+async function batchAnswer(
+  c: Context,
+  _: Log,
+  { head, indexes, isNew }: AppendResult,
+  { status, witnessed }: Outcome,
+): Promise<Response> {
   const { size: treeSize, rootHash, note: checkpoint } = head;
-  if (accepts(c, CBOR))
-    return fieldsAnswer(c, { indexes, new: isNew, treeSize, rootHash, checkpoint }, status);
+  if (witnessed !== undefined || accepts(c, CBOR))
+    return fieldsAnswer(c, { indexes, new: isNew, treeSize, rootHash, checkpoint, witnessed }, status);
   return varyingJson(`{"indexes":[${indexes}],"new":[${isNew}],${headText(head)}}`, status);
 }
 

@@ -4,40 +4,59 @@ import { MULTI_PROOF_LEAVES_MAX } from '../core/merkle/multi-proof.ts';
 import { formatTlogProof } from '../core/proof/tlog-proof.ts';
 import { type LeafIndex, parseLeafIndex, parseTreeSize, type TreeSize } from '../core/units.ts';
 import { andThen, type Now } from '../runtime/now.ts';
-import type { Log } from '../sequencer/log.ts';
+import type { Log, SignedHead } from '../sequencer/log.ts';
+import type { Witnessing } from '../witnessing/witnessing.ts';
 import { accepts, askedSize, beyond, textAnswer } from './answer.ts';
 import { type BodyLimit, readBody } from './body.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
 import { consistencyText, inclusionText } from './proof-text.ts';
 import { queryOf, required } from './query.ts';
+import { witnessedHeadFor } from './witnessed.ts';
 
 /** Most indexes in the query of a multi-proof: an address stays short enough for every proxy. */
 export const QUERY_INDEXES_MAX = 500;
 const MULTI_BODY: BodyLimit = { bytesMax: 128 * 1024, code: 'body_too_large' };
 
-/** GET proofs/inclusion?index|leafHash&treeSize. */
-export function inclusion(c: Context, log: Log): Now<Response> {
-  const query = queryOf(c, ['index', 'leafHash', 'treeSize']);
-  return andThen(indexOf(query, log), (index) => inclusionOf(c, log, index, query.get('treeSize')));
+/** GET proofs/inclusion?index|leafHash&treeSize or head=witnessed. */
+export function inclusion(c: Context, log: Log, witnessing: Witnessing | undefined): Now<Response> {
+  const query = queryOf(c, ['index', 'leafHash', 'treeSize', 'head']);
+  const head = query.get('head');
+  if (head === undefined)
+    return andThen(indexOf(query, log), (index) => inclusionOf(c, log, index, query.get('treeSize')));
+  if (head !== 'witnessed' || query.has('treeSize'))
+    throw new TlogError('invalid_parameter', 'head is witnessed, and then there is no treeSize');
+  return andThen(indexOf(query, log), (index) =>
+    headInclusion(c, log, index, witnessedHeadFor(log, witnessing, index)),
+  );
 }
 
 function inclusionOf(c: Context, log: Log, index: LeafIndex, asked: string | undefined): Now<Response> {
   const { size, checkpoint } = askedSize(log, asked);
   checkBelow(log, index, size, asked !== undefined);
-  const isOther = c.req.header('accept') !== undefined;
-  if (isOther && accepts(c, 'text/plain')) return tlogProof(log, index, size);
-  if (checkpoint !== undefined && !(isOther && accepts(c, CBOR)))
-    return andThen(inclusionText(log, log.publishedHead, index), (text) => varyingJson(text));
+  if (checkpoint !== undefined) return headInclusion(c, log, index, log.publishedHead);
+  if (accepts(c, 'text/plain')) return tlogProof(log, index, size);
   return andThen(log.proveInclusion(index, size), ({ leafHash, rootHash, proof }) =>
-    fieldsAnswer(c, { index, leafHash, treeSize: size, rootHash, inclusionProof: proof, checkpoint }),
+    fieldsAnswer(c, { index, leafHash, treeSize: size, rootHash, inclusionProof: proof }),
   );
+}
+
+/** For a head whose note is at hand, which comes with the proof. */
+function headInclusion(c: Context, log: Log, index: LeafIndex, head: SignedHead): Now<Response> {
+  const isOther = c.req.header('accept') !== undefined;
+  const isText = isOther && accepts(c, 'text/plain');
+  if (!isText && !(isOther && accepts(c, CBOR)))
+    return andThen(inclusionText(log, head, index), (text) => varyingJson(text));
+  return andThen(log.proveInclusion(index, head.size), ({ leafHash, rootHash, proof }) => {
+    if (isText) return textAnswer(formatTlogProof({ index, proof, note: head.note }), { vary: 'Accept' });
+    const leaf = { index, leafHash, treeSize: head.size, rootHash };
+    return fieldsAnswer(c, { ...leaf, inclusionProof: proof, checkpoint: head.note });
+  });
 }
 
 /** The proof as the text of a .tlog-proof file (c2sp.org/tlog-proof), which needs a signed note of this size. */
 async function tlogProof(log: Log, index: LeafIndex, size: TreeSize): Promise<Response> {
-  const { publishedHead } = log;
-  const head = size === publishedHead.size ? publishedHead : await log.keptHead(size);
+  const head = await log.keptHead(size);
   if (head === undefined)
     throw new TlogError('no_checkpoint_for_size', `no signed checkpoint of size ${size} is kept`);
   const { proof } = await log.proveInclusion(index, size);

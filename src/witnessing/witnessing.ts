@@ -10,11 +10,14 @@ import { Nudge } from './nudge.ts';
 import type { PublishedFile } from './published-file.ts';
 import { PublishedHeads, type WitnessedHead } from './published-heads.ts';
 import type { RequestBudget } from './request-budget.ts';
+import { Waiters } from './waiters.ts';
 import type { WitnessingAlert } from './witness-alert.ts';
 import { WitnessCalls } from './witness-calls.ts';
 import { type FeedDeps, type FeedStatus, WitnessFeed } from './witness-feed.ts';
 import type { AskedWitness, WitnessPolicy } from './witness-policy.ts';
 
+/** A request that waits for witnesses waits no longer. */
+export const WITNESSED_WAIT_MS = 10_000;
 /** A start waits no longer for witnesses. */
 const START_MS = 5_000;
 const REFRESH_MS = 60_000;
@@ -60,6 +63,7 @@ export class Witnessing implements AsyncDisposable {
   readonly #feeds: readonly WitnessFeed[];
   readonly #closing = new AbortController();
   readonly #lagNudge: Nudge;
+  readonly #waiters: Waiters;
   /** Owned by #candidateFor. */
   #candidate: Candidate;
   /** So long a candidate waits for the slowest witness before a newer head takes its place. */
@@ -73,6 +77,7 @@ export class Witnessing implements AsyncDisposable {
     this.#deps = deps;
     this.#heads = heads;
     this.#lagNudge = new Nudge(clock);
+    this.#waiters = new Waiters(clock);
     this.#candidate = new Candidate(log.head, policy.policy, clock.monotonicMs());
     const intervals = policy.witnesses.map(({ name }) => deps.intervalMs(name));
     this.#holdMs = Math.max(...intervals) + timeoutMs;
@@ -106,6 +111,20 @@ export class Witnessing implements AsyncDisposable {
 
   get witnessedHead(): WitnessedHead | undefined {
     return this.#heads.witnessedHead;
+  }
+
+  /**
+   * The witnessed head once it covers a size; undefined when it does not within ten seconds, or at once when too many wait
+   * already.
+   */
+  async waitFor(size: TreeSize): Promise<WitnessedHead | undefined> {
+    const covering = (): WitnessedHead | undefined => {
+      const { witnessedHead } = this;
+      return witnessedHead !== undefined && witnessedHead.size >= size ? witnessedHead : undefined;
+    };
+    if (covering() === undefined && !this.#closing.signal.aborted)
+      await this.#waiters.until(size, WITNESSED_WAIT_MS);
+    return covering();
   }
 
   status(): WitnessingStatus {
@@ -172,6 +191,7 @@ export class Witnessing implements AsyncDisposable {
     candidate.add(witness, cosignature);
     if (!candidate.verdict().satisfied) return;
     await this.#keep(this.#heads.take(candidate.note()));
+    if (this.witnessedHead !== undefined) this.#waiters.wake(this.witnessedHead.size);
   }
 
   /** A disk that takes no writes leaves the heads as they are; the next ones try again. */
@@ -210,6 +230,7 @@ export class Witnessing implements AsyncDisposable {
     this.#stopListening();
     for (const feed of this.#feeds) feed.close();
     this.#lagNudge.wake();
+    this.#waiters.wake();
     await this.#running;
   }
 

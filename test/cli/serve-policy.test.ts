@@ -62,7 +62,39 @@ async function checkpointOf({ url }: Serving, isSo: (note: string) => boolean): 
 }
 const sized = (size: number) => (note: string) => note.split('\n')[1] === `${size}`;
 
-describe('WITNESSED-8 serve --policy', () => {
+/** The published note as it lies on the disk. */
+async function lastNote({ folder }: Desk): Promise<string> {
+  const text = await readFile(join(folder, 'data', 'logs', 'main', 'published.json'), 'utf8');
+  return JSON.parse(text).published;
+}
+
+/** CLI-35: a receipt of a new entry becomes a .tlog-proof that a policy accepts. */
+async function upgraded(desk: Desk, server: Serving): Promise<void> {
+  const inFolder = (name: string): string => join(desk.folder, name);
+  await writeFile(inFolder('entry'), 'two');
+  const trust = inFolder('trust');
+  await writeFile(trust, `log ${desk.logVkey}\n${await readFile(inFolder('policy'), 'utf8')}`);
+  const env = { STELE_SERVER: server.url, STELE_TOKEN: desk.token };
+  const append = ['append', inFolder('entry'), '--receipt', inFolder('receipt')];
+  expect((await cli.stele(append, { env })).code).toBe(0);
+  await checkpointOf(server, sized(2));
+  const untrusted = await cli.stele(['upgrade-receipt', inFolder('receipt')], { env });
+  expect([untrusted.code, untrusted.text]).toEqual([2, '']);
+  const upgrade = ['upgrade-receipt', inFolder('receipt'), '--policy', trust];
+  const printed = await cli.stele(upgrade, { env });
+  expect([printed.code, printed.text]).toEqual([0, expect.stringContaining('\u2014 w.example/w ')]);
+  await cli.stele([...upgrade, '--out', inFolder('proof')], { env });
+  const verify = ['verify', inFolder('proof'), '--policy', trust, '--entry', inFolder('entry')];
+  const verified = await cli.stele(verify);
+  expect([verified.code, verified.text]).toEqual([0, expect.stringContaining('entry 1 of 2')]);
+  const json = await cli.stele([...upgrade, '--json'], { env });
+  expect(JSON.parse(json.text)).toMatchObject({ index: 1, treeSize: 2 });
+  await writeFile(inFolder('nothing'), 'hello');
+  const bad = await cli.stele(['upgrade-receipt', inFolder('nothing'), '--policy', trust], { env });
+  expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('malformed_proof')]);
+}
+
+describe('WITNESSED-8 CLI-35 serve --policy', () => {
   test('publishes what a real witness has cosigned; a restart without it keeps that; export-tiles writes it', async () => {
     const desk = await newDesk();
     const policy = await policyOf(desk, await runWitness(desk));
@@ -70,27 +102,29 @@ describe('WITNESSED-8 serve --policy', () => {
     await append(server, desk, 'one');
     const note = await checkpointOf(server, sized(1));
     expect((await readCosigned(note, desk.vkey)).size).toBe(1);
+    await upgraded(desk, server);
     expect(await server.stop()).toBe(0);
 
     await policyOf(desk, 'http://127.0.0.1:1');
+    const last = await lastNote(desk);
     const alone = await cli.serve([...desk.data, '--policy', policy]);
     expect(alone.stderr()).toContain('witnessing had to wait');
     expect((await fetch(`${alone.url}/readyz`)).status).toBe(200);
-    await append(alone, desk, 'two');
-    expect(await checkpointOf(alone, () => true)).toBe(note);
+    await append(alone, desk, 'three');
+    expect(await checkpointOf(alone, () => true)).toBe(last);
     expect(await alone.stop()).toBe(0);
 
     const tiles = join(desk.folder, 'tiles');
     const exported = await cli.stele(['export-tiles', tiles, ...desk.data]);
     expect(exported.code, exported.stderr).toBe(0);
-    expect(await readFile(join(tiles, 'checkpoint'), 'utf8')).toBe(note);
+    expect(await readFile(join(tiles, 'checkpoint'), 'utf8')).toBe(last);
 
     // Without a policy the log head is published, and stays so with one.
     const free = await cli.serve(desk.data);
-    expect(await checkpointOf(free, () => true)).toMatch(/^log.example\/main\n2\n/);
+    expect(await checkpointOf(free, () => true)).toMatch(/^log.example\/main\n3\n/);
     expect(await free.stop()).toBe(0);
     const bound = await cli.serve([...desk.data, '--policy', policy]);
-    expect(await checkpointOf(bound, () => true)).toMatch(/^log.example\/main\n2\n/);
+    expect(await checkpointOf(bound, () => true)).toMatch(/^log.example\/main\n3\n/);
     expect(await bound.stop()).toBe(0);
   });
 

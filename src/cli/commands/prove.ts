@@ -4,7 +4,7 @@ import type { LogClient } from '../../client/log-client.ts';
 import { parseHex } from '../../core/encoding/hex.ts';
 import { utf8Decode } from '../../core/encoding/utf8.ts';
 import { TlogError } from '../../core/error.ts';
-import { formatReceipt, parseReceipt } from '../../core/proof/receipt.ts';
+import { formatReceipt, parseReceipt, type Receipt } from '../../core/proof/receipt.ts';
 import { formatTlogProof, parseTlogProof } from '../../core/proof/tlog-proof.ts';
 import type { LeafIndex } from '../../core/units.ts';
 import { indexArgument } from '../arguments.ts';
@@ -46,8 +46,16 @@ async function runProve(
   }
   const { calls, client } = await reachLog(context, command.opts());
   const asked = { index, leafHash, json: context.json };
-  const { proof, proven } =
-    client === undefined ? await rawProof(calls, asked) : await verified(client, asked);
+  const given = client === undefined ? await rawProof(calls, asked) : await verified(client, asked);
+  await writeProof(context, given, out);
+}
+
+/** Prints a proof, or writes it to a file and says so. @throws WriteError */
+export async function writeProof(
+  context: CommandContext,
+  { proof, proven }: Given,
+  out: string | undefined,
+): Promise<void> {
   if (out === undefined) return writeData(context.terminal, proof);
   await writeOut(out, proof);
   if (context.json) return writeJson(context.terminal, { index: proven, file: out });
@@ -61,13 +69,18 @@ interface Asked {
   readonly json: boolean;
 }
 
-interface Given {
+/** A proof as text, and the entry that it is about. */
+export interface Given {
   readonly proof: string;
   readonly proven: LeafIndex;
 }
 
 async function verified(client: LogClient, { index, leafHash, json }: Asked): Promise<Given> {
-  const { receipt } = await client.inclusion(index ?? parseHex(leafHash ?? ''));
+  return proofOf((await client.inclusion(index ?? parseHex(leafHash ?? ''))).receipt, json);
+}
+
+/** A receipt as .tlog-proof, or as JSON. */
+export function proofOf(receipt: Receipt, json: boolean): Given {
   const { index: proven, inclusionProof: proof, checkpoint: note } = receipt;
   return { proof: json ? formatReceipt(receipt) : formatTlogProof({ index: proven, proof, note }), proven };
 }
