@@ -34,6 +34,9 @@ const NEEDS: Readonly<Record<string, Scope | 'nothing'>> = {
   'GET /logs/:log/backup/retries': 'admin',
   'POST /logs/:log/entries': 'append',
   'POST /logs/:log/add': 'append',
+  'POST /logs/:log/events': 'append',
+  'GET /logs/:log/events/:event': 'query',
+  'GET /logs/:log/events/:event/raw': 'query',
 };
 
 const SCOPES: readonly Scope[] = ['append', 'read', 'query', 'erase', 'admin'];
