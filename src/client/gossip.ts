@@ -47,13 +47,13 @@ export async function gossipWith(deps: GossipDeps): Promise<readonly VerifiedChe
   return seen;
 }
 
-/** Only what convicts is believed; what does not says nothing. */
+/** Only what convicts is believed; with keys of logs alone it can convict nobody else. What does not says nothing. */
 async function judge({ hasher, trust }: GossipDeps, text: string): Promise<void> {
   const { keys, ed25519 } = trust;
   const conviction = await nothingIfWrong(async () =>
     judgeEvidence(hasher, parseEvidence(text), { keys, ed25519 }),
   );
-  if (conviction?.accused !== 'log') return;
+  if (conviction === undefined) return;
   const sizes = conviction.sizes.join(' and ');
   const message = `the log has signed two histories: sizes ${sizes}; a monitor had the evidence`;
   throw new TlogError('fork', message, { details: { evidence: text } });

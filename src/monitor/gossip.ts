@@ -134,12 +134,12 @@ export class Gossip implements AsyncDisposable {
     }
   }
 
-  /** Evidence is believed once it convicts. */
+  /** Evidence is believed once it convicts; with keys of logs alone it can convict nobody else. */
   async #judge(text: string): Promise<void> {
     const { keys, monitor } = this.#deps;
     const trust = { keys, ed25519: ed25519Verify };
-    const { accused, origin, sizes } = await judgeEvidence(nodeHasher, parseEvidence(text), trust);
-    if (accused === 'log') await monitor.convicted(origin, text, sizes);
+    const { origin, sizes } = await judgeEvidence(nodeHasher, parseEvidence(text), trust);
+    await monitor.convicted(origin, text, sizes);
   }
 
   #told(peer: string, error: unknown): void {

@@ -220,7 +220,7 @@ describe('MONITOR-5 a silence is no fork', () => {
     ['tiles that do not come', on('tile/', () => Promise.reject(new TypeError('reset')))],
     ['an answer that never ends', on('tile/0', () => new Response(new ReadableStream()))],
   ])('%s: nothing at first, unreachable after five minutes, and told again only then', async (_, lie) => {
-    const desk = await following({ history: main, size: 300 });
+    const desk = await following({ history: main, size: 300 }, { timeoutMs: 200 });
     await desk.round();
     desk.show({ history: main, size: 600 }, lie);
     expect(await desk.round()).toEqual([]);
@@ -331,6 +331,20 @@ describe('MONITOR-7 heads that others have seen', () => {
     const note = await signedHead(signer, 700, other.root(700));
     await expect(desk.monitor.hear(note)).rejects.toMatchObject({ code });
     expect(await desk.round()).toEqual([]);
+  });
+
+  test('leaf hashes that are not those of the verified tree accuse nobody: the head waits', async () => {
+    const desk = await following({ history: main, size: 600 });
+    await desk.round();
+    desk.show(
+      { history: main, size: 600 },
+      on('tile/0/000', () => new Response(new Uint8Array(256 * 32))),
+    );
+    const older = await desk.monitor.hear(await noteOf({ history: main, size: 200 }));
+    expect([older.outcome, await desk.round()]).toEqual(['ahead', []]);
+    desk.show({ history: main, size: 600 });
+    expect(await desk.round()).toEqual([]);
+    expect(desk.monitor.known()).toHaveLength(1);
   });
 
   test('a larger head of another history convicts once the own view has grown to it, also over a restart', async () => {

@@ -65,15 +65,19 @@ export function monitorMemory(): MonitorMemory {
   return { store: new MemoryStore(), guard: new MemoryGuard() };
 }
 
+/** A log, and how it is followed. */
+export type DeskSettings = Pick<LogSettings, 'origin' | 'trust'> &
+  Partial<LogSettings> & { readonly timeoutMs?: number };
+
 /** A monitor of one log, which is asked through `fetch`. */
 export async function openDesk(
-  settings: Pick<LogSettings, 'origin' | 'trust'> & Partial<LogSettings>,
+  { timeoutMs = 10_000, ...settings }: DeskSettings,
   fetch: Fetch,
   { store, guard }: MonitorMemory = monitorMemory(),
 ): Promise<MonitorDesk> {
   const clock = new HandClock();
   const retry = { sleep: async () => undefined, random: () => 0 };
-  const access = { logUrl: 'http://log.example', fetch, retry, triesMax: 2, timeoutMs: 1_000 };
+  const access = { logUrl: 'http://log.example', fetch, retry, triesMax: 2, timeoutMs };
   const log = { url: access.logUrl, pollMs: 1_000, mirror: false, ...settings };
   const parts = {
     clock,
