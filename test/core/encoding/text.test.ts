@@ -3,13 +3,14 @@ import { concatBytes, equalBytes } from '../../../src/core/bytes.ts';
 import { formatBase64, parseBase64 } from '../../../src/core/encoding/base64.ts';
 import { formatHex, parseHex } from '../../../src/core/encoding/hex.ts';
 import { utf8Decode, utf8Encode } from '../../../src/core/encoding/utf8.ts';
+import { isBrief } from '../scale.ts';
 
 const EVERY_BYTE = Uint8Array.from({ length: 256 }, (_, i) => i);
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 
 describe('TREE-10 base64 has one spelling', () => {
   test('each length agrees with the platform, both ways', () => {
-    for (let length = 0; length <= 256; length += 1) {
+    for (let length = 0; length <= (isBrief ? 12 : 256); length += 1) {
       const part = EVERY_BYTE.subarray(0, length);
       const text = Buffer.from(part).toString('base64');
       expect(formatBase64(part)).toBe(text);
@@ -18,7 +19,7 @@ describe('TREE-10 base64 has one spelling', () => {
   });
 
   test('megabytes need no more stack than a few bytes', () => {
-    const part = new Uint8Array(6 * 1_024 * 1_024).fill(0xa5);
+    const part = new Uint8Array(isBrief ? 6 : 6 * 1_024 * 1_024).fill(0xa5);
     const text = Buffer.from(part).toString('base64');
     expect(Buffer.from(part).equals(parseBase64(text))).toBe(true);
     expect(() => parseBase64(`${text.slice(0, -4)}====`)).toThrow('not canonical');

@@ -18,7 +18,12 @@ import type { NodeId } from '../../../src/core/merkle/node.ts';
 import { assembleProof } from '../../../src/core/merkle/proof-plan.ts';
 import { formatCheckpoint } from '../../../src/core/note/checkpoint.ts';
 import { cosignatureMessage, encodeCosignature } from '../../../src/core/note/cosignature.ts';
-import { COSIGNATURE_V1, computeKeyId, type VerifierKey } from '../../../src/core/note/key.ts';
+import {
+  COSIGNATURE_V1,
+  computeKeyId,
+  formatVerifierKey,
+  type VerifierKey,
+} from '../../../src/core/note/key.ts';
 import { formatNote, type NewSignature } from '../../../src/core/note/signed-note.ts';
 import { leafIndex, treeSize } from '../../../src/core/units.ts';
 import { ed25519Verify } from '../../../src/runtime/ed25519.ts';
@@ -171,6 +176,19 @@ describe('EVIDENCE-2 what convicts a log', () => {
     });
     expect(await judge(evidence, [log.key, otherLog.key])).toMatchObject({ origin: log.key.name });
   });
+
+  test('the verdict says whose keys, which sizes and roots, in the order of the notes', async () => {
+    const evidence = prefix('log', [noteOf(forked, 5), noteOf(honest, 7)], honest.explicit(5, 7));
+    expect(await judge(evidence)).toEqual({
+      ...{ accused: 'log', kind: 'not-a-prefix', origin: log.key.name, sizes: [5, 7] },
+      vkeys: [formatVerifierKey(log.key)],
+      rootHashes: [forked.root(0, 5), honest.root(0, 7)],
+    });
+    expect(await judge({ accused: 'log', kind: 'empty-root', notes: [emptyLie] })).toMatchObject({
+      sizes: [0],
+      rootHashes: [honest.leaf(0)],
+    });
+  });
 });
 
 describe('EVIDENCE-8 keys', () => {
@@ -260,7 +278,20 @@ describe('EVIDENCE-4 what convicts nobody', () => {
       prefix('log', [noteOf(forked, 4), noteOf(honest, 7)], honest.consistency(4, 7)),
       'malformed_proof',
     ],
+    [
+      'no prefix of a tree of the same size',
+      prefix('log', [noteOf(forked, 5), noteOf(honest, 5)], [honest.root(0, 5)]),
+      'not_convicting',
+    ],
     ['one leaf', leaves(honest, honest), 'not_convicting'],
+    [
+      'another leaf without proof',
+      {
+        ...leaves(honest, forked),
+        inclusionProofs: [honest.inclusion(2, 5), forked.inclusion(1, 7)],
+      } as Evidence,
+      'proof_mismatch',
+    ],
     [
       'a leaf without proof',
       {
@@ -376,13 +407,59 @@ describe('EVIDENCE-1 the file', () => {
   test.each([
     ['a receipt whose note quotes one', JSON.stringify({ checkpoint: '"format":"fork-evidence/1"' })],
     ['a proof in text', 'c2sp.org/tlog-proof@v1\n'],
+    ['a text that ends with one', `x${of({})}`],
+    ['a format that begins otherwise', of({ format: 'a fork-evidence/1' })],
+    ['another member that says so', JSON.stringify({ formats: 'fork-evidence/1' })],
     ['nothing', ''],
   ])('%s is something else', (_, text) => {
     expect(isEvidence(text)).toBe(false);
   });
 
   test.each([
+    ['of a later version', of({ format: 'fork-evidence/2' })],
+    ['with space around all of it', ` \n\t{ "format" : "fork-evidence/1" }`],
+    ['without space', '{"format":"fork-evidence/1"}'],
+  ])('evidence %s is told as such', (_, text) => expect(isEvidence(text)).toBe(true));
+
+  test.each([
+    ['of 8,000,000 characters', of({}).padEnd(8_000_000)],
+    ['of 64 hashes', of({ kind: 'not-a-prefix', hashes: Array(64).fill(zero) })],
+    ['of no hashes', of({ kind: 'not-a-prefix', hashes: [] })],
+  ])('%s is read', (_, text) => expect(parseEvidence(text).notes).toEqual(['a', 'b']));
+
+  test.each([
     ['no JSON', 'x'],
+    ['a number', '1'],
+    ['a text', '"fork-evidence/1"'],
+    ['two notes in one text', of({ notes: 'ab' })],
+    ['one note that is no list', of({ kind: 'empty-root', notes: 'a' })],
+    ['no note', of({ kind: 'empty-root', notes: [] })],
+    ['a hash that is a number', of({ kind: 'not-a-prefix', hashes: [1] })],
+    ['hashes that are a text', of({ kind: 'not-a-prefix', hashes: zero })],
+    ['a member of another kind', of({ hashes: [] })],
+    [
+      'an index as text',
+      of({ kind: 'two-leaves', index: '1', leafHashes: [zero, zero], inclusionProofs: [[], []] }),
+    ],
+    ['an index that is too much', of({ kind: 'two-roots', index: 1 })],
+    ['one leaf hash', of({ kind: 'two-leaves', index: 1, leafHashes: [zero], inclusionProofs: [[], []] })],
+    ['one proof', of({ kind: 'two-leaves', index: 1, leafHashes: [zero, zero], inclusionProofs: [[]] })],
+    [
+      'proofs that are no lists',
+      of({ kind: 'two-leaves', index: 1, leafHashes: [zero, zero], inclusionProofs: [zero, zero] }),
+    ],
+    ['hashes beside an empty root', of({ kind: 'empty-root', notes: ['a'], hashes: [] })],
+    ['hashes beside times', of({ accused: 'witness', kind: 'backwards', hashes: [] })],
+    [
+      'leaves of a witness',
+      of({
+        accused: 'witness',
+        kind: 'two-leaves',
+        index: 1,
+        leafHashes: [zero, zero],
+        inclusionProofs: [[], []],
+      }),
+    ],
     ['a list', '[]'],
     ['null', 'null'],
     ['brackets and escapes in a text', of({ notes: ['\\"[{', '{'], kind: 'x' })],
