@@ -20,6 +20,9 @@ import type { LeafProof } from './log.ts';
 import type { TileReader } from './tile-reader.ts';
 import type { TreeState } from './tree-state.ts';
 
+/** Nodes that are read, and hashed from stored ones, in one turn of the event loop: some milliseconds. */
+const SLICE_NODES = 1_024;
+
 /** Answers every question about a tree from its state, its tiles and its bundles. Never writes. */
 export class LogReader {
   readonly #store: Store;
@@ -28,7 +31,17 @@ export class LogReader {
   /** The tree as readers may see it; the log that owns this reader moves it on. */
   readonly #state: () => TreeState;
 
-  constructor(store: Store, tiles: TileReader, hasher: TreeHasher, state: () => TreeState) {
+  /** Lets others have a turn of the event loop in long work. */
+  readonly #turn: () => Promise<void>;
+
+  constructor(
+    store: Store,
+    tiles: TileReader,
+    hasher: TreeHasher,
+    state: () => TreeState,
+    turn: () => Promise<void> = async () => undefined,
+  ) {
+    this.#turn = turn;
     this.#store = store;
     this.#tiles = tiles;
     this.#hasher = hasher;
@@ -161,13 +174,23 @@ export class LogReader {
     const plan = multiProofPlan(indexes, size);
     const root = this.#rootPlan(size);
     const leaves = indexes.map((index) => ({ level: 0, index }));
-    const hashes = await this.#nodes([...leaves, ...plan.nodes, ...root.nodes]);
+    const hashes = await this.#manyNodes([...leaves, ...plan.nodes, ...root.nodes]);
     const end = leaves.length + plan.nodes.length;
     return {
       leafHashes: hashes.slice(0, leaves.length),
       nodes: assembleProof(this.#hasher, plan, hashes.slice(leaves.length, end)),
       rootHash: root.finish(hashes.slice(end)),
     };
+  }
+
+  /** Nodes of any number, with a turn of the event loop after each slice. What a tree has stays in it while it grows meanwhile. */
+  async #manyNodes(nodes: readonly NodeId[]): Promise<Hash[]> {
+    const hashes: Hash[] = [];
+    for (let from = 0; from < nodes.length; from += SLICE_NODES) {
+      if (from > 0) await this.#turn();
+      hashes.push(...(await this.#nodes(nodes.slice(from, from + SLICE_NODES))));
+    }
+    return hashes;
   }
 
   /** What the root of a size needs: nothing more where it is the head's own. */

@@ -16,7 +16,7 @@ import type { TreeState } from './tree-state.ts';
 /**
  * Reads back what a commit wrote and proves it to itself before anything is signed: the rows are the ones
  * planned, the leaf hashes follow from the stored bytes, the root comes out the same by other code, and the
- * client's verifier accepts the growth. Gives the frontier of the new tree.
+ * client's verifier accepts the growth. Waits for `between` after the first half of the work. Gives the frontier of the new tree.
  * @throws TlogError self_check_failed, storage_corrupt: the process ends
  */
 export async function checkCommit(
@@ -25,8 +25,10 @@ export async function checkCommit(
   state: TreeState,
   plan: BatchPlan,
   readNodes: NodeReader,
+  between: () => Promise<void> = async () => undefined,
 ): Promise<Frontier> {
   const rows = await readBack(store, plan);
+  await between();
   const leafHashes = rehashNewLeaves(hasher, state, plan, rows);
   const frontier = appendLeaves(hasher, state.frontier, leafHashes);
   if (!equalBytes(frontierRoot(hasher, frontier), plan.rootHash))

@@ -15,6 +15,10 @@ import { checkCommit } from './self-check.ts';
 import type { TileReader } from './tile-reader.ts';
 import type { TreeState } from './tree-state.ts';
 
+/** A commit of more takes tens of milliseconds of the processor. */
+const LONG_ENTRIES = 1_024;
+const LONG_BYTES = 4 * 1024 * 1024;
+
 /** A head and the tree it is about: what readers may see. */
 export interface PublishedTree {
   readonly head: SignedHead;
@@ -152,6 +156,8 @@ export class Sequencer {
   async #grow(plan: BatchPlan, startMs: number): Promise<PublishedTree> {
     const { store, guard, signer, hasher, clock, tiles } = this.#deps;
     const marks = [startMs, clock.monotonicMs()];
+    const between = async (): Promise<void> => (isLong(plan) ? clock.nextTurn() : undefined);
+    await between();
     // A crash in here leaves either nothing or an unsigned state, which the next start checks and signs.
     if ((await store.commit(plan.batch)) !== 'committed') {
       const message = 'the write may or may not have happened; restart to recover';
@@ -160,7 +166,7 @@ export class Sequencer {
     marks.push(clock.monotonicMs());
     for (const tile of plan.sealed) tiles.remember(tile.level, tile.index, tile.nodes);
     const readNodes = (nodes: Parameters<TileReader['readNodes']>[1]) => tiles.readNodes(plan.edge, nodes);
-    const frontier = await checkCommit(hasher, store, this.#tree.state, plan, readNodes);
+    const frontier = await checkCommit(hasher, store, this.#tree.state, plan, readNodes, between);
     marks.push(clock.monotonicMs());
     const head = await signer.sign(treeSize(plan.nextSize), plan.rootHash);
     marks.push(clock.monotonicMs());
@@ -221,6 +227,12 @@ export function costOf(request: LogRequest): { entries: number; bytes: number } 
       ? request.entries.map((entry) => entry.length)
       : request.events.map(({ text, content }) => text.length + (content?.length ?? 0));
   return { entries: sizes.length, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0) };
+}
+
+/** Whether planning, writing or checking takes so long that others are to have a turn of the event loop between. */
+function isLong({ leaves, batch }: BatchPlan): boolean {
+  if (leaves.length > LONG_ENTRIES) return true;
+  return batch.puts.reduce((sum, { value }) => sum + value.length, 0) > LONG_BYTES;
 }
 
 function answer(pending: PendingRequest, place: Place, head: SignedHead): void {

@@ -230,7 +230,8 @@ async function run(
 ): Promise<RunningLog> {
   const { store, tiles, hasher, manifest } = parts;
   let sequencer: Sequencer | undefined;
-  const reader = new LogReader(store, tiles, hasher, () => (sequencer ?? { tree }).tree.state);
+  const state = (): PublishedTree['state'] => (sequencer ?? { tree }).tree.state;
+  const reader = new LogReader(store, tiles, hasher, state, () => parts.clock.nextTurn());
   const listeners: RunningLog['listeners'] = new Set();
   const { keeping } = options;
   const events = keeping && (await startEvents({ ...parts, reader, keeping }, tree.state));

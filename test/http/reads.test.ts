@@ -43,6 +43,34 @@ test('HTTP-14 a page that cannot be finished ends in a broken connection, not in
   said.mockRestore();
 });
 
+test('HTTP-14 the event loop has a turn between two reads of a page, however fast its reader is', async () => {
+  const { app, log } = await filled();
+  const turns = countTurns();
+  const read: number[] = [];
+  const readEntries = log.readEntries.bind(log);
+  Object.defineProperty(log, 'readEntries', {
+    value: (start: LeafIndex, end: TreeSize) => {
+      read.push(turns.count());
+      return readEntries(start, end);
+    },
+  });
+  await (await app.request('/logs/main/entries?start=0&end=150')).text();
+  turns.stop();
+  expect(read).toHaveLength(3);
+  expect(new Set(read).size).toBe(3);
+});
+
+/** Counts the turns of the event loop from now on. */
+function countTurns(): { count(): number; stop(): void } {
+  let turns = 0;
+  const again = (): void => {
+    turns += 1;
+    next = setImmediate(again);
+  };
+  let next = setImmediate(again);
+  return { count: () => turns, stop: () => clearImmediate(next) };
+}
+
 test.each([
   ['entries/0', 'attachment'],
   ['tile/0/000.p/150', null],

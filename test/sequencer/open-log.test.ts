@@ -1,6 +1,6 @@
 import { chmod, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { verifyConsistency } from '../../src/core/merkle/consistency.ts';
 import { verifyInclusion } from '../../src/core/merkle/inclusion.ts';
 import { verifyMultiProof } from '../../src/core/merkle/multi-proof.ts';
@@ -169,28 +169,69 @@ describe('SEQ-5 the queue is bounded', () => {
   });
 });
 
+/** A log, and how often something waits for a turn of the event loop. */
+async function counted(): Promise<{ log: Log; turnsOf(work: () => Promise<unknown>): Promise<number> }> {
+  let waited = 0;
+  const nextTurn = (): Promise<void> => {
+    waited += 1;
+    return clock.nextTurn();
+  };
+  const log = await openLog({ dir: await newDataDirectory(), clock: { ...clock, nextTurn } }, 'main');
+  onTestFinished(() => log.close());
+  const turnsOf = async (work: () => Promise<unknown>): Promise<number> => {
+    const before = waited;
+    await work();
+    return waited - before;
+  };
+  return { log, turnsOf };
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i);
+}
+
 describe('SEQ-1 a commit that is full waits for no turn of the event loop', () => {
   test.each([
     [2 * COMMIT_REQUESTS_MAX, 1],
     [2 * COMMIT_REQUESTS_MAX - 1, 2],
   ])('%i requests, %i turns', async (requests, turns) => {
-    let waited = 0;
-    const counting = {
-      ...clock,
-      nextTurn: () => {
-        waited += 1;
-        return clock.nextTurn();
-      },
-    };
-    const log = await openLog({ dir: await newDataDirectory(), clock: counting }, 'main');
-    waited = 0;
+    const { log, turnsOf } = await counted();
     let commits = 0;
     log.onCommit(() => {
       commits += 1;
     });
-    await Promise.all(entries(0, requests).map((one) => log.append({ entries: [one] })));
-    expect([commits, waited, log.head.size]).toEqual([2, turns, requests]);
-    await log.close();
+    const all = entries(0, requests).map((one) => ({ entries: [one] }));
+    expect(await turnsOf(() => Promise.all(all.map((one) => log.append(one))))).toBe(turns);
+    expect([commits, log.head.size]).toEqual([2, requests]);
+  });
+});
+
+describe('SEQ-12 long work gives the event loop a turn between', () => {
+  test.each([
+    [1_024, 1, 1],
+    [1_025, 1, 3],
+    [60, 65_535, 1],
+    [65, 65_535, 3],
+  ])('a commit of %i entries of %i bytes: %i turns, with the one before it', async (count, bytes, turns) => {
+    const { log, turnsOf } = await counted();
+    const request = { entries: Array.from({ length: count }, () => new Uint8Array(bytes)) };
+    expect(await turnsOf(() => log.append(request))).toBe(turns);
+    expect(log.head.size).toBe(count);
+  });
+
+  test.each([
+    [[0, 1, 2_000], 0],
+    [range(0, 1_000), 0],
+    [range(0, 1_100), 1],
+    [range(0, 2_500), 2],
+  ])('a multi-proof', async (indexes, turns) => {
+    const { log, turnsOf } = await counted();
+    await log.append({ entries: entries(0, 2_500) });
+    const claim = { indexes: indexes.map(leafIndex), size: log.head.size };
+    const proven = await turnsOf(() => log.proveMany(claim.indexes, claim.size));
+    expect(proven).toBe(turns);
+    const { leafHashes, nodes, rootHash } = await log.proveMany(claim.indexes, claim.size);
+    verifyMultiProof(nodeHasher, { ...claim, leafHashes, nodes, root: rootHash });
   });
 });
 
