@@ -22,8 +22,12 @@ export function killLeftovers(): void {
 }
 
 /** Starts a server and waits for its first line. @throws Error with what the process said instead */
-export async function startChild(file: string, args: readonly string[]): Promise<Child> {
-  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+export async function startChild(
+  file: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Child> {
+  const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   running.add(child);
   child.once('exit', () => running.delete(child));
   const stop = (): Promise<void> => end(child);

@@ -54,11 +54,20 @@ async function switchIndexOff(data: string): Promise<void> {
   await writeFile(path, JSON.stringify({ ...manifest, leafHashIndex: false }));
 }
 
+/** Flags of node in place of those that the program chooses, and what it finds in its environment. */
+export interface NodeOptions {
+  readonly nodeFlags: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** Serves a log until disposed; a clean stop. */
-export async function serveStele(bench: Bench, place: Place): Promise<SteleServer> {
+export async function serveStele(bench: Bench, place: Place, node?: NodeOptions): Promise<SteleServer> {
   const args = ['serve', '--json', '--listen', '127.0.0.1:0', '--data', place.data];
   // As a program, so that its first line chooses the flags of node as it does for `npx stele`.
-  const child = await startChild(bench.program, args);
+  const child =
+    node === undefined
+      ? await startChild(bench.program, args)
+      : await startChild(process.execPath, [...node.nodeFlags, bench.program, ...args], node.env);
   const headers = (type: string): Record<string, string> => ({
     Authorization: `Bearer ${place.token}`,
     'Content-Type': type,

@@ -6,7 +6,9 @@ import { growthRow } from './growth.ts';
 import { latencyRow } from './latency.ts';
 import { microRow } from './micro.ts';
 import { mixedRow } from './mixed.ts';
+import { overloadRow } from './overload.ts';
 import { readRows } from './reads.ts';
+import { stallRow } from './stall.ts';
 import { diskRow, firstLogRow, fsckRow } from './storage.ts';
 import { writtenRow } from './written.ts';
 
@@ -17,6 +19,8 @@ export const ROWS: readonly Row[] = [
   batchRow,
   ...readRows,
   mixedRow,
+  overloadRow,
+  stallRow,
   latencyRow,
   growthRow,
   fsckRow,

@@ -1,0 +1,209 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seededRandom } from '../harness/entries.ts';
+import { dueTimes } from '../harness/open-load.ts';
+import { type Percentiles, percentiles } from '../harness/statistics.ts';
+import type { NumberedEntries } from './numbered-entries.ts';
+import { ConnectionPool } from './pool.ts';
+import type { RawAnswer, RawConnection } from './raw-connection.ts';
+
+/** A load of appends, small and huge ones. */
+export interface MixedPlan {
+  readonly url: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly seconds: number;
+  /** What comes before this is not counted. */
+  readonly rampSeconds: number;
+  /** An open model's rate; undefined: each of the connections sends when it has its answer. */
+  readonly perSec?: number;
+  readonly connectionsMax: number;
+  /** Number of the first entry. */
+  readonly firstEntry: number;
+}
+
+/** Of one sort of answers: how many, how long after they were due, and where that time went. */
+export interface Times {
+  readonly count: number;
+  readonly total: Percentiles;
+  /** From due to written: the generator's own delay, and its wait for a connection. */
+  readonly own: Percentiles;
+  /** From written to connected, where the connection was new. */
+  readonly connect: Percentiles;
+  /** From written, or connected, to the answer's first byte. */
+  readonly server: Percentiles;
+}
+
+/** What became of a load. */
+export interface MixedResult {
+  readonly accepted: Times;
+  readonly refused: Times;
+  /** Answers by what they are: status and code. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  /** Due, and for want of a connection never sent. */
+  readonly unsent: number;
+  readonly acceptedPerSec: number;
+  readonly sentPerSec: number;
+  /** From the end of the load to the last answer. */
+  readonly drainMs: number;
+  readonly loadCores: number;
+  /** Number and index of each entry that was acknowledged. */
+  readonly acked: readonly (readonly [number, number])[];
+}
+
+class TimeTable {
+  readonly #total: number[] = [];
+  readonly #own: number[] = [];
+  readonly #connect: number[] = [];
+  readonly #server: number[] = [];
+
+  add(dueMs: number, sentMs: number, connectedMs: number, answer: RawAnswer): void {
+    const fromMs = Math.max(sentMs, connectedMs);
+    this.#total.push(answer.endMs - dueMs);
+    this.#own.push(sentMs - dueMs);
+    if (connectedMs > sentMs) this.#connect.push(connectedMs - sentMs);
+    this.#server.push(answer.firstMs - fromMs);
+  }
+
+  times(): Times {
+    return {
+      count: this.#total.length,
+      total: percentiles(this.#total),
+      own: percentiles(this.#own),
+      connect: percentiles(this.#connect),
+      server: percentiles(this.#server),
+    };
+  }
+}
+
+/** Most time that is given to the last answers. */
+const DRAIN_MS = 60_000;
+const TICK_MS = 1;
+
+/** One run of a plan. */
+export class MixedLoad {
+  readonly #plan: MixedPlan;
+  readonly #entries: NumberedEntries;
+  readonly #pool: ConnectionPool;
+  readonly #head: string;
+  readonly #accepted = new TimeTable();
+  readonly #refused = new TimeTable();
+  readonly #outcomes: Record<string, number> = {};
+  readonly #acked: [number, number][] = [];
+  readonly #waiting: number[] = [];
+  #number: number;
+  #sent = 0;
+  #under = 0;
+  #lastMs = 0;
+  #untilMs = 0;
+  #fromMs = 0;
+  #inWindow = 0;
+
+  constructor(plan: MixedPlan, entries: NumberedEntries) {
+    this.#plan = plan;
+    this.#entries = entries;
+    this.#number = plan.firstEntry;
+    this.#pool = new ConnectionPool(plan.url, plan.connectionsMax);
+    const headers = Object.entries({ Host: 'bench', ...plan.headers }).map(([k, v]) => `${k}: ${v}\r\n`);
+    this.#head = `POST ${plan.path} HTTP/1.1\r\n${headers.join('')}Content-Length: `;
+  }
+
+  async run(): Promise<MixedResult> {
+    const { perSec, seconds, rampSeconds, connectionsMax } = this.#plan;
+    await this.#pool.openAll();
+    const startMs = performance.now();
+    const before = process.cpuUsage();
+    this.#untilMs = startMs + seconds * 1_000;
+    this.#fromMs = startMs + rampSeconds * 1_000;
+    if (perSec === undefined) await this.#closedLoop(connectionsMax);
+    else
+      await this.#openModel(
+        dueTimes(startMs, { perSec, seconds, random: seededRandom(this.#plan.firstEntry) }),
+      );
+    const { user, system } = process.cpuUsage(before);
+    const loadCores = (user + system) / 1e3 / (performance.now() - startMs);
+    const unsent = this.#waiting.length;
+    await this.#drained();
+    this.#pool.close();
+    return {
+      accepted: this.#accepted.times(),
+      refused: this.#refused.times(),
+      outcomes: this.#outcomes,
+      unsent,
+      acceptedPerSec: this.#inWindow / (seconds - rampSeconds),
+      sentPerSec: this.#sent / seconds,
+      drainMs: this.#lastMs - this.#untilMs,
+      loadCores,
+      acked: this.#acked,
+    };
+  }
+
+  async #closedLoop(connections: number): Promise<void> {
+    const again = (): void => {
+      if (performance.now() < this.#untilMs) this.#due(performance.now(), again);
+    };
+    for (let i = 0; i < connections; i += 1) again();
+    await sleep(this.#untilMs - performance.now());
+  }
+
+  async #openModel(times: readonly number[]): Promise<void> {
+    for (let i = 0; i < times.length; ) {
+      const nowMs = performance.now();
+      for (let dueMs = times[i]; dueMs !== undefined && dueMs <= nowMs; dueMs = times[i]) {
+        this.#due(dueMs);
+        i += 1;
+      }
+      await sleep(TICK_MS);
+    }
+  }
+
+  async #drained(): Promise<void> {
+    const deadlineMs = performance.now() + DRAIN_MS;
+    this.#waiting.length = 0;
+    while (this.#under > 0 && performance.now() < deadlineMs) await sleep(TICK_MS);
+  }
+
+  #due(dueMs: number, after?: () => void): void {
+    const connection = this.#pool.take(performance.now());
+    if (connection === undefined) this.#waiting.push(dueMs);
+    else this.#send(connection, dueMs, after);
+  }
+
+  #send(connection: RawConnection, dueMs: number, after?: () => void): void {
+    const number = this.#number;
+    this.#number += 1;
+    const [first, rest] = this.#entries.parts(number);
+    const sentMs = performance.now();
+    this.#sent += 1;
+    this.#under += 1;
+    const head = `${this.#head}${first.length + rest.length}\r\n\r\n${first}`;
+    connection.send(head, rest, (answer) => {
+      this.#under -= 1;
+      this.#lastMs = performance.now();
+      if (answer === undefined) this.#count('no answer');
+      else this.#note(number, dueMs, sentMs, connection.connectedMs ?? 0, answer);
+      this.#pool.give(connection);
+      const waiting = this.#waiting.shift();
+      if (waiting !== undefined) this.#due(waiting);
+      after?.();
+    });
+  }
+
+  #note(number: number, dueMs: number, sentMs: number, connectedMs: number, answer: RawAnswer): void {
+    const isCounted = dueMs >= this.#fromMs;
+    this.#count(answer.status === 201 ? '201' : `${answer.status} ${codeOf(answer)}`);
+    if (answer.status === 201) {
+      this.#acked.push([number, Number(/^\{"index":(\d+)/.exec(answer.text)?.[1] ?? -1)]);
+      if (answer.endMs >= this.#fromMs && answer.endMs < this.#untilMs) this.#inWindow += 1;
+      if (isCounted) this.#accepted.add(dueMs, sentMs, connectedMs, answer);
+    } else if (isCounted && answer.status === 503 && /\r\nretry-after: \d/i.test(answer.head))
+      this.#refused.add(dueMs, sentMs, connectedMs, answer);
+  }
+
+  #count(what: string): void {
+    this.#outcomes[what] = (this.#outcomes[what] ?? 0) + 1;
+  }
+}
+
+function codeOf({ text }: RawAnswer): string {
+  return /"code":"([a-z_]+)"/.exec(text)?.[1] ?? 'without a code';
+}
