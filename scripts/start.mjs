@@ -99,6 +99,7 @@ function welcome({ url, logs }, token) {
   const makeToken = ['npx stele token create', ...placeFlags.map(quote)].join(' ');
   // Each line works as it stands, on a later start too, when nobody can know the first token any more.
   const withToken = ` --token ${token ?? `"$(${makeToken})"`}`;
+  const audit = logs.find(({ kind }) => kind === 'events');
   const lines = [
     `Stele serves ${url}`,
     `  log     ${log.name}`,
@@ -109,11 +110,12 @@ function welcome({ url, logs }, token) {
       : `  token   ${token}   (shown once: keep it)`,
     '',
     'Try, in another terminal, in this folder:',
+    ...(audit === undefined ? [] : eventLines(audit, `${withToken}${server}`)),
     `  npx stele append package.json --receipt receipt.json${withToken}${server}`,
     `  npx stele verify receipt.json --vkey ${quote(log.vkey)} --entry package.json`,
     `  npx stele get 0${log.reads === 'public' ? '' : withToken}${server}`,
   ];
-  if (logs.every(({ kind }) => kind !== 'events')) {
+  if (audit === undefined) {
     const create = ['npx stele logs create audit --kind events', ...placeFlags.map(quote)].join(' ');
     lines.push('', `No log here takes audit events yet. Stop the server, then: ${create}`);
   }
@@ -124,6 +126,15 @@ function welcome({ url, logs }, token) {
     );
   }
   console.log(lines.join('\n'));
+}
+
+/** A first audit event, and what anybody can check of it. */
+function eventLines({ name, vkey }, flags) {
+  const event = '{"action":"user.login","outcome":"success","actor":{"type":"user","id":"u-1"},"time":"NOW"}';
+  return [
+    `  echo '${event}' | sed "s/NOW/$(date -u +%FT%TZ)/" | npx stele append - --log ${name} --receipt event.json${flags}`,
+    `  npx stele verify event.json --vkey ${quote(vkey)}`,
+  ];
 }
 
 /** A word for a POSIX shell. */

@@ -21,6 +21,7 @@ export interface AppendOptions {
 export type ReadAnswer<T> = (answer: FieldsAnswer) => Promise<T> | T;
 
 interface Post extends AppendOptions {
+  readonly path: 'entries' | 'events';
   readonly type: string;
   readonly body: Uint8Array;
 }
@@ -43,7 +44,7 @@ export class Submissions {
    */
   async entry<T>(entry: Uint8Array, options: AppendOptions, read: ReadAnswer<T>): Promise<T> {
     checkEntry(entry, 0);
-    return this.#post({ type: 'application/octet-stream', body: entry, ...options }, read);
+    return this.#post({ path: 'entries', type: 'application/octet-stream', body: entry, ...options }, read);
   }
 
   /** The same of entries that get indexes as a whole or not at all. @throws TlogError empty_batch, batch_too_large, as `entry` */
@@ -54,16 +55,28 @@ export class Submissions {
     }
     entries.forEach(checkEntry);
     const body = encodeEntries(entries);
-    return this.#post({ type: 'application/vnd.stele.entry-bundle', body, ...options }, read);
+    return this.#post(
+      { path: 'entries', type: 'application/vnd.stele.entry-bundle', body, ...options },
+      read,
+    );
+  }
+
+  /** The same of audit events: JSON of one or of a list, or NDJSON, as its media type says. The log looks at them. */
+  async events<T>(
+    events: { readonly type: 'application/json' | 'application/x-ndjson'; readonly body: Uint8Array },
+    options: AppendOptions,
+    read: ReadAnswer<T>,
+  ): Promise<T> {
+    return this.#post({ path: 'events', ...events, ...options }, read);
   }
 
   async #post<T>(post: Post, read: ReadAnswer<T>): Promise<T> {
-    const { type, body, signal } = post;
+    const { path, type, body, signal } = post;
     const key = post.idempotencyKey ?? formatHex(crypto.getRandomValues(new Uint8Array(KEY_BYTES)));
     const triesMax = await this.#triesOf(signal);
     const headers = { 'Content-Type': type, 'Idempotency-Key': key };
     const call: LogCall = {
-      path: 'entries',
+      path,
       method: 'POST',
       headers,
       body,

@@ -40,7 +40,7 @@ async function npmStart(cwd: string, listen: string): Promise<Started> {
     vkey: /^ {2}vkey {4}(\S+)$/m.exec(text)?.[1] ?? '',
     token: /^ {2}token {3}(stele_\S+) /m.exec(text)?.[1],
     text,
-    commands: [...text.matchAll(/^ {2}(npx .+)$/gm)].map((match) => match[1] ?? ''),
+    commands: [...text.matchAll(/^ {2}((?:npx|echo) .+)$/gm)].map((match) => match[1] ?? ''),
     stop: async () => {
       const closed = once(child, 'close');
       endGroup(child, 'SIGTERM');
@@ -77,8 +77,10 @@ async function typed(command: string, cwd: string): Promise<string> {
 test('CLI-40 npm start on a fresh checkout, and again: what it prints works as it stands', async () => {
   const cwd = await checkout();
   const first = await npmStart(cwd, '127.0.0.1:0');
-  expect(first.commands).toHaveLength(3);
-  const [append = '', verify = '', get = ''] = first.commands;
+  expect(first.commands).toHaveLength(5);
+  const [event = '', check = '', append = '', verify = '', get = ''] = first.commands;
+  expect(await typed(event, cwd)).toBe('0\t-\n');
+  expect(await typed(check, cwd)).toMatch(/audit: entry 0 of 1\n.*inclusion +verified/s);
   expect(await typed(append, cwd)).toBe('0\tpackage.json\n');
   expect(await typed(verify, cwd)).toMatch(/inclusion +verified\n +entry +verified/);
   expect(await typed(get, cwd)).toBe(await readFile(join(cwd, 'package.json'), 'utf8'));

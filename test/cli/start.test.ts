@@ -65,7 +65,7 @@ describe('CLI-40 npm start', () => {
 
   test.each([
     ['', "npx stele logs create audit --kind events '--data=a b'\n"],
-    [',{"name":"audit","kind":"events"}', undefined],
+    [',{"name":"audit","kind":"events","vkey":"v+2+A"}', undefined],
   ])('with %j beside main it says how to make a log of events: %j', async (MORE, said) => {
     const { stdout } = await start(['--data=a b'], { MORE });
     if (said === undefined) expect(stdout).not.toContain('logs create');

@@ -5,6 +5,7 @@ import { TlogError } from '../../core/error.ts';
 import { ENTRY_BYTES_MAX } from '../../core/tile/bundle.ts';
 import { type Appender, createAppender } from '../appender.ts';
 import { type CommandContext, type CommandHost, serverFlags } from '../context.ts';
+import { eventAppender, takesEvents } from '../event-appender.ts';
 import { UsageError } from '../exit-code.ts';
 import { cutLines } from '../line-cutter.ts';
 import { reachLog } from '../log-access.ts';
@@ -12,6 +13,9 @@ import { type ProgressBar, progressBar } from '../progress-bar.ts';
 import { readAll, say, writeData } from '../terminal.ts';
 import { trustFlags } from '../trust.ts';
 import { writeOut } from './read.ts';
+
+/** An event with the largest record that a log takes: what is beyond, it refuses. */
+const EVENT_BYTES_MAX = 8 * 1024 * 1024;
 
 interface AppendFlags {
   readonly lines?: true;
@@ -21,7 +25,9 @@ interface AppendFlags {
 /** `stele append FILE…|-`: one entry a file; with `--lines` one a line, resumed when run again. */
 export function registerAppend(program: Command, host: CommandHost): void {
   const append = trustFlags(serverFlags(program.command('append')))
-    .description('append files, or the lines of files; receipts are verified with --vkey or --policy')
+    .description(
+      'append files, or the lines of files, to a log of events as JSON; receipts are verified with --vkey or --policy',
+    )
     .argument('<file...>', 'files, or - for stdin')
     .option('--lines', 'each line is an entry; a second run with the same input goes on where it ended')
     .option('--receipt <file>', 'write the receipt of the one file that is appended to this file');
@@ -33,11 +39,14 @@ async function runAppend(context: CommandContext, files: string[], command: Comm
   if (flags.receipt !== undefined && (flags.lines || files.length !== 1)) {
     throw new UsageError('--receipt needs exactly one file and no --lines');
   }
-  const appender = createAppender(await reachLog(context, command.opts()));
+  const reached = await reachLog(context, command.opts());
+  const isEvents = await takesEvents(reached.calls);
+  const appender = isEvents ? eventAppender(reached.calls, reached.client) : createAppender(reached);
+  const bytesMax = isEvents ? EVENT_BYTES_MAX : ENTRY_BYTES_MAX;
   for (const file of files) {
     const input = file === '-' ? context.terminal.stdin : createReadStream(file);
     const append = flags.lines ? appendLines : appendFile;
-    await readable(file, append(context, appender, { file, input, receipt: flags.receipt }));
+    await readable(file, append(context, appender, { file, input, receipt: flags.receipt, bytesMax }));
   }
 }
 
@@ -46,21 +55,23 @@ interface Source {
   readonly input: Readable;
   /** Where to write the receipt. */
   readonly receipt: string | undefined;
+  /** Most that one file or line may hold. */
+  readonly bytesMax: number;
 }
 
 async function appendFile(context: CommandContext, appender: Appender, source: Source): Promise<void> {
-  const { file, input, receipt } = source;
-  const answer = await appender.entry(await readAll(input, ENTRY_BYTES_MAX, file));
+  const { file, input, receipt, bytesMax } = source;
+  const answer = await appender.entry(await readAll(input, bytesMax, file));
   if (receipt !== undefined) await writeOut(receipt, answer.body);
   await writeData(context.terminal, context.json ? answer.json : `${answer.index}\t${file}\n`);
 }
 
 async function appendLines(context: CommandContext, appender: Appender, source: Source): Promise<void> {
-  const { file, input } = source;
+  const { file, input, bytesMax } = source;
   let lines = 0;
   {
     using bar = progressBar(context.terminal, file === '-' ? 'lines' : file);
-    for await (const { entries, key, firstLine } of cutLines(input, ENTRY_BYTES_MAX)) {
+    for await (const { entries, key, firstLine } of cutLines(input, bytesMax)) {
       const { indexes, json } = await appender.batch(entries, key);
       const text = indexes.map((index, at) => `${index}\t${firstLine + at}\n`).join('');
       bar.wipe();
