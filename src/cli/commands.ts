@@ -4,6 +4,7 @@ import { registerBackup } from './commands/backup.ts';
 import { registerExportTiles } from './commands/export-tiles.ts';
 import { registerFsck } from './commands/fsck.ts';
 import { registerGuard } from './commands/guard.ts';
+import { registerImport } from './commands/import.ts';
 import { registerInit } from './commands/init.ts';
 import { registerKeygen } from './commands/keygen.ts';
 import { registerLogs } from './commands/logs.ts';
@@ -24,6 +25,7 @@ export const commands: readonly Register[] = [
   registerInit,
   registerServe,
   registerAppend,
+  registerImport,
   registerRead,
   registerProve,
   registerUpgradeReceipt,

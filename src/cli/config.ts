@@ -150,18 +150,20 @@ export function mergeSettings(...sources: readonly Settings[]): Settings {
 export interface Defaults {
   readonly data: string;
   readonly listen: string;
+  readonly log: string;
 }
 
-const LOG_SERVER: Defaults = { data: './data', listen: '127.0.0.1:8080' };
+const LOG_SERVER: Defaults = { data: './data', listen: '127.0.0.1:8080', log: 'main' };
 
 /** Step 3: what is left out gets its default, addresses are parsed. @throws TlogError invalid_config */
-export function decideConfig(merged: Settings, defaults: Defaults = LOG_SERVER): Config {
+export function decideConfig(merged: Settings, own: Partial<Defaults> = {}): Config {
+  const defaults = { ...LOG_SERVER, ...own };
   const { data = defaults.data, listen = defaults.listen, opsListen, server, ...rest } = merged;
   return Object.freeze({
     ...(rest as Omit<Settings, 'data' | 'listen' | 'opsListen' | 'server'>),
     data,
     guard: merged.guard ?? `${data.replace(/\/+$/, '')}.guard`,
-    log: merged.log ?? 'main',
+    log: merged.log ?? defaults.log,
     scrubSeconds: merged.scrubSeconds ?? SCRUB_SECONDS,
     listen: parseListen(listen),
     ...(opsListen === undefined ? {} : { opsListen: parseListen(opsListen) }),

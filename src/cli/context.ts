@@ -52,7 +52,7 @@ export class CommandHost {
   bind<Args extends readonly unknown[] = []>(
     command: Command,
     run: CommandRun<[...Args, Command]>,
-    defaults?: Defaults,
+    defaults?: Partial<Defaults>,
   ): Command {
     command.option('--json', 'JSON on stdout, and errors as JSON on stderr');
     command.option('--config <file>', 'config file (default: config.yaml in the data directory)');
@@ -109,7 +109,7 @@ async function tokenIn(file: string | undefined): Promise<string | undefined> {
 async function loadConfig(
   flags: Record<string, unknown>,
   env: Surroundings['env'],
-  defaults?: Defaults,
+  defaults?: Partial<Defaults>,
 ): Promise<Config> {
   const outer = mergeSettings(flagSettings(flags), environmentSettings(env));
   const named = typeof flags['config'] === 'string' ? flags['config'] : env['STELE_CONFIG'] || undefined;

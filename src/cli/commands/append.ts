@@ -1,15 +1,15 @@
-import { createReadStream, ReadStream, statSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { TlogError } from '../../core/error.ts';
 import { ENTRY_BYTES_MAX } from '../../core/tile/bundle.ts';
 import { type Appender, createAppender } from '../appender.ts';
 import { type CommandContext, type CommandHost, serverFlags } from '../context.ts';
 import { eventAppender, takesEvents } from '../event-appender.ts';
 import { UsageError } from '../exit-code.ts';
+import { readable, showProgress } from '../input.ts';
 import { cutLines } from '../line-cutter.ts';
 import { reachLog } from '../log-access.ts';
-import { type ProgressBar, progressBar } from '../progress-bar.ts';
+import { progressBar } from '../progress-bar.ts';
 import { readAll, say, writeData } from '../terminal.ts';
 import { trustFlags } from '../trust.ts';
 import { writeOut } from './read.ts';
@@ -81,23 +81,4 @@ async function appendLines(context: CommandContext, appender: Appender, source: 
     }
   }
   say(context.terminal, `${file}: ${lines} lines are in the log.`);
-}
-
-/** Shows how much of a file has been read; of a stream, whose length nobody knows, how many lines. */
-function showProgress(bar: ProgressBar, { file, input }: Source, lines: number): void {
-  const size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > 0 && input instanceof ReadStream) bar.show(Math.min(input.bytesRead, size), size);
-  else bar.count(lines);
-}
-
-/** Turns a failure to read the input into a wrong command line; other errors pass. */
-async function readable(file: string, work: Promise<void>): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    if (error instanceof Error && 'syscall' in error && !(error instanceof TlogError)) {
-      throw new UsageError(`cannot read ${file}: ${error.message}`, { cause: error });
-    }
-    throw error;
-  }
 }

@@ -27,7 +27,7 @@ import { listen } from '../servers.ts';
 import { say, writeData, writeJson } from '../terminal.ts';
 import { untilStopped } from '../until-stopped.ts';
 
-const DEFAULTS: Defaults = { data: './monitor', listen: '127.0.0.1:8082' };
+const DEFAULTS: Partial<Defaults> = { data: './monitor', listen: '127.0.0.1:8082' };
 
 /** `stele monitor`: follows logs, re-hashes all they serve, swaps heads with others and tells people, until SIGTERM or SIGINT. */
 export function registerMonitor(program: Command, host: CommandHost): void {

@@ -20,7 +20,7 @@ import { untilStopped } from '../until-stopped.ts';
 
 /** A clock that went back is waited for up to a minute: the answer must not be cut off then. */
 const LIMITS: ServerLimits = { ...SERVER_LIMITS, idleMs: 90_000 };
-const DEFAULTS: Defaults = { data: './witness', listen: '127.0.0.1:8081' };
+const DEFAULTS: Partial<Defaults> = { data: './witness', listen: '127.0.0.1:8081' };
 
 /** `stele witness`: cosigns the checkpoints of the logs it follows (c2sp.org/tlog-witness), until SIGTERM or SIGINT. */
 export function registerWitness(program: Command, host: CommandHost): void {
