@@ -11,7 +11,7 @@ import type { BodyMemory } from './body-memory.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
 import { idempotencyKeyOf, idempotencyOf } from './idempotency.ts';
 import { headText, inclusionText } from './proof-text.ts';
-import { askedAck, laterProof, witnessedCovering } from './witnessed.ts';
+import { acknowledged, askedAck, type Outcome } from './witnessed.ts';
 import type { WriteGate } from './write-gate.ts';
 
 const ENTRY_TYPE = 'application/octet-stream';
@@ -47,23 +47,10 @@ export async function append(c: Context, log: Log, call: AppendCall): Promise<Re
   const entries = isBatch ? entriesOf(body, type === BUNDLE_TYPE) : [body];
   const request = { entries, ...retryOf(c, log, tokenId, entries) };
   const result = await call.gate.pass(() => log.append(request));
-  const isNew = result.isNew.includes(true);
-  call.onAppended(isNew ? 'new' : 'repeated');
+  call.onAppended(result.isNew.includes(true) ? 'new' : 'repeated');
   if (isAdd) return textAnswer(`${result.indexes[0]}`);
-  const status = isNew ? 201 : 200;
   const answer = isBatch ? batchAnswer : receiptAnswer;
-  if (waited === undefined) return answer(c, log, result, { status });
-  const head = await witnessedCovering(waited, result.indexes);
-  if (head !== undefined) return answer(c, log, { ...result, head }, { status });
-  const early = await answer(c, log, result, { status: 202, witnessed: false });
-  early.headers.set('Location', laterProof(result.indexes));
-  return early;
-}
-
-/** How an append is answered; `witnessed` false: witnesses have not seen it yet. */
-interface Outcome {
-  readonly status: number;
-  readonly witnessed?: false;
+  return acknowledged(waited, result, (proven, outcome) => answer(c, log, proven, outcome));
 }
 
 /** A media type without its parameters. */

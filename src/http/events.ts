@@ -11,6 +11,7 @@ import { atPosition, type BodyForm, readEvents } from './event-bodies.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
 import { retryKeyOf } from './idempotency.ts';
 import { headText, inclusionText } from './proof-text.ts';
+import { acknowledged, askedAck, type Outcome } from './witnessed.ts';
 
 /** One event with the largest record, or a batch. */
 const BODY: BodyLimit = { bytesMax: BATCH_BYTES_MAX, code: 'batch_too_large' };
@@ -26,16 +27,20 @@ export async function appendEvents(c: Context, log: Log, call: Omit<AppendCall, 
   const events = eventsOf(log);
   checkIdentity(c);
   const isLines = isNdjson(c);
+  const waited = askedAck(c, call.witnessing);
   // A client is told at once, and what it sends after that is not kept.
   log.admit(announcedBytes(c, BODY));
   const body = await readBody(c, BODY, call.bodies);
   const { form, submissions } = readEvents(body, isLines, events.freshId);
   const request = requestOf(c, events, call.tokenId, submissions);
   const result = await call.gate.pass(() => appended(events, form, request));
-  const isNew = result.isNew.includes(true);
-  call.onAppended(isNew ? 'new' : 'repeated');
+  call.onAppended(result.isNew.includes(true) ? 'new' : 'repeated');
   const facts = { ids: await idsOf(events, submissions, result), rawMissing: withoutRaw(submissions) };
-  return form === 'one' ? oneAnswer(c, log, result, facts) : batchAnswer(c, result, facts);
+  return acknowledged(waited, result, (proven, outcome) =>
+    form === 'one'
+      ? oneAnswer(c, log, proven, { ...facts, ...outcome })
+      : batchAnswer(c, proven, { ...facts, ...outcome }),
+  );
 }
 
 function isNdjson(c: Context): boolean {
@@ -89,7 +94,7 @@ async function idsOf(
 }
 
 /** What an answer says beside the indexes: positions of events that describe a record whose bytes were not sent. */
-interface EventFacts {
+interface EventFacts extends Outcome {
   readonly ids: readonly (string | null)[];
   readonly rawMissing: readonly number[];
 }
@@ -100,15 +105,18 @@ function withoutRaw(submissions: readonly Submission[]): readonly number[] {
   );
 }
 
+function pending(witnessed: false | undefined): { readonly witnessed?: false } {
+  return witnessed === undefined ? {} : { witnessed };
+}
+
 async function oneAnswer(
   c: Context,
   log: Log,
-  { head, indexes: [index], isNew: [isNew] }: AppendResult,
-  { ids: [id = null], rawMissing }: EventFacts,
+  { head, indexes: [index] }: AppendResult,
+  { ids: [id = null], rawMissing, status, witnessed }: EventFacts,
 ): Promise<Response> {
   if (index === undefined) throw new RangeError('an append without an index');
-  const status = isNew === true ? 201 : 200;
-  const missing = rawMissing.length === 0 ? {} : { rawMissing: true };
+  const missing = { ...(rawMissing.length === 0 ? {} : { rawMissing: true }), ...pending(witnessed) };
   if (!accepts(c, CBOR)) {
     const receipt = await inclusionText(log, head, index);
     const facts = JSON.stringify({ id, ...missing });
@@ -120,14 +128,13 @@ async function oneAnswer(
   return fieldsAnswer(c, { ...(id === null ? {} : { id }), ...missing, ...receipt }, status);
 }
 
-function batchAnswer(
+async function batchAnswer(
   c: Context,
   { head, indexes, isNew }: AppendResult,
-  { ids, rawMissing }: EventFacts,
-): Response {
-  const status = isNew.includes(true) ? 201 : 200;
+  { ids, rawMissing, status, witnessed }: EventFacts,
+): Promise<Response> {
   const { size: treeSize, rootHash, note: checkpoint } = head;
-  const missing = rawMissing.length === 0 ? {} : { rawMissing };
+  const missing = { ...(rawMissing.length === 0 ? {} : { rawMissing }), ...pending(witnessed) };
   if (accepts(c, CBOR)) {
     const named = { ids: ids.map((id) => id ?? ''), indexes, new: isNew };
     return fieldsAnswer(c, { ...named, ...missing, treeSize, rootHash, checkpoint }, status);

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { type LeafIndex, treeSize } from '../core/units.ts';
-import type { Log } from '../sequencer/log.ts';
+import type { AppendResult, Log } from '../sequencer/log.ts';
 import type { WitnessedHead } from '../witnessing/published-heads.ts';
 import type { Witnessing } from '../witnessing/witnessing.ts';
 import { beyond } from './answer.ts';
@@ -32,17 +32,30 @@ export function witnessedHeadFor(
   });
 }
 
-/** Where the proof for witnesses of an append will be, seen from the route that it came by: once its last entry is covered, all are. */
-export function laterProof(indexes: readonly LeafIndex[]): string {
-  return `proofs/inclusion?index=${Math.max(...indexes)}&head=witnessed`;
+/** How an append is answered; `witnessed` false: witnesses have not seen it yet. */
+export interface Outcome {
+  readonly status: number;
+  readonly witnessed?: false;
 }
 
-/** Waits until witnesses have seen all of these; undefined when they have not in time. */
-export function witnessedCovering(
-  witnessing: Witnessing,
-  indexes: readonly LeafIndex[],
-): Promise<WitnessedHead | undefined> {
-  return witnessing.waitFor(treeSize(Math.max(...indexes) + 1));
+/**
+ * The answer to an append as far as was asked for: at once; under a head that the quorum has cosigned and that covers all of
+ * it; or, when that takes too long, 202 with where the proof will be: once its last entry is covered, all are.
+ */
+export async function acknowledged(
+  waited: Witnessing | undefined,
+  result: AppendResult,
+  answer: (result: AppendResult, outcome: Outcome) => Promise<Response>,
+): Promise<Response> {
+  const status = result.isNew.includes(true) ? 201 : 200;
+  if (waited === undefined) return answer(result, { status });
+  const last = Math.max(...result.indexes);
+  const head = await waited.waitFor(treeSize(last + 1));
+  if (head !== undefined) return answer({ ...result, head }, { status });
+  const early = await answer(result, { status: 202, witnessed: false });
+  // Seen from the route that it came by, whatever stands before that.
+  early.headers.set('Location', `proofs/inclusion?index=${last}&head=witnessed`);
+  return early;
 }
 
 function required(witnessing: Witnessing | undefined): Witnessing {

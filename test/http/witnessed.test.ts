@@ -5,10 +5,16 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import type { Witnessing } from '../../src/witnessing/witnessing.ts';
 import { KNOWN_TOKEN, TOKEN } from '../support/served-logs.ts';
 import { settle, until } from '../support/step-clock.ts';
+import { newDataDirectory } from '../support/test-log.ts';
 import { readCosigned } from '../support/witness-desk.ts';
 import { type WitnessingDesk, witnessingDesk } from '../support/witnessing-desk.ts';
 
+const EVENT =
+  '{"action":"user.login","time":"2026-11-18T11:06:40Z","outcome":"success","actor":{"type":"user","id":"u-17"}}';
+
 interface Ask {
+  /** Sends an event. */
+  event(headers: Record<string, string>): Promise<Response>;
   post(body: string, query?: string, headers?: Record<string, string>): Promise<Response>;
   get(path: string, headers?: Record<string, string>): Promise<Response>;
 }
@@ -27,6 +33,12 @@ function served(desk: WitnessingDesk, witnessing?: Witnessing): Ask {
         method: 'POST',
         headers: { ...own, ...headers },
         body,
+      }),
+    event: async (headers) =>
+      app.request('http://log.example/logs/main/events?ack=witnessed', {
+        method: 'POST',
+        headers: { ...own, ...headers },
+        body: `${EVENT}\n`,
       }),
     get: async (path, headers = {}) => app.request(`http://log.example/logs/main/${path}`, { headers }),
   };
@@ -127,6 +139,40 @@ describe('HTTP-32 ack=witnessed waits for the quorum', () => {
     desk.clock.pass(1_000);
     const text = await (await asked).text();
     expect(text).toContain(desk.log.publishedHead.note);
+  });
+
+  test.each<[string, object, Record<string, string>]>([
+    ['one event', { index: 0 }, { 'Content-Type': 'application/json' }],
+    ['events in lines', { indexes: [0], new: [true] }, { 'Content-Type': 'application/x-ndjson' }],
+    ['one event as CBOR', { index: 0 }, { 'Content-Type': 'application/json', Accept: 'application/cbor' }],
+  ])('%s waits likewise, and is 202 likewise', async (_, members, headers) => {
+    const desk = await witnessingDesk({ dir: await newDataDirectory({ kind: 'events' }) });
+    const { event } = served(desk, await desk.start());
+    const read = async (answer: Response): Promise<Record<string, unknown>> => {
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      const isCbor = answer.headers.get('content-type') === 'application/cbor';
+      return (isCbor ? decodeCbor(bytes) : JSON.parse(Buffer.from(bytes).toString())) as Record<
+        string,
+        unknown
+      >;
+    };
+    const first = event(headers);
+    await until(() => desk.log.head.size === 1);
+    await settle();
+    desk.clock.pass(1_000);
+    const answer = await first;
+    const body = await read(answer);
+    expect([answer.status, body]).toEqual([201, expect.objectContaining(members)]);
+    expect('witnessed' in body).toBe(false);
+    expect((await readCosigned(String(body['checkpoint']), vkeyOf(desk))).size).toBe(1);
+    desk.lies.set('a', gone);
+    const second = event(headers);
+    await until(() => desk.log.head.size === 2);
+    await settle();
+    desk.clock.pass(10_000);
+    const early = await second;
+    expect([early.status, (await read(early))['witnessed']]).toEqual([202, false]);
+    expect(early.headers.get('location')).toBe('proofs/inclusion?index=1&head=witnessed');
   });
 
   test('a log that stops answers who waits: 202', async () => {
