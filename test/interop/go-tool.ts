@@ -20,6 +20,8 @@ export interface ToolRun {
 export interface GoTool extends AsyncDisposable {
   /** Where the tool and the files of a test may lie. */
   readonly folder: string;
+  /** The program itself, for whoever keeps it running. */
+  readonly binary: string;
   /** Runs it to its end, with `input` on stdin. */
   run(args: readonly string[], input?: string): Promise<ToolRun>;
   /** Its lines on stdout as they come, until it ends. Throws when it does not end with 0. */
@@ -39,18 +41,19 @@ export function goMissing(): string | undefined {
   }
 }
 
-/** Builds a main package of test/interop/go, by its path or as a pinned tool. */
-export async function buildGoTool(mainPackage: string): Promise<GoTool> {
+/** Builds a main package of a Go module, test/interop/go unless given, by its path or as a pinned tool. */
+export async function buildGoTool(mainPackage: string, module: string = MODULE): Promise<GoTool> {
   const folder = await mkdtemp(join(tmpdir(), 'stele-go-'));
   const binary = join(folder, 'tool');
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
-  const built = await execute('go', ['build', '-o', binary, mainPackage], BUILD_MS, { cwd: MODULE });
+  const built = await execute('go', ['build', '-o', binary, mainPackage], BUILD_MS, { cwd: module });
   if (built.exitCode !== 0) {
     await remove();
     throw new Error(`go build ${mainPackage} failed: ${built.stderr}`);
   }
   return {
     folder,
+    binary,
     run: (args, input) => execute(binary, args, RUN_MS, { input }),
     start: (args) => lines(binary, args),
     [Symbol.asyncDispose]: remove,

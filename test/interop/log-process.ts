@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -29,14 +29,25 @@ export interface LogProcess extends AsyncDisposable {
   append(count: number): Promise<void>;
 }
 
+/** What a log process may be told beside the defaults. */
+export interface LogProcessOptions {
+  /** Text of a witness policy, made once the log has its key. */
+  readonly policyOf?: (log: { readonly origin: string; readonly vkey: string }) => Promise<string>;
+}
+
 /** Starts `init` and `serve` of the built program (`npm run build`) and waits until it listens. */
-export async function startLogProcess(): Promise<LogProcess> {
+export async function startLogProcess({ policyOf }: LogProcessOptions = {}): Promise<LogProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'stele-interop-'));
   const data = join(folder, 'data');
   const init = [MAIN, 'init', '--json', '--data', data, '--origin', ORIGIN];
   const { stdout } = await promisify(execFile)(process.execPath, init, { timeout: START_MS });
-  const { token }: { token: string } = JSON.parse(stdout);
-  const serve = [MAIN, 'serve', '--json', '--data', data, '--listen', '127.0.0.1:0'];
+  const made: Initialised = JSON.parse(stdout);
+  const { token } = made;
+  const policy = policyOf && (await policyOf(mainOf(made)));
+  const policyFile = join(folder, 'policy');
+  if (policy !== undefined) await writeFile(policyFile, policy);
+  const witnessed = policy === undefined ? [] : ['--policy', policyFile];
+  const serve = [MAIN, 'serve', '--json', '--data', data, '--listen', '127.0.0.1:0', ...witnessed];
   const child = spawn(process.execPath, serve, { stdio: ['ignore', 'pipe', 'pipe'] });
   const stop = async (): Promise<void> => {
     await endProcess(child);
@@ -68,6 +79,17 @@ export async function startLogProcess(): Promise<LogProcess> {
   }
 }
 
+interface Initialised {
+  readonly token: string;
+  readonly logs: readonly { readonly name: string; readonly origin: string; readonly vkey: string }[];
+}
+
+function mainOf({ logs }: Pick<Initialised, 'logs'>): Initialised['logs'][number] {
+  const main = logs.find((log) => log.name === 'main');
+  if (main === undefined) throw new Error('no log main');
+  return main;
+}
+
 /** The first line of `serve --json`; whatever the process said instead is in the error. */
 async function listening(child: ChildProcess): Promise<{ url: string; origin: string; vkey: string }> {
   let said = '';
@@ -83,10 +105,9 @@ async function listening(child: ChildProcess): Promise<{ url: string; origin: st
       throw new Error(`serve ended with ${code}: ${said}`);
     }),
   ]);
-  const started: { url: string; logs: { name: string; origin: string; vkey: string }[] } = JSON.parse(line);
-  const main = started.logs.find((log) => log.name === 'main');
-  if (main === undefined) throw new Error(`no log main in ${line}`);
-  return { url: `${started.url.replace(/\/$/, '')}/logs/main`, origin: main.origin, vkey: main.vkey };
+  const started: { url: string } & Pick<Initialised, 'logs'> = JSON.parse(line);
+  const { origin, vkey } = mainOf(started);
+  return { url: `${started.url.replace(/\/$/, '')}/logs/main`, origin, vkey };
 }
 
 async function postBatch(url: string, token: string, start: number, length: number): Promise<void> {

@@ -80,12 +80,20 @@ describe('WITNESSED-2 mode prefer publishes the log head once the published one 
   test('at its time, not before, and a later cosignature of it is taken', async () => {
     const desk = await witnessingDesk();
     desk.lies.set('a', async () => Promise.reject(new TypeError('fetch failed')));
+    const begun: string[] = [];
+    const { write } = desk.file;
+    Object.assign(desk.file, {
+      write: (notes: Parameters<typeof write>[0]) => {
+        begun.push(notes.published);
+        return write(notes);
+      },
+    });
     const witnessing = await desk.start({ mode: 'prefer' });
     await desk.append('one');
     await settle();
     desk.clock.pass(9_999);
     await settle();
-    expect(publishedSize(desk)).toBe(0);
+    expect([begun.length, publishedSize(desk)]).toEqual([1, 0]);
     desk.clock.pass(1);
     await until(() => publishedSize(desk) === 1);
     expect([desk.log.publishedHead.note, witnessing.witnessedHead]).toEqual([desk.log.head.note, undefined]);
