@@ -1,7 +1,7 @@
 import { equalBytes } from '../core/bytes.ts';
 import { formatHex } from '../core/encoding/hex.ts';
 import { TlogError } from '../core/error.ts';
-import { consistencyPlan } from '../core/merkle/consistency.ts';
+import { consistencyPlan, rootsFromConsistency } from '../core/merkle/consistency.ts';
 import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
 import { inclusionPlan } from '../core/merkle/inclusion.ts';
 import { multiProofPlan } from '../core/merkle/multi-proof.ts';
@@ -153,17 +153,29 @@ export class LogReader {
     from: TreeSize,
     to: TreeSize,
   ): Now<{ fromRootHash: Hash; toRootHash: Hash; proof: Hash[] }> {
+    if (from === 0 || from === to) return this.#proveNothing(from, to);
     const plan = consistencyPlan(from, to);
-    const roots = [this.#rootPlan(from), this.#rootPlan(to)] as const;
-    const nodes = [...plan.nodes, ...roots[0].nodes, ...roots[1].nodes];
+    // A smaller tree that is one complete subtree is not in the proof: its verifier has the root hash.
+    const whole = rootNodes(from).length === 1 ? rootNodes(from) : [];
+    return andThen(this.#nodes([...whole, ...plan.nodes]), (hashes) => {
+      const proof = assembleProof(this.#hasher, plan, hashes.slice(whole.length));
+      const explicit = [...hashes.slice(0, whole.length), ...proof];
+      // What a verifier folds the proof to: half the nodes to read that both roots by themselves would take.
+      const { oldRoot, newRoot } = rootsFromConsistency(
+        this.#hasher,
+        { oldSize: from, newSize: to },
+        explicit,
+      );
+      return { fromRootHash: oldRoot, toRootHash: newRoot, proof };
+    });
+  }
+
+  /** From the empty tree, or from a tree to itself: no hash is needed. */
+  #proveNothing(from: TreeSize, to: TreeSize): Now<{ fromRootHash: Hash; toRootHash: Hash; proof: Hash[] }> {
+    const { nodes, finish } = this.#rootPlan(to);
     return andThen(this.#nodes(nodes), (hashes) => {
-      const fromAt = plan.nodes.length;
-      const toAt = fromAt + roots[0].nodes.length;
-      return {
-        fromRootHash: roots[0].finish(hashes.slice(fromAt, toAt)),
-        toRootHash: roots[1].finish(hashes.slice(toAt)),
-        proof: assembleProof(this.#hasher, plan, hashes.slice(0, fromAt)),
-      };
+      const toRootHash = finish(hashes);
+      return { fromRootHash: from === 0 ? this.#hasher.emptyRoot : toRootHash, toRootHash, proof: [] };
     });
   }
 
