@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from '../harness/bench.ts';
 import { type Child, runForText, startChild } from '../harness/child.ts';
 import { BATCH_ENTRIES_MAX, EntrySource } from '../harness/entries.ts';
@@ -8,6 +9,11 @@ const ORIGIN = 'bench.example';
 const READY_MS = 60_000;
 /** Requests under way while a log is filled: the next is read while the last is synced. */
 const FILL_REQUESTS = 2;
+
+/** What a log answers that takes no more now, such as while its database makes room; and how long that may be. */
+const BUSY = 503;
+const RETRY_MS = 1_000;
+const FILL_TRIES = 60;
 
 export const ENTRY_TYPE = 'application/octet-stream';
 export const LINES_TYPE = 'application/x-ndjson';
@@ -101,18 +107,33 @@ export async function fill(
     while (left > 0) {
       const count = Math.min(BATCH_ENTRIES_MAX, left);
       left -= count;
-      await post(server, BUNDLE_TYPE, source.bundle(count));
+      await postInTime(server, BUNDLE_TYPE, source.bundle(count));
       onBatch?.(entries - left);
     }
   };
   await Promise.all(Array.from({ length: FILL_REQUESTS }, worker));
 }
 
+/** One append, again after a second where the log has too much to do: then nothing was added. */
+async function postInTime(server: SteleServer, type: string, body: Buffer<ArrayBuffer>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    const response = await send(server, type, body);
+    if (response.status !== BUSY || tries === FILL_TRIES) {
+      await answerOf(response);
+      return;
+    }
+    await response.arrayBuffer();
+    await sleep(RETRY_MS);
+  }
+}
+
+function send(server: SteleServer, type: string, body: Buffer<ArrayBuffer>): Promise<Response> {
+  return fetch(`${server.url}/entries`, { method: 'POST', headers: server.headers(type), body });
+}
+
 /** One append. @throws Error when it is refused */
 export async function post(server: SteleServer, type: string, body: Buffer<ArrayBuffer>): Promise<Answer> {
-  return answerOf(
-    await fetch(`${server.url}/entries`, { method: 'POST', headers: server.headers(type), body }),
-  );
+  return answerOf(await send(server, type, body));
 }
 
 /** The bytes of an answer and their media type. */
