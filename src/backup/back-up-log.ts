@@ -15,7 +15,7 @@ import { headVerifier } from '../fsck/head-verifier.ts';
 import type { SignedHead } from '../sequencer/log.ts';
 import type { LogManifest } from '../sequencer/manifest.ts';
 import { BACKUP_SCHEMA, BackupLog, type LogBackup, parseManifest, type Segment } from './backup-folder.ts';
-import { copyHeads, copyRetries, type SegmentCopy } from './copy-segments.ts';
+import { copyEventRows, copyHeads, copyRetries, type SegmentCopy } from './copy-segments.ts';
 import { verifyBackup } from './verify-backup.ts';
 
 /** Facts of a log with its config file, beside which little is said. */
@@ -57,13 +57,14 @@ export interface BackUpResult {
 export async function backUpLog(deps: BackUpDeps): Promise<BackUpResult> {
   const { name, folder, signal } = deps;
   const target = new BackupLog(folder, name);
-  const { manifest, head, config } = await askFacts(deps);
+  const { manifest, head, config, idSecret } = await askFacts(deps);
   const before = await earlier(target, manifest, head);
   const files = new DurableFiles(target.path);
   const copied = await copyTiles(deps, files, head);
   const copy: SegmentCopy = { ...deps, files, from: before?.treeSize ?? 0, to: head.size };
   const heads = await copyHeads(copy);
   const retries = manifest.duplicates === 'key' ? await copyRetries(copy) : [];
+  const events = manifest.kind === 'events' ? await copyEventRows(copy) : undefined;
   const facts: LogBackup = {
     schema: BACKUP_SCHEMA,
     treeSize: head.size,
@@ -71,6 +72,7 @@ export async function backUpLog(deps: BackUpDeps): Promise<BackUpResult> {
     takenAt: new Date(deps.nowMs).toISOString(),
     heads: [...(before?.heads ?? []), ...heads],
     retries: [...(before?.retries ?? []), ...retries],
+    ...(events === undefined ? {} : { events: [...(before?.events ?? []), ...events], idSecret }),
   };
   await files.write('log.json', `${JSON.stringify(manifest, null, 2)}\n`);
   await files.syncFolders();
@@ -94,23 +96,25 @@ interface Facts {
   readonly manifest: LogManifest;
   readonly head: SignedHead;
   readonly config: string | undefined;
+  readonly idSecret: string | undefined;
 }
 
 async function askFacts({ admin, name }: BackUpDeps): Promise<Facts> {
   const { fields } = await admin.askFields({ path: 'backup', bytesMax: FACTS_BYTES_MAX });
   const answer = (typeof fields === 'object' && fields !== null ? fields : {}) as Record<string, unknown>;
-  const { checkpoint: note, config } = answer;
+  const { checkpoint: note, config, idSecret } = answer;
   const manifest = parseManifest(answer['manifest']);
   if (
     typeof note !== 'string' ||
     manifest.name !== name ||
-    (config !== undefined && typeof config !== 'string')
+    (config !== undefined && typeof config !== 'string') ||
+    (idSecret !== undefined && typeof idSecret !== 'string')
   )
     throw new TlogError('malformed_answer', 'the server did not answer with the facts of the log');
   const { size, rootHash } = parseCheckpoint(parseNote(note).text);
   const head = { size, rootHash, note };
   await headVerifier({ origin: manifest.origin, vkeys: [manifest.vkey] })(head);
-  return { manifest, head, config };
+  return { manifest, head, config, idSecret };
 }
 
 /** The backup that is there already: it must be of this log, and no larger than it. */
@@ -175,8 +179,8 @@ async function removeOld(root: string, before: LogBackup | undefined, now: LogBa
     if ((await readdir(join(root, dirname(path)))).length === 0)
       await rm(join(root, dirname(path)), { recursive: true });
   }
-  const listed = new Set([...now.heads, ...now.retries].map(({ file }) => file));
-  for (const folder of ['heads', 'retries'])
+  const listed = new Set([...now.heads, ...now.retries, ...(now.events ?? [])].map(({ file }) => file));
+  for (const folder of ['heads', 'retries', 'events'])
     for (const name of await readdir(join(root, folder)).catch(() => []))
       if (!listed.has(`${folder}/${name}`)) await rm(join(root, folder, name), { force: true });
 }

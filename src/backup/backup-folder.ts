@@ -10,6 +10,7 @@ import { keptHeadOf } from '../sequencer/kept-heads.ts';
 import type { SignedHead } from '../sequencer/log.ts';
 import { type LogManifest, manifestSchema } from '../sequencer/manifest.ts';
 import type { KeyedRetry } from '../store/rows.ts';
+import { type KnownEventRow, parseEventRow } from './event-rows.ts';
 
 /** Marks a folder as a backup; a folder of another version is refused. */
 export const BACKUP_FILE = 'stele-backup.json';
@@ -33,10 +34,13 @@ export interface LogBackup {
   readonly takenAt: string;
   readonly heads: readonly Segment[];
   readonly retries: readonly Segment[];
+  /** Of a log of events: ids and retry keys, and the secret that ids are looked up with, in hex. */
+  readonly events?: readonly Segment[] | undefined;
+  readonly idSecret?: string | undefined;
 }
 
 const segmentSchema: z.ZodType<Segment> = z.strictObject({
-  file: z.string().regex(/^(?:heads|retries)\/[0-9]+-[0-9]+(?:-[0-9]+)?\.ndjson$/),
+  file: z.string().regex(/^(?:heads|retries|events)\/[0-9]+-[0-9]+(?:-[0-9]+)?\.ndjson$/),
   rows: z.number().int().nonnegative(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });
@@ -47,6 +51,11 @@ const backupSchema = z.strictObject({
   takenAt: z.iso.datetime(),
   heads: z.array(segmentSchema),
   retries: z.array(segmentSchema),
+  events: z.array(segmentSchema).optional(),
+  idSecret: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
 });
 const retrySchema = z.strictObject({
   key: z.string().length(64),
@@ -93,6 +102,12 @@ export class BackupLog extends TileFolder {
   async *retries(facts?: LogBackup): AsyncGenerator<KeyedRetry> {
     for (const segment of (facts ?? (await this.facts()))?.retries ?? [])
       for (const retry of await this.#segment(segment)) yield parseRetry(retry);
+  }
+
+  /** Every id and retry key of events. @throws TlogError malformed_answer for a file that is not as it was written */
+  async *eventRows(facts?: LogBackup): AsyncGenerator<KnownEventRow> {
+    for (const segment of (facts ?? (await this.facts()))?.events ?? [])
+      for (const row of await this.#segment(segment)) yield parseEventRow(row);
   }
 
   async #segment({ file, rows, sha256 }: Segment): Promise<readonly unknown[]> {

@@ -5,10 +5,13 @@ import { treeSize } from '../core/units.ts';
 import type { DurableFiles } from '../fsck/durable-files.ts';
 import type { KeyedRetry } from '../store/rows.ts';
 import { formatRetry, formatSegment, parseRetry, type Segment } from './backup-folder.ts';
+import { formatEventRow, parseEventRow } from './event-rows.ts';
 
 /** A page of 1,000 notes with some cosignatures each. */
 const HEADS_BYTES_MAX = 64 * 1024 * 1024;
 const RETRIES_BYTES_MAX = 4 * 1024 * 1024;
+/** 4,096 retry keys of 4,096 events each would be more than any server answers. */
+const EVENT_ROWS_BYTES_MAX = 64 * 1024 * 1024;
 /** Rows of one file: about 12 MiB. */
 const SEGMENT_ROWS = 65_536;
 
@@ -81,4 +84,28 @@ async function* retryPages({ admin, from, to, signal }: SegmentCopy): AsyncGener
       throw new TlogError('malformed_answer', 'the pages of retry keys do not ascend');
     after = nextCursor;
   }
+}
+
+/** Ids and retry keys of the events [from, to). */
+export async function copyEventRows({ admin, files, from, to, signal }: SegmentCopy): Promise<Segment[]> {
+  const segments: Segment[] = [];
+  for (let after = ''; from < to; ) {
+    const path = `backup/events?from=${from}&to=${to}${after === '' ? '' : `&after=${after}`}`;
+    const { fields } = await admin.askFields({ path, bytesMax: EVENT_ROWS_BYTES_MAX, signal });
+    const { rows, nextCursor } = fields as { rows?: unknown; nextCursor?: unknown };
+    if (!Array.isArray(rows))
+      throw new TlogError('malformed_answer', 'the server did not answer with ids of events');
+    const known = rows.map(parseEventRow).filter(({ last }) => last < to);
+    const { text, segment } = formatSegment(
+      `events/${from}-${to}-${segments.length}.ndjson`,
+      known.map(formatEventRow),
+    );
+    if (known.length > 0) await files.write(segment.file, text);
+    if (known.length > 0) segments.push(segment);
+    if (nextCursor === undefined) break;
+    if (typeof nextCursor !== 'string' || nextCursor <= after)
+      throw new TlogError('malformed_answer', 'the pages of ids do not ascend');
+    after = nextCursor;
+  }
+  return segments;
 }

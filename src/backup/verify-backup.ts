@@ -54,6 +54,7 @@ export async function verifyBackup(copy: CopyToVerify): Promise<void> {
   const fresh = new Set(copy.fresh.map(({ file }) => file));
   const old = facts.retries.filter(({ file }) => !fresh.has(file));
   for await (const _ of target.retries({ ...facts, retries: old })) signal?.throwIfAborted();
+  for await (const _ of target.eventRows(facts)) signal?.throwIfAborted();
   await verifyRetries(copy);
 }
 

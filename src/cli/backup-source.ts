@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
+import { eventPaths, readIdSecret } from '../events/event-files.ts';
 import type { BackupSource } from '../http/backup.ts';
-import { type DataDirectory, readManifest } from '../sequencer/data-directory.ts';
+import { type DataDirectory, logPaths, readManifest } from '../sequencer/data-directory.ts';
 import type { LogSet } from '../sequencer/log-set.ts';
 
 /** What a running server gives to a backup: neither keys nor tokens. */
@@ -16,6 +17,11 @@ export function backupSource(dir: DataDirectory, logs: LogSet): BackupSource {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
         throw error;
       }
+    },
+    idSecret: async (name) => {
+      const { kind } = await readManifest(dir, name);
+      if (kind === 'entries') return undefined;
+      return readIdSecret(eventPaths(logPaths(dir, name).root).idSecret);
     },
     stored: async (name) => {
       const log = await logs.get(name);

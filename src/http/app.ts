@@ -5,7 +5,7 @@ import type { Log } from '../sequencer/log.ts';
 import { checkpoint, keepPrivate } from './answer.ts';
 import { type AppendCall, append } from './append.ts';
 import { audit, type ScrubSource } from './audit.ts';
-import { type BackupSource, backupFacts, backupRetries } from './backup.ts';
+import { type BackupSource, backupEvents, backupFacts, backupRetries } from './backup.ts';
 import { BodyMemory } from './body-memory.ts';
 import { describeLog } from './describe.ts';
 import { eventRaw, oneEvent } from './event-reads.ts';
@@ -161,6 +161,7 @@ function logRoutes({ app, deps, metrics, bodies, gate, route, openLog }: Parts):
       };
     app.get('/logs/:log/backup', route('backup', admin(backupFacts)));
     app.get('/logs/:log/backup/retries', route('backup', admin(backupRetries)));
+    app.get('/logs/:log/backup/events', route('backup', admin(backupEvents)));
   }
   const multi: Answer = (c, log) => multiByBody(c, log, bodies);
   app.post('/logs/:log/proofs/multi', route('proofs/multi', read(multi)));

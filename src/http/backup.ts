@@ -1,5 +1,6 @@
 import type { Context } from 'hono';
 import { formatRetry } from '../backup/backup-folder.ts';
+import { formatEventRow, lastLeaf } from '../backup/event-rows.ts';
 import { TlogError } from '../core/error.ts';
 import { parseTreeSize } from '../core/units.ts';
 import { damageOf } from '../sequencer/finding.ts';
@@ -16,6 +17,8 @@ export interface BackupSource {
   manifest(log: string): Promise<LogManifest>;
   /** The config file in the data directory; undefined where there is none. */
   config(): Promise<string | undefined>;
+  /** What a log of events looks ids up with: 32 bytes; undefined of other logs. */
+  idSecret(log: string): Promise<Uint8Array | undefined>;
   /** An open log by its rows. */
   stored(log: string): Promise<StoredLog>;
 }
@@ -30,9 +33,11 @@ export async function backupFacts(c: Context, log: Log, source: BackupSource): P
   const { size: treeSize, rootHash, note: checkpoint } = log.head;
   const config = await source.config();
   const head = { treeSize, rootHash: base64(rootHash), checkpoint };
+  const secret = await source.idSecret(log.name);
   const body = {
     manifest: await source.manifest(log.name),
     ...(config === undefined ? {} : { config }),
+    ...(secret === undefined ? {} : { idSecret: Buffer.from(secret).toString('hex') }),
     ...head,
   };
   return c.json(body, 200, { 'Cache-Control': 'no-store' });
@@ -56,6 +61,32 @@ export async function backupRetries(c: Context, log: Log, source: BackupSource):
   return c.json({ retries, ...next }, 200, { 'Cache-Control': 'no-store' });
 }
 
+/** GET backup/events?from&to&after: ids and retry keys of the events in [from, to), by key; nextCursor is the next page's `after`. */
+export async function backupEvents(c: Context, log: Log, source: BackupSource): Promise<Response> {
+  const query = queryOf(c, ['from', 'to', 'after']);
+  const [from, to] = [parseTreeSize(required(query, 'from')), parseTreeSize(required(query, 'to'))];
+  const after = query.get('after') ?? Buffer.of(LETTER.eventId).toString('hex');
+  if (!/^(?:69|6a)(?:[0-9a-f]{64})?$/.test(after))
+    throw new TlogError('malformed_hex', 'after is what nextCursor was');
+  const stored = await source.stored(log.name);
+  const start = Uint8Array.from([...Buffer.from(after, 'hex'), 0]);
+  const range = { start, end: Uint8Array.of(LETTER.eventRetry + 1), limit: SCAN_ROWS };
+  const rows: object[] = [];
+  let [scanned, next] = [0, undefined as string | undefined];
+  for await (const [key, sealed] of stored.stored.iterate(range)) {
+    scanned += 1;
+    const { value, last } = soundRow(stored, key, sealed, (bytes) => ({
+      value: bytes,
+      last: lastLeaf(key, bytes),
+    }));
+    if (last >= from && last < to) rows.push(formatEventRow({ key, value }));
+    if (rows.length === PAGE_ROWS || scanned === SCAN_ROWS) next = Buffer.from(key).toString('hex');
+    if (next !== undefined) break;
+  }
+  const more = next === undefined ? {} : { nextCursor: next };
+  return c.json({ rows, ...more }, 200, { 'Cache-Control': 'no-store' });
+}
+
 async function pageOf(
   log: StoredLog,
   after: Uint8Array | undefined,
@@ -68,7 +99,7 @@ async function pageOf(
     limit: SCAN_ROWS,
   })) {
     const key = rowKey.slice(1);
-    const row = { ...soundRow(log, rowKey, sealed), key };
+    const row = { ...soundRow(log, rowKey, sealed, decodeRetry), key };
     scanned += 1;
     if (isWanted(row)) retries.push(row);
     if (retries.length === PAGE_ROWS || scanned === SCAN_ROWS) return { retries, next: key };
@@ -77,9 +108,14 @@ async function pageOf(
 }
 
 /** A damaged row must not be left out without a word: the copy would lack what the log has. */
-function soundRow(log: StoredLog, key: Uint8Array, sealed: Uint8Array): ReturnType<typeof decodeRetry> {
+function soundRow<T>(
+  log: StoredLog,
+  key: Uint8Array,
+  sealed: Uint8Array,
+  decode: (value: Uint8Array) => T,
+): T {
   try {
-    return decodeRetry(unsealValue(key, sealed));
+    return decode(unsealValue(key, sealed));
   } catch (error) {
     const damage = damageOf(error);
     if (damage !== undefined) log.report({ ...damage, row: key });

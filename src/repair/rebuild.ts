@@ -7,6 +7,7 @@ import { CheckedStore } from '../store/checked-store.ts';
 import type { Store } from '../store/store.ts';
 import { ProvenTree } from './proven-tree.ts';
 import { DerivedRepair } from './repair-derived.ts';
+import { removeEventsBeyond } from './repair-events.ts';
 import { RowRepair } from './repair-rows.ts';
 import { DerivedTiles, StoredTree } from './stored-tree.ts';
 import type { Tally } from './tally.ts';
@@ -68,13 +69,18 @@ export async function rebuild(deps: RebuildDeps): Promise<Rebuilt> {
   const verifyHead = headVerifier({ origin: manifest.origin, vkeys: [manifest.vkey] });
   const besides = new DerivedRepair({ ...deps, rows, store, tree, verifyHead, sources, dropLost });
   await besides.run();
+  const size = tree.edge.size;
+  const beyond =
+    manifest.kind === 'events' ? await removeEventsBeyond({ ...deps, rows, store, size }) : NOTHING;
   return {
     repaired: joined(byTree.repaired, besides.repaired),
-    removed: byTree.removed,
+    removed: joined(byTree.removed, beyond),
     lost: joined(byTree.lost, besides.lost),
     dropped: besides.dropped,
   };
 }
+
+const NOTHING: Tally = { count: 0, names: [] };
 
 function joined(a: Tally, b: Tally): Tally {
   return { count: a.count + b.count, names: [...a.names, ...b.names] };

@@ -24,6 +24,9 @@ import { ProvenTree } from './proven-tree.ts';
 import { type RebuildDeps, rebuild } from './rebuild.ts';
 import { commitOrFail } from './repair-rows.ts';
 
+/** Rows of one write. */
+const ROWS_AT_A_TIME = 4_096;
+
 /** A backup that is to become a data directory. */
 export interface RestoreJob extends Pick<RebuildDeps, 'nowMs' | 'signal'> {
   readonly folder: string;
@@ -117,16 +120,36 @@ async function restoreLog(
       );
     const tree = await ProvenTree.open(nodeHasher, [source], head);
     state = await compareWithGuard(paths.guard, tree, head, signedBy(manifest));
+    await restoreEventRows(source, engine, head.size);
     const marker = { key: OPEN_KEY, value: encodeCleanStop(head.size) };
     await commitOrFail(new CheckedStore(engine), { puts: [marker], deletes: [] });
   } finally {
     await engine.close();
   }
-  if (manifest.kind === 'events')
-    await createEventFiles(paths.root, { gapEnd: head.size, secret: systemRandom(32) });
+  if (manifest.kind === 'events') {
+    const { idSecret } = (await source.facts()) ?? {};
+    const secret = idSecret === undefined ? systemRandom(32) : Buffer.from(idSecret, 'hex');
+    await createEventFiles(paths.root, { gapEnd: head.size, secret });
+  }
   if (skey !== undefined) await writeKeyFile(paths.key, skey);
   await writeFileDurably(paths.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
   return { log: name, treeSize: head.size, hasKey: skey !== undefined, ...state };
+}
+
+/** Ids and retry keys of events: a retry of one that cannot be read any more must not be added again. */
+async function restoreEventRows(source: BackupLog, engine: LevelStore, size: number): Promise<void> {
+  const store = new CheckedStore(engine);
+  let puts: { key: Uint8Array; value: Uint8Array }[] = [];
+  const write = async (): Promise<void> => {
+    if (puts.length > 0) await commitOrFail(store, { puts, deletes: [] });
+    puts = [];
+  };
+  for await (const { key, value, last } of source.eventRows()) {
+    if (last >= size) throw new TlogError('data_damaged', `${source.path} names events beyond its head`);
+    puts.push({ key, value });
+    if (puts.length === ROWS_AT_A_TIME) await write();
+  }
+  await write();
 }
 
 /** Whether a head is one of this log: the guard of another one may say the same of another tree. */

@@ -32,6 +32,7 @@ const NEEDS: Readonly<Record<string, Scope | 'nothing'>> = {
   'GET /logs/:log/log': 'read',
   'GET /logs/:log/backup': 'admin',
   'GET /logs/:log/backup/retries': 'admin',
+  'GET /logs/:log/backup/events': 'admin',
   'POST /logs/:log/entries': 'append',
   'POST /logs/:log/add': 'append',
   'POST /logs/:log/events': 'append',
@@ -80,6 +81,7 @@ async function appOf(reads: ReadAccess): Promise<Hono> {
     backup: {
       manifest: (name) => readManifest(dir, name),
       config: async () => undefined,
+      idSecret: async () => undefined,
       stored: async () => log.stored(),
     },
   });

@@ -6,6 +6,7 @@ import { BACKUP_FILE } from '../../src/backup/backup-folder.ts';
 import { logAccess } from '../../src/client/access.ts';
 import type { Fetch } from '../../src/client/bounded-fetch.ts';
 import { LogCalls } from '../../src/client/log-calls.ts';
+import { eventPaths, readIdSecret } from '../../src/events/event-files.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { BackupSource } from '../../src/http/backup.ts';
 import { type RestoredLog, restoreBackup } from '../../src/repair/restore.ts';
@@ -45,6 +46,10 @@ export async function backupDesk(
   const source: BackupSource = {
     manifest: (name) => readManifest(rotting.dir, name),
     config: async () => config,
+    idSecret: async () =>
+      rotting.log.kind === 'events'
+        ? readIdSecret(eventPaths(logPaths(rotting.dir, 'main').root).idSecret)
+        : undefined,
     stored: async () => rotting.log.stored(),
   };
   const app = createApp({

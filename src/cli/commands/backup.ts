@@ -14,8 +14,8 @@ import { accessOptions } from '../log-access.ts';
 import { progressBar } from '../progress-bar.ts';
 import { say, writeJson } from '../terminal.ts';
 
-/** What a backup never holds, so that whoever gets one can neither sign nor write. */
-const LEFT_OUT = ['signing keys', 'tokens', 'guard'] as const;
+/** What a backup never holds, so that whoever gets one can neither sign nor write, nor read an event. */
+const LEFT_OUT = ['signing keys', 'tokens', 'guard', 'payloads and secrets of events'] as const;
 const LOGS_BYTES_MAX = 64 * 1024;
 
 /** `stele backup FOLDER`: copies what is new of a running server. */
