@@ -39,7 +39,8 @@ export class RowReader {
 
   /** Many rows by one batched read, in the order of the keys; undefined where there is none. */
   async readMany(keys: readonly Uint8Array[]): Promise<readonly (ReadRow | undefined)[]> {
-    const found = await this.#stored.getMany(keys);
+    // As many as a bundle has entries: from a cold disk they would hold up the event loop for as many seeks.
+    const found = await this.#stored.getMany(keys, { inPool: true });
     return keys.map((key, i) => {
       const sealed = found[i];
       return sealed === undefined ? undefined : opened(key, sealed);

@@ -116,8 +116,9 @@ export class LevelStore implements Store {
 
   getMany(
     keys: readonly Uint8Array[],
+    { inPool = false }: { readonly inPool?: boolean } = {},
   ): readonly (Uint8Array | undefined)[] | Promise<(Uint8Array | undefined)[]> {
-    if (keys.length > SYNC_READ_KEYS_MAX) return this.#db.getMany([...keys]);
+    if (inPool || keys.length > SYNC_READ_KEYS_MAX) return this.#db.getMany([...keys]);
     return keys.map((key) => this.get(key));
   }
 

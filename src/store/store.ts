@@ -23,8 +23,11 @@ export interface KeyRange {
  */
 export interface Store {
   get(key: Uint8Array): Now<Uint8Array | undefined>;
-  /** Values in the order of the keys: one batched read. */
-  getMany(keys: readonly Uint8Array[]): Now<readonly (Uint8Array | undefined)[]>;
+  /** Values in the order of the keys: one batched read. `inPool`: never in the thread of the event loop, however few. */
+  getMany(
+    keys: readonly Uint8Array[],
+    options?: { readonly inPool: boolean },
+  ): Now<readonly (Uint8Array | undefined)[]>;
   /** Resolves after the batch is durable. Never rejects: an error of the engine is `unknown`. */
   commit(batch: StoreBatch): Promise<CommitOutcome>;
   iterate(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;

@@ -249,6 +249,22 @@ describe('SCRUB-1 a log without some of the parts', () => {
   });
 });
 
+test('SCRUB-2 no row is read in the thread of the event loop', async () => {
+  const { log } = await rottingLog();
+  await fill(log, 0, 600, true);
+  const stored = log.stored();
+  const reads: boolean[] = [];
+  const getMany: StoredLog['stored']['getMany'] = (...args) => {
+    const found = stored.stored.getMany(...args);
+    reads.push(found instanceof Promise);
+    return found;
+  };
+  const { iterate } = stored.stored;
+  const spied = { getMany, iterate: iterate.bind(stored.stored) };
+  expect((await pass({ ...stored, stored: spied })).damages).toEqual([]);
+  expect(reads).toEqual([true, true]);
+});
+
 describe('SCRUB-2 slices', () => {
   test.each([
     ['many small entries', 1_024, (i: number) => Buffer.from(`${i}`), 8],

@@ -8,6 +8,7 @@ import { FINDINGS_MAX } from '../../src/sequencer/damage-record.ts';
 import { openLog } from '../../src/sequencer/open-log.ts';
 import { bundleKey, edgeKey, leafKey, retryKey, tileKey } from '../../src/store/rows.ts';
 import { fill, flipped, type RottingLog, retryKeyNumber, rottingLog } from '../support/rotting-log.ts';
+import { waitingLog } from '../support/waiting-log.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const corrupt = { code: 'storage_corrupt' };
@@ -129,14 +130,17 @@ describe('SCRUB-5 a log with an open finding signs nothing', () => {
   });
 
   test('a commit under way is finished, what waits is refused and was not done', async () => {
-    const { log } = await filled();
-    const underWay = fill(log, 600, 601);
-    while (log.status().queuedEntries > 0) await new Promise((resolve) => setImmediate(resolve));
-    const waiting = fill(log, 601, 602);
+    const { log, raising, go } = await waitingLog();
+    const underWay = fill(log, 0, 1);
+    await raising;
+    const waiting = fill(log, 1, 2);
     log.stored().report({ message: 'a test says so' });
     await expect(waiting).rejects.toMatchObject(refused);
+    expect(log.status().queuedEntries).toBe(1);
+    go();
     await underWay;
-    expect(log.head.size).toBe(601);
+    expect(log.head.size).toBe(1);
+    await log.close();
   });
 
   test('a tree whose head was never signed refuses the start until it is repaired', async () => {

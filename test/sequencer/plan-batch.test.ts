@@ -85,6 +85,36 @@ describe('SEQ-9 kept heads', () => {
   });
 });
 
+test('SEQ-9 a clock that goes back and comes again keeps no second head of its minute', () => {
+  const heads = [600_000, 10, 600_001, 660_000].reduce<{ state: TreeState; kept: (number | undefined)[] }>(
+    ({ state, kept }, nowMs) => {
+      const grown = grow(state, 1, nowMs);
+      return { state: grown.state, kept: [...kept, rowsOf(grown.plan)['c']] };
+    },
+    { state: EMPTY, kept: [] },
+  );
+  expect(heads.kept).toEqual([1, undefined, undefined, 1]);
+});
+
+test('SEQ-3 every row that is written is read back, but those of the leaf-hash index', () => {
+  const entries = [Buffer.from('a')];
+  const leafHashes = entries.map((entry) => nodeHasher.leafHash(entry));
+  const idempotency = { key: new Uint8Array(32), contentHash: new Uint8Array(32) };
+  const before = grow(EMPTY, 255).state;
+  const placement = placeEntries(
+    255,
+    'key',
+    [{ request: { entries, idempotency }, leafHashes }],
+    NOTHING_KNOWN,
+  );
+  const head = { size: before.size, rootHash: before.rootHash, note: 'note 255' };
+  const input = { hasher: nodeHasher, state: before, head, placement, leafHashIndex: true, nowMs: 60_000 };
+  const plan = planBatch(input);
+  expect(rowsOf(plan)).toEqual({ b: 1, t: 1, k: 1, c: 1, s: 1, h: 1 });
+  const { h: _, ...others } = rowsOf(plan);
+  expect(rowsOf({ ...plan, batch: { puts: plan.checked, deletes: [] } })).toEqual(others);
+});
+
 describe('SEQ-6 places inside one batch', () => {
   test('repeats of content and of keys are found among what the batch placed', () => {
     const entries = [Buffer.from('a'), Buffer.from('b')];

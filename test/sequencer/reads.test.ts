@@ -10,13 +10,12 @@ import { logOnFiles, openLog } from '../../src/sequencer/open-log.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
 import { startLog } from '../../src/sequencer/start-log.ts';
 import { sealValue } from '../../src/store/checked-store.ts';
-import type { Guard } from '../../src/store/guard.ts';
 import { encodeIndex, leafKey, retryKey } from '../../src/store/rows.ts';
 import type { Store } from '../../src/store/store.ts';
-import { latch } from '../support/latch.ts';
 import { replacing } from '../support/replaced-calls.ts';
 import { fill, flipped, retryKeyNumber, rottingLog } from '../support/rotting-log.ts';
 import { newDataDirectory } from '../support/test-log.ts';
+import { waitingLog } from '../support/waiting-log.ts';
 
 const hashOf = (text: string): Uint8Array => nodeHasher.leafHash(Buffer.from(text));
 
@@ -120,21 +119,18 @@ describe('SEQ-6 STORE-4 the leaf-hash index', () => {
   });
 });
 
-/** A log whose next raise of the guard waits. */
-async function waitingLog(): Promise<{ log: RunningLog; raising: Promise<void>; go: () => void }> {
-  const from = await logOnFiles({ dir: await newDataDirectory(), clock: systemClock }, 'main');
-  const [raising, going] = [latch(), latch()];
-  const waiting = (guard: Guard): Guard =>
-    replacing(guard, {
-      raise: async (mark) => {
-        raising.open();
-        await going.opened;
-        return guard.raise(mark);
-      },
-    });
-  const log = await startLog({ ...from, takeOverGuard: async () => waiting(await from.takeOverGuard()) });
-  return { log, raising: raising.opened, go: going.open };
-}
+test('the time at which the head was signed is that of the wall clock, before and after a restart', async () => {
+  let nowMs = Date.UTC(2050, 0, 1);
+  const clock = { ...systemClock, nowMs: () => nowMs };
+  const { log, dir } = await rottingLog({ clock });
+  await fill(log, 0, 1);
+  expect(log.status().headSignedAtMs).toBe(nowMs);
+  await log.close();
+  const signedAtMs = nowMs;
+  nowMs += 5_000;
+  const again = await rottingLog({ dir, clock });
+  expect(again.log.status().headSignedAtMs).toBe(signedAtMs);
+});
 
 describe('SEQ-2 SEQ-10 while a commit is under way', () => {
   test('its entries are on the disk and not there for readers; what waits is counted, and what is in the commit', async () => {

@@ -91,6 +91,34 @@ describe('SEQ-7 an unsigned state is signed at the start, or not served', () => 
   });
 });
 
+test('SEQ-7 SEQ-8 an unsigned state is checked whole before it is signed, however large it is', async () => {
+  const dir = await newDataDirectory();
+  const from = await filesOf(dir);
+  const failing = await startLog(withGuard(from, { raise: async () => 'unknown' }));
+  await expect(fill(failing, 0, 600)).rejects.toMatchObject({ code: 'commit_unknown' });
+  await failing.close();
+  await edit(dir, { puts: [], deletes: [bundleKey(0)] });
+  expect(await codeOf(from, LATER)).toBe('data_damaged');
+  expect((await from.readGuard()).size).toBe(0);
+});
+
+test('SEQ-7 what was signed between the look at the guard and the take-over refuses the start', async () => {
+  const dir = await newDataDirectory();
+  const from = await filesOf(dir);
+  const older = { ...dir, dataPath: `${dir.dataPath}.old` };
+  let found = await from.readGuard();
+  for (const size of [2, 3]) {
+    const log = await startLog(from);
+    await fill(log, log.head.size, size);
+    await log.close();
+    if (size === 3) continue;
+    await cp(dir.dataPath, older.dataPath, { recursive: true });
+    found = await from.readGuard();
+  }
+  expect(await codeOf({ ...(await filesOf(older)), readGuard: async () => found })).toBe('guard_ahead');
+  expect((await from.readGuard()).size).toBe(3);
+});
+
 describe('GUARD-2 SEQ-7 a guard whose note is of another size', () => {
   test('refuses the start, though its size and root are of this log and so is the note', async () => {
     const dir = await newDataDirectory();
