@@ -148,6 +148,8 @@ export class Sequencer {
       const plan = planBatch({ hasher, state, head, placement, leafHashIndex, nowMs });
       this.#tree = await this.#grow(plan, startMs);
     }
+    // Who is answered may ask again at once, and is not to be counted as one that waits.
+    this.#queue.settle();
     for (const [i, pending] of requests.entries())
       answer(pending, placement.places[i] as Place, this.#tree.head);
   }

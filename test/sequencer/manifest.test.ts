@@ -8,6 +8,7 @@ describe('STORE-10 log.json says what a log can be', () => {
     ['name', 'nain'],
     ['kind', 'entrids'],
     ['origin', 'log.example/maim'],
+    ['origin', 'log.example/mai'],
     ['vkey', 'log.example/mai+00000000+AA'],
     ['duplicates', 'kex'],
     ['duplicates', undefined],

@@ -5,13 +5,14 @@ import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { type DataDirectory, logPaths } from '../../src/sequencer/data-directory.ts';
 import type { SignedHead } from '../../src/sequencer/log.ts';
 import { logOnFiles, openLog } from '../../src/sequencer/open-log.ts';
+import { encodeCleanStop } from '../../src/sequencer/recovery.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
 import { type StartDeps, type StartOptions, startLog } from '../../src/sequencer/start-log.ts';
 import { CheckedStore } from '../../src/store/checked-store.ts';
 import { createFileGuard } from '../../src/store/file-guard.ts';
 import type { Guard } from '../../src/store/guard.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
-import { bundleKey, edgeKey, STATE_KEY, tileKey } from '../../src/store/rows.ts';
+import { bundleKey, edgeKey, OPEN_KEY, STATE_KEY, tileKey } from '../../src/store/rows.ts';
 import type { Store } from '../../src/store/store.ts';
 import { latch } from '../support/latch.ts';
 import { replacing } from '../support/replaced-calls.ts';
@@ -100,6 +101,33 @@ test('SEQ-7 SEQ-8 an unsigned state is checked whole before it is signed, howeve
   await edit(dir, { puts: [], deletes: [bundleKey(0)] });
   expect(await codeOf(from, LATER)).toBe('data_damaged');
   expect((await from.readGuard()).size).toBe(0);
+});
+
+test.each([
+  [600, 'started'],
+  [599, 'data_damaged'],
+])('SEQ-8 after a stop of 600 entries, a mark of a clean stop at %i: %s', async (size, outcome) => {
+  const dir = await newDataDirectory();
+  const from = await filesOf(dir);
+  const log = await startLog(from);
+  await fill(log, 0, 600);
+  await log.close();
+  const marker = { key: OPEN_KEY, value: encodeCleanStop(treeSize(size)) };
+  await edit(dir, { puts: [marker], deletes: [bundleKey(0)] });
+  // Only a full check meets the bundle.
+  expect(await codeOf(from, { check: { tailEntries: 0, beforeStartMax: 1_000 } })).toBe(outcome);
+});
+
+test('SEQ-5 who is answered may ask again at once, however long the commit took', async () => {
+  let nowMs = 0;
+  const slow = (): Promise<void> => {
+    nowMs += 10_000;
+    return systemClock.nextTurn();
+  };
+  const clock = { ...systemClock, monotonicMs: () => nowMs, nextTurn: slow };
+  await using log = await startLog(await filesOf(await newDataDirectory(), clock));
+  for (let i = 0; i < 3; i += 1) await log.append({ entries: [Buffer.from(`${i}`)] });
+  expect(log.head.size).toBe(3);
 });
 
 test('SEQ-7 what was signed between the look at the guard and the take-over refuses the start', async () => {
