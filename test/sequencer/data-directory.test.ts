@@ -74,6 +74,9 @@ describe('STORE-1 a log is made once, and only as one that can be', () => {
     ['a name that leads out', { name: '../other' }, 'invalid_parameter'],
     ['the name of a log that is there', { name: 'main' }, 'data_exists'],
     ['an empty origin', { origin: '' }, 'invalid_parameter'],
+    ['public labels of entries', { publicLabels: ['kind'] }, 'invalid_parameter'],
+    ['events that are told by content', { kind: 'events', duplicates: 'content' }, 'invalid_parameter'],
+    ['events that are told by nothing', { kind: 'events', duplicates: 'off' }, 'invalid_parameter'],
     ['an origin of 256 bytes in 128 letters', { origin: 'é'.repeat(128) }, 'invalid_parameter'],
     [
       'duplicates by content without the index that finds them',
