@@ -19,7 +19,7 @@ const RAMP = 0.25;
 /** Capacity is the best of these, each connection sending when it has its answer. */
 const CLOSED_CONNECTIONS = [64, 256, 1_024] as const;
 /** What an open model has: they are there before it begins. */
-const OPEN_CONNECTIONS = 2_048;
+const OPEN_CONNECTIONS = 2_000;
 const REST_MS = 1_000;
 const MIB = 1024 * 1024;
 /** Numbers of entries of one load; the next one begins beyond them. */

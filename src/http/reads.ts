@@ -58,6 +58,7 @@ async function* lines(log: Log, start: LeafIndex, end: TreeSize): AsyncGenerator
     if (from > start) await systemClock.nextTurn();
     const to = Math.min(end, from + CHUNK_ENTRIES) as TreeSize;
     const entries = await log.readEntries(leafIndex(from), to);
+    if (from > start) await systemClock.nextTurn();
     yield entries.map((entry, i) => `{"index":${from + i},"entry":"${base64(entry)}"}\n`).join('');
   }
 }

@@ -21,7 +21,7 @@ import type { TileReader } from './tile-reader.ts';
 import type { TreeState } from './tree-state.ts';
 
 /** Nodes that are read, and hashed from stored ones, in one turn of the event loop: some milliseconds. */
-const SLICE_NODES = 1_024;
+const SLICE_NODES = 512;
 
 /** Answers every question about a tree from its state, its tiles and its bundles. Never writes. */
 export class LogReader {

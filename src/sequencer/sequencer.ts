@@ -15,9 +15,12 @@ import { checkCommit } from './self-check.ts';
 import type { TileReader } from './tile-reader.ts';
 import type { TreeState } from './tree-state.ts';
 
-/** A commit of more takes tens of milliseconds of the processor. */
+/**
+ * A commit of more takes tens of milliseconds of the processor. One of many small requests stays below: under a flood of
+ * them a turn may take a second.
+ */
 const LONG_ENTRIES = 1_024;
-const LONG_BYTES = 4 * 1024 * 1024;
+const LONG_BYTES = 6 * 1024 * 1024;
 
 /** A head and the tree it is about: what readers may see. */
 export interface PublishedTree {
