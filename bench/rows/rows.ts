@@ -1,6 +1,7 @@
 import type { Row } from '../harness/bench.ts';
 import { appendRows } from './append.ts';
 import { batchRow } from './batch.ts';
+import { catchUpRow } from './catch-up.ts';
 import { ceiling } from './ceiling.ts';
 import { growthRow } from './growth.ts';
 import { latencyRow } from './latency.ts';
@@ -24,6 +25,7 @@ export const ROWS: readonly Row[] = [
   latencyRow,
   growthRow,
   fsckRow,
+  catchUpRow,
   diskRow,
   writtenRow,
   firstLogRow,

@@ -1,4 +1,5 @@
 import { logAccess } from '../client/access.ts';
+import type { Fetch } from '../client/bounded-fetch.ts';
 import { LogCalls } from '../client/log-calls.ts';
 import { TileCalls } from '../client/tile-calls.ts';
 import { LogTrust } from '../client/trust.ts';
@@ -95,7 +96,7 @@ export async function openMonitoredLog(log: LogSettings, parts: MonitorParts): P
 
 async function openFollower(log: LogSettings, trust: LogTrust, parts: MonitorParts): Promise<Follower> {
   const { clock, store } = parts;
-  const calls = parts.callsOf?.(log) ?? new LogCalls(logAccess({ logUrl: log.url, triesMax: TRIES_MAX }));
+  const calls = parts.callsOf?.(log) ?? callsOverNetwork(log);
   const guard = await parts.takeGuard(log.origin);
   try {
     const hasher = nodeHasher;
@@ -110,6 +111,14 @@ async function openFollower(log: LogSettings, trust: LogTrust, parts: MonitorPar
     await guard.close();
     throw error;
   }
+}
+
+/** On this machine compression costs more than the bytes that it saves. */
+function callsOverNetwork({ url: logUrl }: LogSettings): LogCalls {
+  const isLocal = /^(?:localhost|127\.[0-9.]+|\[::1\])$/.test(new URL(logUrl).hostname);
+  const fetch: Fetch = (url, init) =>
+    globalThis.fetch(url, { ...init, headers: { ...init.headers, 'Accept-Encoding': 'identity' } });
+  return new LogCalls(logAccess({ logUrl, triesMax: TRIES_MAX, ...(isLocal ? { fetch } : {}) }));
 }
 
 async function readLeaves(calls: LogCalls, index: number): Promise<Uint8Array> {

@@ -177,6 +177,36 @@ describe('GOSSIP-2 two monitors', () => {
   });
 });
 
+describe('GOSSIP-2 a witness', () => {
+  /** A monitor of one log, and a witness that has `note` for it, or nothing. */
+  const withWitness = async (
+    note: string | undefined,
+  ): Promise<Party & { exchange: () => Promise<void> }> => {
+    const a = await party('a', { history: main, size: 300 }, {}, []);
+    const asked: string[] = [];
+    const fetch: Fetch = async (url) => {
+      asked.push(url);
+      return note === undefined ? new Response('none', { status: 404 }) : new Response(note);
+    };
+    const gossip = new Gossip({
+      ...{ monitor: a.monitor, clock: a.clock, peers: [], witnesses: ['http://w.example'], gossipMs: 1 },
+      ...{ keys: [key], fetch, onTrouble: (_: string, { code }: TlogError) => a.troubles.push(code) },
+    });
+    await gossip.exchange();
+    expect(asked).toEqual([`http://w.example/${originHash(ORIGIN)}/checkpoint`]);
+    return Object.assign(a, { exchange: () => gossip.exchange() });
+  };
+
+  test.each<[string, View | undefined, readonly string[]]>([
+    ['that has cosigned the same history', { history: main, size: 200 }, []],
+    ['that has cosigned another history', { history: other, size: 200 }, ['fork']],
+    ['that has cosigned nothing', undefined, []],
+  ])('%s', async (_, view, expected) => {
+    const a = await withWitness(view === undefined ? undefined : await log.note(view));
+    expect([kinds(a), a.troubles]).toEqual([expected, []]);
+  });
+});
+
 describe('GOSSIP-4 a peer is not believed', () => {
   const lies = async (answer: unknown): Promise<Party> => {
     const parties: Record<string, Party> = {};
