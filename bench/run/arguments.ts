@@ -7,7 +7,7 @@ import type { Pace } from '../harness/rounds.ts';
 /** How long each mode measures. */
 export const PACES: Readonly<Record<Mode, Pace>> = {
   full: { rounds: 7, seconds: 2.5, warmUpSeconds: 3, restMs: 300 },
-  quick: { rounds: 5, seconds: 0.4, warmUpSeconds: 0.6, restMs: 30 },
+  quick: { rounds: 5, seconds: 0.3, warmUpSeconds: 0.4, restMs: 30 },
   smoke: { rounds: 1, seconds: 1, warmUpSeconds: 0.5, restMs: 0 },
 };
 
