@@ -36,6 +36,31 @@ describe('EVENT-5 and EVENT-6 the leaf that a server makes', () => {
   });
 });
 
+describe('EVENT-5 what a leaf tells', () => {
+  const [smallest, largest] = [
+    '{"action":"a","actor":{"id":"u","type":"t"},"id":"i","outcome":"success","schema":"audit-event/1","time":"2026-11-18T11:06:40Z"}',
+    eventVectors.leaves[0]?.event ?? '',
+  ];
+  const entryOf = (text: string, own: Uint8Array): Buffer => {
+    const deps = { hasher, random: systemRandom, origin: 'log.example/audit', publicLabels: [] };
+    const sent = { event: parseEvent(text), text, sent: text, idKey: seed, hasId: true, content: undefined };
+    return Buffer.from(sealEvent(deps, sent, { index: 0, receivedMs: 1_795_000_000_000, seed: own }).entry);
+  };
+
+  test('neither values nor which members an event has nor how many: leaves differ in 32 bytes of a commitment', () => {
+    const [a, b] = [entryOf(smallest, seed), entryOf(largest, new Uint8Array(32).fill(8))];
+    expect(parseEvent(largest).data).toBeDefined();
+    expect([a.length, a.subarray(0, -32)]).toEqual([b.length, b.subarray(0, -32)]);
+    expect(a.subarray(-32)).not.toEqual(b.subarray(-32));
+  });
+
+  test('nor that two events are one: the same one under another seed has another commitment', () => {
+    const [a, b] = [entryOf(smallest, seed), entryOf(smallest, new Uint8Array(32).fill(8))];
+    expect(a.subarray(-32)).not.toEqual(b.subarray(-32));
+    expect(entryOf(smallest, seed)).toEqual(a);
+  });
+});
+
 describe('EVENT-16 keys and digests', () => {
   test('the server hashes as everybody does', () => {
     for (const length of [1, 32, 136, 288])

@@ -6,10 +6,24 @@ import type { JsonObject, JsonValue } from './strict-json.ts';
  * ECMAScript writes JSON.
  */
 export function canonicalJson(value: JsonValue): string {
-  if (isList(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${members.map(([name, inner]) => `${JSON.stringify(name)}:${canonicalJson(inner)}`).join(',')}}`;
+  return isList(value) ? listText(value) : objectText(value);
+}
+
+function listText(list: readonly JsonValue[]): string {
+  let text = '';
+  for (const item of list) text += text === '' ? canonicalJson(item) : `,${canonicalJson(item)}`;
+  return `[${text}]`;
+}
+
+/** Without a comparison function names are sorted by their UTF-16 code units. Lists of members would cost as much again. */
+function objectText(value: JsonObject): string {
+  let text = '';
+  for (const name of Object.keys(value).sort()) {
+    const member = `${JSON.stringify(name)}:${canonicalJson(value[name] as JsonValue)}`;
+    text += text === '' ? member : `,${member}`;
+  }
+  return `{${text}}`;
 }
 
 export function isList(value: JsonValue): value is readonly JsonValue[] {

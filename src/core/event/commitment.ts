@@ -26,6 +26,7 @@ export const portableEventHasher: EventHasher = {
 
 const SALTS_LABEL = utf8Encode('stele/salts/v1\0');
 const SLOT_LABEL = utf8Encode('stele/slot/v1\0');
+const NO_TEXT = new Uint8Array(0);
 const EVENT_LABEL = utf8Encode('stele/event/v1\0');
 
 /** The nine salts, of 32 bytes each, that come of an event's seed. @throws RangeError unless it has 32 bytes */
@@ -41,8 +42,14 @@ export function slotDigest(
   slot: number,
   { salt, value }: { readonly salt: Uint8Array; readonly value: JsonObject | null },
 ): Hash {
-  const text = value === null ? '' : canonicalJson(value);
-  return sha256(concatBytes(SLOT_LABEL, salt, Uint8Array.of(slot, value === null ? 0 : 1), utf8Encode(text)));
+  const text = value === null ? NO_TEXT : utf8Encode(canonicalJson(value));
+  const bytes = new Uint8Array(SLOT_LABEL.length + salt.length + 2 + text.length);
+  bytes.set(SLOT_LABEL);
+  bytes.set(salt, SLOT_LABEL.length);
+  bytes[SLOT_LABEL.length + salt.length] = slot;
+  bytes[SLOT_LABEL.length + salt.length + 1] = value === null ? 0 : 1;
+  bytes.set(text, SLOT_LABEL.length + salt.length + 2);
+  return sha256(bytes);
 }
 
 /** What a leaf holds of an event. @throws RangeError unless there are nine digests of 32 bytes */

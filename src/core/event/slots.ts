@@ -32,12 +32,13 @@ export function isNeverEmpty(name: SlotName): boolean {
 
 /** The nine values of an event, in order: what it has of each slot, null for an empty one. */
 export function slotValues(event: AuditEvent): readonly (JsonObject | null)[] {
-  const members = new Map<string, JsonValue>(Object.entries(event));
+  const members = event as unknown as JsonObject;
   return SLOT_NAMES.map((name) => {
-    const held = membersOfSlot(name).flatMap((member) => {
-      const value = members.get(member);
-      return value === undefined ? [] : [[member, value] as const];
-    });
-    return held.length === 0 ? null : Object.fromEntries(held);
+    const held: Record<string, JsonValue> = {};
+    for (const member of membersOfSlot(name)) {
+      const value = Object.hasOwn(members, member) ? members[member] : undefined;
+      if (value !== undefined) held[member] = value;
+    }
+    return Object.keys(held).length === 0 ? null : held;
   });
 }
