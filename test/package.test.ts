@@ -18,7 +18,7 @@ async function exportedNames(file: string): Promise<string[]> {
 
 describe('what is public is decided, not found out', () => {
   test('the entries', async () => {
-    expect(Object.keys(entries)).toEqual(['./core', './client', './witness', './package.json']);
+    expect(Object.keys(entries)).toEqual(['./core', './client', './audit', './witness', './package.json']);
     for (const [entry, target] of Object.entries(entries)) {
       if (typeof target === 'string') continue;
       const name = entry.slice(2);
@@ -27,7 +27,7 @@ describe('what is public is decided, not found out', () => {
     }
   });
 
-  test.each(['core', 'client', 'witness'])('the names of stele/%s', async (name) => {
+  test.each(['core', 'client', 'audit', 'witness'])('the names of stele/%s', async (name) => {
     const names = await exportedNames(`src/${name}/${name}.ts`);
     expect(names.sort()).toEqual([...(PUBLIC[name] ?? [])].sort());
     const values = Object.keys(await import(`../src/${name}/${name}.ts`));
@@ -36,6 +36,22 @@ describe('what is public is decided, not found out', () => {
 });
 
 const PUBLIC: Readonly<Record<string, readonly string[]>> = {
+  audit: [
+    'Audit',
+    'AuditEntry',
+    'AuditOptions',
+    'AuditStatus',
+    'LoggedEvent',
+    'NewEvent',
+    'NodeMiddleware',
+    'ReplyOfFastify',
+    'RequestAuditOptions',
+    'RequestEvent',
+    'createAudit',
+    'expressAudit',
+    'fastifyAudit',
+    'honoAudit',
+  ],
   client: [
     'AccessOptions',
     'AppendOptions',

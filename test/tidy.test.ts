@@ -21,6 +21,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   client: ['core'],
   alert: ['core', 'runtime', 'store'],
   import: ['core'],
+  audit: ['core', 'client'],
   witness: ['core', 'keys', 'runtime', 'store'],
   monitor: ['core', 'runtime', 'store', 'client', 'alert', 'witness'],
   sequencer: ['core', 'keys', 'runtime', 'events', 'store'],

@@ -105,6 +105,7 @@ export const ERROR_CODES = {
   log_checking: { kind: 'busy' },
   log_damaged: { kind: 'busy' },
   storage_full: { kind: 'full' },
+  spool_full: { kind: 'full' },
   unreachable: { kind: 'unavailable' },
   not_delivered: { kind: 'unavailable' },
   address_refused: { kind: 'forbidden' },
@@ -122,6 +123,7 @@ export const ERROR_CODES = {
   witness_ahead: { kind: 'refused' },
   data_damaged: { kind: 'refused' },
   data_locked: { kind: 'refused' },
+  spool_locked: { kind: 'refused' },
   not_writable: { kind: 'refused' },
   invalid_config: { kind: 'refused' },
   // the process ends
