@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { canonicalJson } from '../../../src/core/encoding/canonical-json.ts';
+import { canonicalJson, isList, isObject } from '../../../src/core/encoding/canonical-json.ts';
 import {
   type JsonValue,
   parseForeignJson,
@@ -98,6 +98,19 @@ describe('EVENT-3 the canonical text', () => {
   ])('of %j', (text, canonical) => {
     expect(canonicalJson(parse(text))).toBe(canonical);
     expect(parse(canonical)).toEqual(parse(text));
+  });
+
+  test.each([
+    [null, 'neither'],
+    [true, 'neither'],
+    [0, 'neither'],
+    ['{}', 'neither'],
+    [[], 'list'],
+    [[{}], 'list'],
+    [{}, 'object'],
+    [{ length: 1 }, 'object'],
+  ] as const)('%j is %s', (value, sort) => {
+    expect([isList(value), isObject(value)]).toEqual([sort === 'list', sort === 'object']);
   });
 
   test('pointers escape what JSON Pointer escapes', () => {
