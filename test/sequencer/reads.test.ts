@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { formatBase64 } from '../../src/core/encoding/base64.ts';
+import { verifyConsistency } from '../../src/core/merkle/consistency.ts';
+import { appendLeaves, emptyFrontier, frontierRoot } from '../../src/core/merkle/frontier.ts';
 import { ProofPaths } from '../../src/core/merkle/proof-paths.ts';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -64,6 +66,36 @@ describe('SEQ-2 the nodes of a leaf', () => {
     expect(leafHashes.map(formatBase64)).toEqual(
       indexes.map((index) => formatBase64(hashOf(`entry ${index}`))),
     );
+  });
+});
+
+describe('TREE-5 a consistency proof comes with the roots of both sizes', () => {
+  test.each([
+    [0, 600],
+    [600, 600],
+    [600, 601],
+    [1, 2],
+    [1, 600],
+    [255, 256],
+    [256, 257],
+    [256, 601],
+    [257, 512],
+    [511, 600],
+    [512, 601],
+    [300, 301],
+  ])('from %i to %i of 601', async (from, to) => {
+    const { log } = await rottingLog();
+    await fill(log, 0, 601);
+    const hashes = Array.from({ length: to }, (_, i) => hashOf(`entry ${i}`));
+    const rootOf = (size: number) =>
+      frontierRoot(nodeHasher, appendLeaves(nodeHasher, emptyFrontier, hashes.slice(0, size)));
+    const [oldSize, newSize] = [treeSize(from), treeSize(to)];
+    const { fromRootHash, toRootHash, proof } = await log.proveConsistency(oldSize, newSize);
+    expect([fromRootHash, toRootHash].map(formatBase64)).toEqual(
+      [rootOf(from), rootOf(to)].map(formatBase64),
+    );
+    const claim = { oldSize, newSize, oldRoot: rootOf(from), newRoot: rootOf(to), proof };
+    expect(() => verifyConsistency(nodeHasher, claim)).not.toThrow();
   });
 });
 
