@@ -68,7 +68,7 @@ async function lastNote({ folder }: Desk): Promise<string> {
   return JSON.parse(text).published;
 }
 
-/** CLI-35: a receipt of a new entry becomes a .tlog-proof that a policy accepts. */
+/** Appends a second entry and upgrades its receipt. */
 async function upgraded(desk: Desk, server: Serving): Promise<void> {
   const inFolder = (name: string): string => join(desk.folder, name);
   await writeFile(inFolder('entry'), 'two');
@@ -102,7 +102,6 @@ describe('WITNESSED-8 CLI-35 serve --policy', () => {
     await append(server, desk, 'one');
     const note = await checkpointOf(server, sized(1));
     expect((await readCosigned(note, desk.vkey)).size).toBe(1);
-    await upgraded(desk, server);
     expect(await server.stop()).toBe(0);
 
     await policyOf(desk, 'http://127.0.0.1:1');
@@ -110,7 +109,7 @@ describe('WITNESSED-8 CLI-35 serve --policy', () => {
     const alone = await cli.serve([...desk.data, '--policy', policy]);
     expect(alone.stderr()).toContain('witnessing had to wait');
     expect((await fetch(`${alone.url}/readyz`)).status).toBe(200);
-    await append(alone, desk, 'three');
+    await append(alone, desk, 'two');
     expect(await checkpointOf(alone, () => true)).toBe(last);
     expect(await alone.stop()).toBe(0);
 
@@ -121,11 +120,35 @@ describe('WITNESSED-8 CLI-35 serve --policy', () => {
 
     // Without a policy the log head is published, and stays so with one.
     const free = await cli.serve(desk.data);
-    expect(await checkpointOf(free, () => true)).toMatch(/^log.example\/main\n3\n/);
+    expect(await checkpointOf(free, () => true)).toMatch(/^log.example\/main\n2\n/);
     expect(await free.stop()).toBe(0);
     const bound = await cli.serve([...desk.data, '--policy', policy]);
-    expect(await checkpointOf(bound, () => true)).toMatch(/^log.example\/main\n3\n/);
+    expect(await checkpointOf(bound, () => true)).toMatch(/^log.example\/main\n2\n/);
     expect(await bound.stop()).toBe(0);
+  });
+
+  test('CLI-35 a receipt becomes a .tlog-proof that a policy accepts', async () => {
+    const desk = await newDesk();
+    const policy = await policyOf(desk, await runWitness(desk));
+    const server = await cli.serve([...desk.data, '--policy', policy]);
+    await append(server, desk, 'one');
+    await upgraded(desk, server);
+    expect(await server.stop()).toBe(0);
+  });
+
+  test('WITNESSED-3 what was published stays published over kill -9', async () => {
+    const desk = await newDesk();
+    const policy = await policyOf(desk, await runWitness(desk));
+    let seen = 0;
+    for (let round = 0; round < 3; round += 1) {
+      const server = await cli.serve([...desk.data, '--policy', policy]);
+      const first = await checkpointOf(server, () => true);
+      expect(Number(first.split('\n')[1])).toBeGreaterThanOrEqual(seen);
+      for (let i = 0; i < 5; i += 1) await append(server, desk, `entry ${round}/${i}`);
+      const grown = await checkpointOf(server, (note) => Number(note.split('\n')[1]) > seen);
+      seen = Number(grown.split('\n')[1]);
+      await server.stop('SIGKILL');
+    }
   });
 
   test('the config file names a policy for each log, with its mode', async () => {

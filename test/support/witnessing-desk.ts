@@ -114,7 +114,8 @@ export async function witnessingDesk({
       return witnessing;
     },
     append: async (...entries) => {
-      await log.append({ entries: entries.map((entry) => new TextEncoder().encode(entry)) });
+      if (entries.length > 0)
+        await log.append({ entries: entries.map((entry) => new TextEncoder().encode(entry)) });
     },
   };
 }

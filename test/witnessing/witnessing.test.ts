@@ -1,3 +1,4 @@
+import { cp } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { parseNote } from '../../src/core/note/signed-note.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -197,14 +198,22 @@ describe('WITNESSED-3 heads only grow, also over restarts', () => {
     await expect(again.start()).rejects.toMatchObject({ code: 'data_damaged' });
   });
 
-  test('a kept head above the log refuses the start', async () => {
+  test.each([
+    ['above the log', []],
+    ['of another tree than the log', ['other']],
+  ])('a kept head %s refuses the start', async (_, entries) => {
     const desk = await witnessingDesk();
-    await desk.append('one');
-    await (await desk.start()).close();
-    const other = await witnessingDesk();
-    const notes = await desk.file.read();
-    await other.file.write({ published: notes?.published ?? '' });
-    await expect(other.start()).rejects.toMatchObject({ code: 'data_damaged' });
+    await desk.log.close();
+    const copy = { dataPath: `${desk.dir.dataPath}-2`, guardPath: `${desk.dir.guardPath}-2` };
+    await cp(desk.dir.dataPath, copy.dataPath, { recursive: true, preserveTimestamps: true });
+    await cp(desk.dir.guardPath, copy.guardPath, { recursive: true, preserveTimestamps: true });
+    const later = await witnessingDesk({ dir: copy, witnesses: desk.witnesses });
+    await later.append('one');
+    await (await later.start()).close();
+    const again = await witnessingDesk({ dir: desk.dir, witnesses: desk.witnesses });
+    await again.append(...entries);
+    await again.file.write({ published: later.log.publishedHead.note });
+    await expect(again.start()).rejects.toMatchObject({ code: 'data_damaged' });
   });
 });
 
