@@ -183,6 +183,7 @@ const READS: Readonly<Record<string, Judge>> = {
   log: ({ model }, _, answer) => expectSame('the size', fieldsOf(answer)['treeSize'], model.size),
   audit: (_, __, answer) => expectSame('whether it signs', fieldsOf(answer)['signs'], true),
   backup: ({ model }, _, answer) => expectSame('the size', fieldsOf(answer)['treeSize'], model.size),
+  'backup/events': (_, __, answer) => expectSame('ids', `${fieldsOf(answer)['rows']}`, ''),
   'backup/retries': (_, query, answer) => {
     for (const { firstIndex, count } of fieldsOf(answer)['retries'] as {
       firstIndex: number;

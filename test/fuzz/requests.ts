@@ -56,7 +56,12 @@ const oneEntry = fc.oneof(
   fc.constantFrom(65_535, 65_536).map((length) => new Uint8Array(length)),
 );
 
-/** Every route of the server (spec/http.md). */
+const event = fc
+  .oneof(size.map(String), fc.stringMatching(/^[A-Za-z0-9._~:@-]{1,20}$/))
+  .map((name) => `/logs/main/events/${name}`);
+const slots = fc.subarray(['core', 'actor', 'raw', 'who']).map(String);
+
+/** Every route of the server (spec/http.md). Those of events refuse here: main takes entries. */
 export const ROUTES: readonly RouteRow[] = [
   { name: 'GET /healthz', method: 'GET', path: only('/healthz') },
   { name: 'GET /readyz', method: 'GET', path: only('/readyz') },
@@ -104,6 +109,30 @@ export const ROUTES: readonly RouteRow[] = [
     query: fc
       .tuple(size, size, optional('after', leafHash))
       .map(([from, to, after]) => `from=${from}&to=${to}${after}`),
+  },
+  {
+    name: 'GET backup/events',
+    method: 'GET',
+    path: log('backup/events'),
+    query: fc
+      .tuple(
+        size,
+        size,
+        optional(
+          'after',
+          leafHash.map((hash) => `69${hash}`),
+        ),
+      )
+      .map(([from, to, after]) => `from=${from}&to=${to}${after}`),
+  },
+  { name: 'GET events/{event}', method: 'GET', path: event, query: optional('withhold', slots) },
+  { name: 'GET events/{event}/raw', method: 'GET', path: event.map((path) => `${path}/raw`) },
+  {
+    name: 'POST events, one',
+    method: 'POST',
+    path: log('events'),
+    body: line.map((text) => Buffer.from(JSON.stringify({ action: text }))),
+    type: 'application/json',
   },
   {
     name: 'POST entries, one',
