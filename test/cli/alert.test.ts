@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { alertOfFinding, alertOfWitness } from '../../src/cli/alerting.ts';
+import type { Finding } from '../../src/sequencer/finding.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { run } from './run-cli.ts';
 
@@ -40,5 +42,36 @@ describe('ALERT-9 stele alert test', () => {
     const ran = await run(['alert', 'test', ...args(await file())]);
     expect(ran).toMatchObject({ exitCode, stdout: '' });
     expect(ran.stderr).toContain(said);
+  });
+});
+
+describe('ALERT-1 what a server and a witness tell', () => {
+  const finding: Finding = {
+    log: 'main',
+    part: 'bundle',
+    index: 2,
+    message: 'm',
+    foundBy: 'scrub',
+    foundAt: '2026-01-01T00:00:00.000Z',
+    whatNext: 'w',
+  };
+
+  test.each([
+    ['a bundle', {}, { index: 2 }],
+    ['an entry in it', { entry: 520 }, { index: 520 }],
+    [
+      'both hashes',
+      { expected: 'ff00', actual: '00ff' },
+      { index: 2, expectedHash: '/wA=', actualHash: 'AP8=' },
+    ],
+  ])('damage of %s', (_, more, facts) => {
+    const told = { kind: 'damage', source: 'server', log: 'main', message: 'm', ...facts };
+    expect(alertOfFinding({ ...finding, ...more })).toEqual(told);
+  });
+
+  test('a fork that a witness has seen, with its file', () => {
+    const told = { source: 'witness', log: 'o', message: 'm', evidenceFile: 'alerts/fork-a.json' };
+    const seen = { kind: 'fork', origin: 'o', message: 'm' } as const;
+    expect(alertOfWitness(seen, 'alerts/fork-a.json')).toEqual({ kind: 'fork', ...told });
   });
 });
