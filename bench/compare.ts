@@ -1,4 +1,4 @@
-import { readFile, symlink } from 'node:fs/promises';
+import { chmod, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bench, saySample } from './harness/bench.ts';
 import { runForText } from './harness/child.ts';
@@ -30,16 +30,18 @@ async function build(bench: Bench, revision: string): Promise<Built> {
   say(`building ${revision} (${commit.slice(0, 8)})`);
   await git('worktree', 'add', '--detach', folder, commit);
   const remove = async (): Promise<void> => void (await git('worktree', 'remove', '--force', folder));
+  const program = join(folder, 'dist', 'cli', 'main.js');
   try {
     await provideModules(folder);
     const tsc = join(folder, 'node_modules', 'typescript', 'bin', 'tsc');
     await runForText(process.execPath, [tsc, '-p', 'tsconfig.build.json'], folder);
+    await chmod(program, 0o755);
   } catch (error) {
     await remove();
     throw error;
   }
   const name = `${revision} (${commit.slice(0, 8)})`;
-  return { name, program: join(folder, 'dist', 'cli', 'main.js'), [Symbol.asyncDispose]: remove };
+  return { name, program, [Symbol.asyncDispose]: remove };
 }
 
 /** The packages of this tree, unless the commit names others. */
