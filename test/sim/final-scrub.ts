@@ -38,8 +38,7 @@ export async function finalScrub(world: World, server: Server, log: RunningLog):
 
 /** Crosses the end of a bundle in some runs, while it is scrubbed. */
 async function grow(world: World, log: RunningLog): Promise<void> {
-  // An answered request is counted until its commit is settled, which may be later.
-  const count = Math.min(APPEND_ENTRIES, world.plan.queue.entriesMax / 2);
+  const count = Math.min(APPEND_ENTRIES, world.plan.queue.entriesMax);
   for (let i = 0; i < APPENDS; i += 1) {
     const entries = Array.from({ length: count }, (_, n) => Buffer.from(`last ${world.plan.seed} ${i} ${n}`));
     await log.append({ entries });

@@ -1,6 +1,7 @@
 import type { TreeHasher } from '../../src/core/merkle/hasher.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
 import type { Process } from './process.ts';
+import type { Random } from './random.ts';
 
 const TWIN = Buffer.from('twin ');
 /** Bytes that the leaf hashes of twins share: more than the index of leaf hashes keeps. */
@@ -31,8 +32,14 @@ export function hasherOf(process: Process, fault: 'hash-flip' | 'scrub-hash-flip
     leafHash,
     nodeHash: (left, right) => {
       const hash = nodeHasher.nodeHash(left, right);
-      if (process.takes(fault)) hash[5] = (hash[5] ?? 0) ^ 4;
+      // Any bit: two that turn alike, in both of the ways to a root, nobody can notice.
+      if (process.takes(fault)) flip(hash, process.machine.latency);
       return hash;
     },
   };
+}
+
+function flip(hash: Uint8Array, random: Random): void {
+  const at = random.below(hash.length);
+  hash[at] = (hash[at] ?? 0) ^ (2 ** random.below(8));
 }

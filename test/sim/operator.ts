@@ -235,7 +235,9 @@ export class Operator {
     const rows = this.home.mended(found?.rowsOf(name) ?? this.#world.image.disk.view());
     mendRows(rows, this.home, this.#world.plan.leafHashIndex);
     this.home.replace(rows);
-    this.home.suspect = undefined;
+    // A rival that runs on may have signed more by now, and the guard does not show it yet.
+    const isAlone = this.#world.servers.every(({ disk }) => disk === this.home);
+    this.home.suspect = isAlone ? undefined : 'overtaken';
   }
 
   damage(damage: Damage, random: Random): void {
