@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { PUBLIC_LABELS, type PublicLabel } from '../core/event/leaf.ts';
 import { type LeafIndex, parseLeafIndex, parseTreeSize } from '../core/units.ts';
 
 /** A leaf index from the command line. @throws InvalidArgumentError, which ends in exit 2 */
@@ -46,6 +47,16 @@ export function keyNameArgument(text: string): string {
     throw new InvalidArgumentError('1 to 255 bytes, without spaces, control characters and "+"');
   }
   return text;
+}
+
+/** One more public label, of a flag that may be there again, in the order of leaves. @throws InvalidArgumentError */
+export function publicLabelArgument(
+  text: string,
+  before: readonly PublicLabel[] = [],
+): readonly PublicLabel[] {
+  const named = PUBLIC_LABELS.filter((label) => label === text || before.includes(label));
+  if (named.length > before.length) return named;
+  throw new InvalidArgumentError(`one of ${PUBLIC_LABELS.join(', ')}, each once`);
 }
 
 /** Reads a number of bytes, seconds or other things, in plain digits; what it gives throws InvalidArgumentError. */

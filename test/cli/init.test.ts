@@ -46,6 +46,8 @@ describe('CLI-13 init', () => {
   test.each([
     [['--reads', 'private']],
     [['--duplicates', 'never']],
+    [['--public-label', 'actor']],
+    [['--public-label', 'kind', '--public-label', 'kind']],
     [['--duplicates', 'content', '--no-leaf-hash-index']],
   ])('refuses %j', async (flags) => {
     expect((await run(['init', ...data(), ...flags])).exitCode).toBe(2);
@@ -87,9 +89,31 @@ describe('CLI-17 logs create', () => {
   });
 
   test.each([
+    [[], undefined],
+    [
+      ['service.name', 'kind'],
+      ['kind', 'service.name'],
+    ],
+  ])('public labels %j of events, as init takes them too, are %j for ever', async (labels, publicLabels) => {
+    const flags = labels.flatMap((label) => ['--public-label', label]);
+    await run(['init', ...data(), '--origin', 'example.org', ...flags]);
+    expect((await create('more', '--kind', 'events', ...flags)).exitCode).toBe(0);
+    for (const [name, kept] of [
+      ['main', undefined],
+      ['audit', publicLabels],
+      ['more', publicLabels],
+    ] as const) {
+      const manifest = JSON.parse(await readFile(join(root, 'd', 'logs', name, 'log.json'), 'utf8'));
+      expect([name, manifest.publicLabels]).toEqual([name, kept]);
+    }
+  });
+
+  test.each([
     [['audit', '--kind', 'events', '--origin', 'x.example/a'], 1, 'data_exists'],
     [['more', '--kind', 'events', '--origin', 'example.org/audit'], 2, 'already'],
     [['more'], 2, '--kind'],
+    [['more', '--kind', 'entries', '--public-label', 'kind'], 2, 'entries have no members'],
+    [['more', '--kind', 'events', '--public-label', 'kind,outcome'], 2, 'service.name'],
     [['more', '--kind', 'other'], 2, 'entries, events'],
     [['More', '--kind', 'events'], 2, 'a-z'],
     [['..', '--kind', 'events'], 2, 'a-z'],

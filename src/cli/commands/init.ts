@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { type Command, Option } from 'commander';
+import type { PublicLabel } from '../../core/event/leaf.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import { createDataDirectory, createLog, type NewLog } from '../../sequencer/create-log.ts';
 import type { DataDirectory } from '../../sequencer/data-directory.ts';
 import type { DuplicateMode, ReadAccess } from '../../sequencer/log.ts';
 import type { LogManifest } from '../../sequencer/manifest.ts';
-import { originArgument } from '../arguments.ts';
+import { originArgument, publicLabelArgument } from '../arguments.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
 import { UsageError } from '../exit-code.ts';
 import { factsOf, linesOf } from '../log-facts.ts';
@@ -36,6 +37,11 @@ export function registerInit(program: Command, host: CommandHost): void {
         .choices(['key', 'content', 'off'])
         .default('key'),
     )
+    .option(
+      '--public-label <member>',
+      'what every leaf of audit shows of its event, for ever: kind, operation, outcome or service.name; repeatable (default: nothing)',
+      publicLabelArgument,
+    )
     .option('--no-leaf-hash-index', 'no proofs by leaf hash; saves about 31 bytes an entry on disk');
   host.bind(init, runInit);
 }
@@ -45,6 +51,7 @@ interface InitFlags {
   readonly reads: ReadAccess;
   readonly duplicates: DuplicateMode;
   readonly leafHashIndex: boolean;
+  readonly publicLabel?: readonly PublicLabel[];
 }
 
 async function runInit(context: CommandContext, command: Command): Promise<void> {
@@ -75,7 +82,7 @@ async function runInit(context: CommandContext, command: Command): Promise<void>
 async function createLogs(
   dir: DataDirectory,
   origin: string,
-  { reads, duplicates, leafHashIndex }: Omit<InitFlags, 'origin'>,
+  { reads, duplicates, leafHashIndex, publicLabel: publicLabels = [] }: Omit<InitFlags, 'origin'>,
 ): Promise<readonly LogManifest[]> {
   const deps = { dir, clock: systemClock, random: systemRandom };
   const main: NewLog = {
@@ -86,6 +93,13 @@ async function createLogs(
     duplicates,
     leafHashIndex,
   };
-  const audit: NewLog = { name: 'audit', kind: 'events', origin: `${origin}/audit`, reads, leafHashIndex };
+  const audit: NewLog = {
+    name: 'audit',
+    kind: 'events',
+    origin: `${origin}/audit`,
+    reads,
+    leafHashIndex,
+    publicLabels,
+  };
   return [await createLog(deps, main), await createLog(deps, audit)];
 }

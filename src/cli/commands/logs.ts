@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TlogError } from '../../core/error.ts';
+import type { PublicLabel } from '../../core/event/leaf.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import { createLog } from '../../sequencer/create-log.ts';
@@ -8,7 +9,7 @@ import { inspectLog } from '../../sequencer/inspect-log.ts';
 import type { LogKind, ReadAccess } from '../../sequencer/log.ts';
 import { LOGS_MAX } from '../../sequencer/log-set.ts';
 import { LOG_NAME, type LogManifest } from '../../sequencer/manifest.ts';
-import { keyNameArgument } from '../arguments.ts';
+import { keyNameArgument, publicLabelArgument } from '../arguments.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
 import { UsageError } from '../exit-code.ts';
 import { factsOf, linesOf } from '../log-facts.ts';
@@ -34,6 +35,11 @@ export function registerLogs(program: Command, host: CommandHost): void {
       new Option('--reads <who>', 'who may read the log: everybody, or holders of a token with scope read')
         .choices(['public', 'token'])
         .default('public'),
+    )
+    .option(
+      '--public-label <member>',
+      'what every leaf shows of its event, for ever: kind, operation, outcome or service.name; repeatable (default: nothing)',
+      publicLabelArgument,
     );
   host.bind<[string]>(create, runCreate);
 }
@@ -42,17 +48,20 @@ interface CreateFlags {
   readonly kind: LogKind;
   readonly origin?: string;
   readonly reads: ReadAccess;
+  readonly publicLabel?: readonly PublicLabel[];
 }
 
 async function runCreate(context: CommandContext, name: string, command: Command): Promise<void> {
   const dir = { dataPath: context.config.data, guardPath: context.config.guard };
-  const { kind, reads, origin: chosen }: CreateFlags = command.opts();
+  const { kind, reads, origin: chosen, publicLabel: publicLabels = [] }: CreateFlags = command.opts();
+  if (kind === 'entries' && publicLabels.length > 0)
+    throw new UsageError('--public-label is of logs of events: entries have no members');
   const known = await stoppedLogs(dir);
   const origin = chosen ?? originBeside(known, name);
   const other = known.find((log) => log.origin === origin);
   if (other !== undefined) throw new UsageError(`log ${other.name} has the origin ${origin} already`);
   const deps = { dir, clock: systemClock, random: systemRandom };
-  const log = await createLog(deps, { name, kind, origin, reads });
+  const log = await createLog(deps, { name, kind, origin, reads, publicLabels });
   if (context.json) return writeJson(context.terminal, factsOf(log));
   await writeData(context.terminal, linesOf(log));
   say(context.terminal, 'The next start of the server has it. Clients need the vkey.');
