@@ -1,4 +1,4 @@
-import { equalBytes } from '../core/bytes.ts';
+import { concatBytes, equalBytes } from '../core/bytes.ts';
 import { formatBase64 } from '../core/encoding/base64.ts';
 import { TlogError } from '../core/error.ts';
 import type { EventHasher } from '../core/event/commitment.ts';
@@ -55,8 +55,8 @@ export class EventReader {
     const row = payloadKey(index);
     const stored = await store.get(row);
     if (stored === undefined) throw corruptRow(row, 'is missing');
-    const [entry] = await reader.readEntries(index, treeSize(index + 1));
-    const leaf = decodeLeaf(entry ?? new Uint8Array(0));
+    // One entry.
+    const leaf = decodeLeaf(concatBytes(...(await reader.readEntries(index, treeSize(index + 1)))));
     const event = parsed(this.#open(seed, row, () => decodePayload(stored).sealed));
     if (!equalBytes(commitmentTo(hasher, event, seed), leaf.commitment))
       throw corruptRow(row, 'is not what its leaf commits to');

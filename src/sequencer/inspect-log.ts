@@ -41,7 +41,14 @@ export async function inspectLog(dir: DataDirectory, name: string): Promise<Insp
   let loading: Promise<LogReader> | undefined;
   const edgeReader = (): Promise<LogReader> => {
     loading ??= loadTree(nodeHasher, store, tiles).then(
-      (state) => new LogReader(store, tiles, nodeHasher, () => state),
+      (state) =>
+        new LogReader(
+          store,
+          tiles,
+          nodeHasher,
+          () => state,
+          async () => undefined,
+        ),
     );
     return loading;
   };

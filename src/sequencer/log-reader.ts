@@ -39,7 +39,7 @@ export class LogReader {
     tiles: TileReader,
     hasher: TreeHasher,
     state: () => TreeState,
-    turn: () => Promise<void> = async () => undefined,
+    turn: () => Promise<void>,
   ) {
     this.#turn = turn;
     this.#store = store;

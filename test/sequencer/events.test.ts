@@ -5,14 +5,17 @@ import { checkEvent } from '../../src/core/event/event.ts';
 import { decodeLeaf } from '../../src/core/event/leaf.ts';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
 import { createEventFiles, eventPaths } from '../../src/events/event-files.ts';
+import { encryptionKey } from '../../src/events/event-keys.ts';
 import type { NewEvent } from '../../src/events/seal-event.ts';
+import { placeOf, sealBytes } from '../../src/events/sealed-bytes.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { nodeEventHasher } from '../../src/runtime/event-hasher.ts';
 import type { DataDirectory } from '../../src/sequencer/data-directory.ts';
 import type { AppendResult, EventLog } from '../../src/sequencer/log.ts';
 import { logOnFiles, type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
 import { startLog } from '../../src/sequencer/start-log.ts';
-import { payloadKey, rawKey } from '../../src/store/event-rows.ts';
+import { encodePayload, payloadKey, rawKey } from '../../src/store/event-rows.ts';
 import { flipped, type RottingLog, rottingLog } from '../support/rotting-log.ts';
 import { newDataDirectory } from '../support/test-log.ts';
 
@@ -172,6 +175,44 @@ describe('EVENT-18 what the tree denies is not given out', () => {
     await change(rawKey(1), (value) => flipped(value, 13));
     await expect(log.events.readRaw(leafIndex(1))).rejects.toMatchObject({ code: 'storage_corrupt' });
     expect(log.findings).toMatchObject([{ part: 'raw', index: 1 }]);
+  });
+
+  /** What is encrypted as it should be, under the right secret, and says something else. */
+  async function sealedAs(log: Opened, index: number, plain: Uint8Array): Promise<Uint8Array> {
+    const { seed } = await log.events.read(leafIndex(index));
+    const key = encryptionKey(nodeEventHasher, seed);
+    return sealBytes({ key, nonce: new Uint8Array(12), place: placeOf(log.origin, index) }, plain);
+  }
+
+  test('a payload that opens and is not what the leaf commits to', async () => {
+    const { log, change } = await three();
+    const other = Buffer.from(JSON.stringify((await log.events.read(leafIndex(0))).event));
+    const sealed = await sealedAs(log, 1, other);
+    await change(payloadKey(1), () => encodePayload({ sameMac: new Uint8Array(32), sealed }));
+    await expect(log.events.read(leafIndex(1))).rejects.toMatchObject({ code: 'storage_corrupt' });
+    expect(log.findings).toMatchObject([{ part: 'payload', index: 1 }]);
+  });
+
+  test('verbatim bytes that open and are not what the event describes', async () => {
+    const { log, change } = await three();
+    const sealed = await sealedAs(log, 1, Buffer.from('b'));
+    await change(rawKey(1), () => sealed);
+    await expect(log.events.readRaw(leafIndex(1))).rejects.toMatchObject({ code: 'storage_corrupt' });
+    expect(log.findings).toMatchObject([{ part: 'raw', index: 1 }]);
+  });
+
+  test('there are no verbatim bytes of an event that describes none', async () => {
+    const { log } = await three();
+    await add(log, 'plain');
+    expect(await log.events.readRaw(leafIndex(3))).toBeUndefined();
+  });
+
+  test('verbatim bytes in a file that is not the one of the event', async () => {
+    const { log } = await three();
+    // The description is that of another byte; HTTP would have refused it (EVENT-14).
+    await log.events.append({ events: [event(log, 'big', new Uint8Array(70_000))] });
+    await expect(log.events.readRaw(leafIndex(3))).rejects.toMatchObject({ code: 'storage_corrupt' });
+    expect(log.findings).toMatchObject([{ part: 'raw', index: 3 }]);
   });
 });
 
