@@ -26,7 +26,7 @@ export async function fsckDirectory(
     await using log = await inspectLog(dir, name);
     const deps = { hasher: nodeHasher, verifyHead: headVerifier(log) };
     const result = await fsckLog(log, onProgress === undefined ? deps : { ...deps, onProgress });
-    const wrongRow = result.difference === undefined ? await checkRows(log) : undefined;
+    const wrongRow = result.difference === undefined ? await checkRows(dir, log) : undefined;
     return wrongRow === undefined ? result : { ...result, difference: wrongRow };
   } catch (error) {
     throw levelDamage(error) ?? error;

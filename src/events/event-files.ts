@@ -52,6 +52,21 @@ export async function openEventFiles(logFolder: string, size: number, random: Ra
   return { seeds, blobs: new BlobFolder(paths.raw), ids, random: pooled(random) };
 }
 
+/** What the events of a stopped log are checked with: nothing is changed. */
+export interface InspectedEvents extends AsyncDisposable {
+  readonly seeds: Pick<Seeds, 'has' | 'read'>;
+  readonly blobs: Pick<Blobs, 'read'>;
+  readonly ids: IdHasher;
+}
+
+/** As `openEventFiles`, for who only looks. @throws TlogError data_damaged when one is missing or is none */
+export async function inspectEventFiles(logFolder: string, size: number): Promise<InspectedEvents> {
+  const paths = eventPaths(logFolder);
+  const ids = new IdHasher(await readIdSecret(paths.idSecret));
+  const seeds = await SeedFile.inspect(paths.seeds, size);
+  return { seeds, blobs: new BlobFolder(paths.raw), ids, [Symbol.asyncDispose]: () => seeds.close() };
+}
+
 /** @throws TlogError data_damaged */
 export async function readIdSecret(path: string): Promise<Uint8Array> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {

@@ -97,6 +97,20 @@ export class SeedFile implements Seeds {
     }
   }
 
+  /** Opens the seeds of a tree for who only looks: as `open`, but nothing is changed, and none can be made. */
+  static async inspect(path: string, size: number): Promise<Pick<Seeds, 'has' | 'read' | 'close'>> {
+    const file = await openFile(path, 'r');
+    try {
+      const gaps = await gapsOf(file, path);
+      const end = await slotsOf(file);
+      if (end < size) throw damaged(`${path} has seeds of ${end} events, the tree has ${size}`);
+      return new SeedFile(file, noRandom, { gaps, end });
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
   has(index: number): boolean {
     return index < this.#end && !this.#gaps.some(({ start, end }) => index >= start && index < end);
   }
@@ -139,8 +153,12 @@ function headerOf(gaps: readonly SeedGap[]): Uint8Array {
   return header;
 }
 
-async function openFile(path: string): Promise<FileHandle> {
-  return open(path, 'r+').catch((cause: unknown) => {
+function noRandom(): never {
+  throw new TypeError('seeds were opened to be looked at');
+}
+
+async function openFile(path: string, flags = 'r+'): Promise<FileHandle> {
+  return open(path, flags).catch((cause: unknown) => {
     throw damaged(`cannot read the seeds of events at ${path}`, cause);
   });
 }

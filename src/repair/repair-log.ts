@@ -1,5 +1,5 @@
 import { TlogError } from '../core/error.ts';
-import { eventPaths } from '../events/event-files.ts';
+import { eventPaths, type InspectedEvents, inspectEventFiles } from '../events/event-files.ts';
 import { SeedFile } from '../events/seed-file.ts';
 import { headVerifier } from '../fsck/head-verifier.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
@@ -19,6 +19,7 @@ import { LevelStore } from '../store/level-store.ts';
 import { OPEN_KEY } from '../store/rows.ts';
 import { type RebuildDeps, type Rebuilt, rebuild } from './rebuild.ts';
 import { commitOrFail } from './repair-rows.ts';
+import { Counter, type Tally } from './tally.ts';
 import type { TreeSource } from './tree-source.ts';
 
 /** A log to be repaired while no server runs on it. */
@@ -34,6 +35,8 @@ export interface RepairReport extends Rebuilt {
   readonly log: string;
   /** Size of the guard's head, which everything was compared with. */
   readonly treeSize: number;
+  /** What is still wrong when every row was read again, in words. */
+  readonly damaged: Tally;
   /** Every row was read again after the repair and is right; the findings are closed then. */
   readonly clean: boolean;
 }
@@ -57,10 +60,10 @@ export async function repairLog(job: RepairJob): Promise<RepairReport> {
     // What came from a source without secrets is proven and stays unreadable; new seeds begin behind it.
     if (manifest.kind === 'events') await SeedFile.giveUp(eventPaths(paths.root).seeds, head.size);
     await engine.compact();
-    const damages = await checkAll(engine, manifest, head);
+    const damages = await checkAll(engine, paths.root, { manifest, head });
     const clean = damages.length === 0 && rebuilt.lost.count === 0;
     await settle(job, engine, head, clean, damages);
-    return { log: name, treeSize: head.size, clean, ...rebuilt };
+    return { log: name, treeSize: head.size, clean, damaged: inWords(damages), ...rebuilt };
   } catch (error) {
     throw asRefusal(error, paths.db);
   } finally {
@@ -69,10 +72,21 @@ export async function repairLog(job: RepairJob): Promise<RepairReport> {
 }
 
 /** Everything once more, as a running server would. */
-async function checkAll(
+async function checkAll(engine: LevelStore, logFolder: string, log: Signed): Promise<readonly Damage[]> {
+  if (log.manifest.kind === 'entries') return checkRows(engine, log);
+  await using events = await inspectEventFiles(logFolder, log.head.size);
+  return await checkRows(engine, log, events);
+}
+
+interface Signed {
+  readonly manifest: LogManifest;
+  readonly head: SignedHead;
+}
+
+async function checkRows(
   engine: LevelStore,
-  manifest: LogManifest,
-  head: SignedHead,
+  { manifest, head }: Signed,
+  events?: InspectedEvents,
 ): Promise<readonly Damage[]> {
   const store = new CheckedStore(engine);
   const state = await loadTree(nodeHasher, store, new TileReader(store, nodeHasher)).catch(
@@ -88,6 +102,7 @@ async function checkAll(
     vkeys: [vkey],
     reads,
     stored: engine,
+    events,
     tree: () => ({ head, state, signedAtMs: 0 }),
     report: () => undefined,
   };
@@ -99,6 +114,12 @@ async function checkAll(
     ({ next: at, isLast } = step);
   }
   return damages;
+}
+
+function inWords(damages: readonly Damage[]): Tally {
+  const damaged = new Counter();
+  for (const { message } of damages) damaged.add(message);
+  return damaged;
 }
 
 /** All was re-hashed, so the next start is as after a clean stop; or what is left is recorded, and nothing is signed. */

@@ -1,16 +1,19 @@
 import { TlogError } from '../core/error.ts';
+import { inspectEventFiles } from '../events/event-files.ts';
 import { readKeyFile } from '../keys/key-file.ts';
 import { createSigner } from '../keys/signer.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import { type DataDirectory, logPaths, readManifest } from '../sequencer/data-directory.ts';
+import type { Damage } from '../sequencer/finding.ts';
 import type { InspectedLog } from '../sequencer/inspect-log.ts';
+import type { StoredLog } from '../sequencer/stored-log.ts';
 import { damagedFile } from '../store/level-files.ts';
 import { type RowPart, rowPlace } from '../store/row-place.ts';
 import { LogPass, newPass } from './pass.ts';
 
 /** The first thing that is wrong. `index` is an offset in a file, or that of the row; 0 where it has none. */
 export interface DirectoryDifference {
-  readonly part: 'file' | 'key' | 'memory' | RowPart;
+  readonly part: 'file' | 'key' | 'memory' | 'entry' | RowPart;
   readonly index: number;
   /** Tile level; only of a tile. */
   readonly level?: number;
@@ -43,18 +46,31 @@ async function keyDifference(path: string, vkey: string): Promise<string | undef
 }
 
 /** Every row of a stopped log, by its check and by what it says: those that no tile or entry depends on, too. */
-export async function checkRows(log: InspectedLog): Promise<DirectoryDifference | undefined> {
+export async function checkRows(
+  dir: DataDirectory,
+  log: InspectedLog,
+): Promise<DirectoryDifference | undefined> {
   const stored = await log.stored();
+  if (stored.kind === 'entries') return firstWrong(stored);
+  await using events = await inspectEventFiles(logPaths(dir, log.name).root, stored.tree().state.size);
+  return await firstWrong({ ...stored, events });
+}
+
+async function firstWrong(stored: StoredLog): Promise<DirectoryDifference | undefined> {
   const { state } = stored.tree();
   const pass = new LogPass(stored, nodeHasher);
   for (let at = newPass(state.size, 0); ; ) {
     const { damages, next, isLast } = await pass.step(at);
     const [first] = damages;
     if (first !== undefined) {
-      const place = first.row === undefined ? { part: 'memory' as const } : rowPlace(first.row);
-      return { index: 0, ...place, message: first.message };
+      return { index: 0, ...placeOf(first), message: first.message };
     }
     if (isLast) return undefined;
     at = next;
   }
+}
+
+function placeOf({ row, entry }: Damage): Pick<DirectoryDifference, 'part'> & { readonly index?: number } {
+  if (row !== undefined) return rowPlace(row);
+  return entry === undefined ? { part: 'memory' } : { part: 'entry', index: entry };
 }

@@ -2,18 +2,18 @@ import { equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
 import { verifyCheckpoint } from '../core/note/checkpoint.ts';
 import { createNoteVerifier } from '../core/note/verifier.ts';
-import { decodeBundle } from '../core/tile/bundle.ts';
-import { TILE_WIDTH } from '../core/tile/tile.ts';
 import type { TreeSize } from '../core/units.ts';
 import { ed25519Verify } from '../runtime/ed25519.ts';
 import { contentHash } from '../sequencer/content-hash.ts';
 import type { Damage } from '../sequencer/finding.ts';
 import { COMMIT_ENTRIES_MAX } from '../sequencer/pending-queue.ts';
 import type { StoredLog } from '../sequencer/stored-log.ts';
+import { decodeIndexes } from '../store/event-rows.ts';
 import { rowName, rowPlace } from '../store/row-place.ts';
-import { bundleKey, decodeIndex, decodeKept, decodeRetry, type RetryRow } from '../store/rows.ts';
+import { decodeIndex, decodeKept, decodeRetry, type RetryRow } from '../store/rows.ts';
 import type { CheckDeps } from './check-bundle.ts';
 import type { PageRow } from './row-reader.ts';
+import { entriesOf } from './tree-entries.ts';
 import { rootOf } from './tree-root.ts';
 
 /**
@@ -51,6 +51,24 @@ export async function checkRetryPage(
   return found;
 }
 
+/** Keys of requests with events: each index must be that of a leaf that there can be. */
+export function checkEventRetryPage(log: StoredLog, page: readonly PageRow[]): readonly Damage[] {
+  const end = log.tree().state.size + COMMIT_ENTRIES_MAX;
+  return page.flatMap((row) => {
+    const wrong = 'damage' in row ? row.damage : wrongIndexes(row.key, row.value, end);
+    return wrong === undefined ? [] : [wrong];
+  });
+}
+
+function wrongIndexes(key: Uint8Array, value: Uint8Array, end: number): Damage | undefined {
+  try {
+    if (decodeIndexes(value).every((index) => index < end)) return undefined;
+  } catch (error) {
+    if (!(error instanceof TlogError)) throw error;
+  }
+  return { row: key, message: `${rowName(key)} names events that are not there` };
+}
+
 function wrongRange(key: Uint8Array, value: Uint8Array, end: number): Damage | undefined {
   try {
     const { firstIndex, count } = decodeRetry(value);
@@ -70,46 +88,6 @@ async function wrongContent(
   const entries = await entriesOf(deps, log, retry.firstIndex, retry.firstIndex + retry.count);
   if (entries === undefined || equalBytes(contentHash(entries), retry.contentHash)) return undefined;
   return { row: key, message: `${rowName(key)} is of other entries than those it names` };
-}
-
-/** Entries of the tree that readers see; undefined where one is not in it yet, or is damaged: that is found in its turn. */
-async function entriesOf(
-  deps: CheckDeps,
-  log: StoredLog,
-  start: number,
-  end: number,
-): Promise<readonly Uint8Array[] | undefined> {
-  const { state } = log.tree();
-  const entries: Uint8Array[] = [];
-  if (end > state.size) return undefined;
-  for (let bundle = Math.floor(start / TILE_WIDTH); bundle * TILE_WIDTH < end; bundle += 1) {
-    const base = bundle * TILE_WIDTH;
-    const isOpen = base === state.size - state.openEntries.length;
-    const all = isOpen ? state.openEntries : await soundBundle(deps, bundle);
-    if (all === undefined) return undefined;
-    entries.push(...all.slice(Math.max(0, start - base), end - base));
-  }
-  return entries;
-}
-
-async function soundBundle(
-  { rows, tiles, hasher, slices }: CheckDeps,
-  index: number,
-): Promise<readonly Uint8Array[] | undefined> {
-  const row = await rows.read(bundleKey(index));
-  if ('damage' in row) return undefined;
-  try {
-    const entries = decodeBundle(row.value, { count: TILE_WIDTH });
-    for (const [i, entry] of entries.entries()) {
-      const expected = await tiles.hash(0, index * TILE_WIDTH + i);
-      if (expected === undefined || !equalBytes(hasher.leafHash(entry), expected)) return undefined;
-      await slices.spent(entry.length);
-    }
-    return entries;
-  } catch (error) {
-    if (error instanceof TlogError) return undefined;
-    throw error;
-  }
 }
 
 /** Kept heads: signed by the log, of the size in their key, and of the root that the tree had at that size. */

@@ -5,14 +5,25 @@ import type { StoredLog } from '../sequencer/stored-log.ts';
 import { LETTER } from '../store/rows.ts';
 import { type CheckDeps, checkBundle } from './check-bundle.ts';
 import { checkEdge, checkMemory, checkState } from './check-edge.ts';
+import { EventCheck } from './check-events.ts';
 import { gapDamages, missingHeads } from './check-links.ts';
-import { checkHeadPage, checkIndexPage, checkRetryPage } from './check-pages.ts';
+import { checkEventRetryPage, checkHeadPage, checkIndexPage, checkRetryPage } from './check-pages.ts';
 import { PAGE_ROWS, type PageRow, RowReader } from './row-reader.ts';
 import { Slices } from './slices.ts';
 import { VerifiedTiles } from './verified-tiles.ts';
 
-/** Parts of a pass, in their order. */
-export const PHASES = ['tiles', 'bundles', 'edge', 'heads', 'leaf-hashes', 'retries'] as const;
+/** Parts of a pass, in their order; the last three find nothing but in a log of events. */
+export const PHASES = [
+  'tiles',
+  'bundles',
+  'edge',
+  'heads',
+  'leaf-hashes',
+  'retries',
+  'events',
+  'event-ids',
+  'event-retries',
+] as const;
 
 /** One of the parts of a pass. */
 export type Phase = (typeof PHASES)[number];
@@ -32,6 +43,8 @@ export interface PassPosition {
   readonly entriesChecked: number;
   readonly rowsChecked: number;
   readonly findings: number;
+  /** Events whose secrets are not here: they are proven, and nothing of them can be opened. */
+  readonly eventsUnavailable?: number;
 }
 
 /** What one step found, and where it leads. */
@@ -49,9 +62,10 @@ export function newPass(treeSize: number, startedAtMs: number): PassPosition {
 }
 
 /** About how many steps a pass has: how many retry keys there are is not known, so one for each entry is supposed. */
-export function stepsOf({ leafHashIndex, duplicates }: StoredLog, treeSize: number): number {
+export function stepsOf({ kind, leafHashIndex, duplicates }: StoredLog, treeSize: number): number {
   const bundles = Math.ceil(treeSize / TILE_WIDTH);
-  const pages = (leafHashIndex ? 1 : 0) + (duplicates === 'key' ? 1 : 0);
+  // A log of events has a step for the events of a bundle, and a page of their ids.
+  const pages = (leafHashIndex ? 1 : 0) + (duplicates === 'key' ? 1 : 0) + (kind === 'events' ? 2 : 0);
   return bundles * (1 + pages) + tileCount(treeSize) + PHASES.length;
 }
 
@@ -80,16 +94,24 @@ function tileAt(treeSize: number, number: number): { level: number; index: numbe
 export class LogPass {
   readonly #log: StoredLog;
   readonly #deps: CheckDeps;
+  readonly #events: EventCheck | undefined;
 
   constructor(log: StoredLog, hasher: TreeHasher, slices: Slices = new Slices()) {
     const rows = new RowReader(log.stored);
     const tiles = new VerifiedTiles(hasher, rows, () => log.tree().state.edge);
     this.#log = log;
     this.#deps = { hasher, rows, tiles, slices, leafHashIndex: log.leafHashIndex };
+    this.#events = log.events && new EventCheck(this.#deps, log, log.events);
   }
 
   /** One tile, one bundle, one page of rows, or the edge. Rejects with the disk's error when it does not answer. */
   async step(at: PassPosition): Promise<Step> {
+    const step = await this.#step(at);
+    // A log of entries is at its end where the parts of events begin.
+    return this.#events === undefined && step.next.phase === 'events' ? { ...step, isLast: true } : step;
+  }
+
+  async #step(at: PassPosition): Promise<Step> {
     switch (at.phase) {
       case 'tiles':
         return this.#tile(at);
@@ -97,6 +119,8 @@ export class LogPass {
         return this.#bundle(at);
       case 'edge':
         return this.#edge(at);
+      case 'events':
+        return this.#bundleOfEvents(at);
       default:
         return this.#page(at, at.phase);
     }
@@ -139,6 +163,18 @@ export class LogPass {
     return endPhase(advance(at, damages, counts).next, damages);
   }
 
+  async #bundleOfEvents(at: PassPosition): Promise<Step> {
+    if (this.#events === undefined || at.next * TILE_WIDTH >= at.treeSize) return endPhase(at, []);
+    const end = Math.min(at.treeSize, (at.next + 1) * TILE_WIDTH);
+    const { damages, rows, unavailable } = await this.#events.check(at.next * TILE_WIDTH, end);
+    const eventsUnavailable = (at.eventsUnavailable ?? 0) + unavailable;
+    return advance(at, damages, {
+      next: at.next + 1,
+      rowsChecked: at.rowsChecked + rows,
+      ...(eventsUnavailable === 0 ? {} : { eventsUnavailable }),
+    });
+  }
+
   async #page(at: PassPosition, phase: keyof typeof LETTER_OF_PHASE): Promise<Step> {
     const from = at.after === undefined ? undefined : Buffer.from(at.after, 'hex');
     // Before the page: what is kept since is not missed, and what was kept by now is in it.
@@ -159,11 +195,19 @@ export class LogPass {
   ): Promise<readonly Damage[]> | readonly Damage[] {
     if (phase === 'heads') return checkHeadPage(this.#deps, this.#log, page);
     if (phase === 'retries') return checkRetryPage(this.#deps, this.#log, page);
+    if (phase === 'event-ids') return this.#events?.checkIds(page) ?? [];
+    if (phase === 'event-retries') return checkEventRetryPage(this.#log, page);
     return checkIndexPage(this.#log, page);
   }
 }
 
-const LETTER_OF_PHASE = { heads: LETTER.kept, 'leaf-hashes': LETTER.leaf, retries: LETTER.retry } as const;
+const LETTER_OF_PHASE = {
+  heads: LETTER.kept,
+  'leaf-hashes': LETTER.leaf,
+  retries: LETTER.retry,
+  'event-ids': LETTER.eventId,
+  'event-retries': LETTER.eventRetry,
+} as const;
 
 function advance(at: PassPosition, damages: readonly Damage[], to: Partial<PassPosition>): Step {
   const counts = { steps: at.steps + 1, findings: at.findings + damages.length };
@@ -172,7 +216,7 @@ function advance(at: PassPosition, damages: readonly Damage[], to: Partial<PassP
 
 /** Beyond a step that could not be made: the next tile or bundle, or the next part. */
 export function skipStep(at: PassPosition, damage: Damage): Step {
-  const isCounted = at.phase === 'tiles' || at.phase === 'bundles';
+  const isCounted = at.phase === 'tiles' || at.phase === 'bundles' || at.phase === 'events';
   const { next } = advance(at, [damage], {});
   return isCounted
     ? { damages: [damage], next: { ...next, next: at.next + 1 }, isLast: false }

@@ -58,7 +58,8 @@ function isFinished(value: unknown): value is FinishedPass {
 function isPosition(value: unknown): value is PassPosition {
   const numbers = ['startedAtMs', 'treeSize', 'next', 'steps', 'entriesChecked', 'rowsChecked', 'findings'];
   if (!areNumbers(value, numbers)) return false;
-  const { phase, after } = value as PassPosition;
+  const { phase, after, eventsUnavailable } = value as PassPosition;
+  if (eventsUnavailable !== undefined && !areNumbers(value, ['eventsUnavailable'])) return false;
   return PHASES.includes(phase) && (after === undefined || /^(?:[0-9a-f]{2})+$/.test(after));
 }
 

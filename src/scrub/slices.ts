@@ -14,10 +14,10 @@ export class Slices {
     this.#turn = turn;
   }
 
-  /** To be called after each hash; gives the event loop a turn when a slice is full. */
-  spent(bytes: number): Promise<void> | undefined {
+  /** To be called after each hash, or after a few; gives the event loop a turn when a slice is full. */
+  spent(bytes: number, hashes = 1): Promise<void> | undefined {
     this.#bytes += bytes;
-    this.#hashes += 1;
+    this.#hashes += hashes;
     if (this.#bytes < SLICE_BYTES && this.#hashes < SLICE_HASHES) return undefined;
     this.#bytes = 0;
     this.#hashes = 0;

@@ -22,8 +22,8 @@ export interface EventReaderDeps {
   readonly origin: string;
   readonly hasher: EventHasher;
   readonly store: Pick<Store, 'get'>;
-  readonly seeds: Seeds;
-  readonly blobs: Blobs;
+  readonly seeds: Pick<Seeds, 'has' | 'read'>;
+  readonly blobs: Pick<Blobs, 'read'>;
   readonly ids: IdHasher;
   readonly reader: Pick<LogReader, 'readEntries'>;
   /** Size of the tree that readers see. */
@@ -50,22 +50,32 @@ export class EventReader {
 
   /** @throws TlogError payload_unavailable, storage_corrupt */
   async read(index: LeafIndex): Promise<StoredEvent> {
-    const { hasher, store, reader } = this.#deps;
-    const seed = this.#seedOf(index);
-    const row = payloadKey(index);
-    const stored = await store.get(row);
-    if (stored === undefined) throw corruptRow(row, 'is missing');
+    const { hasher, reader } = this.#deps;
+    const event = await this.open(index);
     // One entry.
     const leaf = decodeLeaf(concatBytes(...(await reader.readEntries(index, treeSize(index + 1)))));
-    const event = parsed(this.#open(seed, row, () => decodePayload(stored).sealed));
+    const seed = this.#seedOf(index);
     if (!equalBytes(commitmentTo(hasher, event, seed), leaf.commitment))
-      throw corruptRow(row, 'is not what its leaf commits to');
+      throw corruptRow(payloadKey(index), 'is not what its leaf commits to');
     return { index, event, leaf, seed };
+  }
+
+  /** The event of a payload, not yet compared with its leaf. @throws TlogError as `read` */
+  async open(index: LeafIndex): Promise<AuditEvent> {
+    const seed = this.#seedOf(index);
+    const row = payloadKey(index);
+    const stored = await this.#deps.store.get(row);
+    if (stored === undefined) throw corruptRow(row, 'is missing');
+    return parsed(this.#open(seed, row, () => decodePayload(stored).sealed));
   }
 
   /** The verbatim bytes that an event describes; undefined when they were never sent. @throws TlogError as `read` */
   async readRaw(index: LeafIndex): Promise<Uint8Array | undefined> {
-    const { event, seed } = await this.read(index);
+    return this.rawOf(await this.read(index));
+  }
+
+  /** The verbatim bytes of an event that was read. @throws TlogError storage_corrupt */
+  async rawOf({ index, event, seed }: StoredEvent): Promise<Uint8Array | undefined> {
     if (event.raw === undefined) return undefined;
     const { store, blobs, hasher } = this.#deps;
     const [row, blob] = [rawKey(index), blobKey(index)];

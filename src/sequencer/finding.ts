@@ -36,15 +36,22 @@ export interface Finding {
 const WHAT_NEXT =
   'The log signs nothing until this is repaired. Stop the server, keep a copy of data and guard, run stele repair --from a mirror or backup, then start it again';
 
+const WHAT_NEXT_OF_EVENTS =
+  'The log signs nothing until this is right, and no mirror has what is stored of events. Stop the server, keep a copy of data and guard, put a sound copy of the data directory in its place, and bring it up to the guard with stele repair --from the damaged one';
+
+/** Rows that a log of events has beside its tree. */
+const EVENT_PARTS: readonly Finding['part'][] = ['payload', 'raw', 'event-id', 'event-retry'];
+
 /** The finding that a damage makes. */
 export function findingOf(
   damage: Damage,
   found: { readonly log: string; readonly by: FoundBy; readonly atMs: number },
 ): Finding {
   const { row, entry, expected, actual, message } = damage;
+  const place = row === undefined ? ({ part: 'memory' } as const) : rowPlace(row);
   return {
     log: found.log,
-    ...(row === undefined ? { part: 'memory' } : rowPlace(row)),
+    ...place,
     ...(entry === undefined ? {} : { entry }),
     ...(row === undefined ? {} : { row: Buffer.from(row).toString('hex') }),
     ...(expected === undefined ? {} : { expected }),
@@ -52,7 +59,7 @@ export function findingOf(
     message,
     foundBy: found.by,
     foundAt: new Date(found.atMs).toISOString(),
-    whatNext: WHAT_NEXT,
+    whatNext: EVENT_PARTS.includes(place.part) ? WHAT_NEXT_OF_EVENTS : WHAT_NEXT,
   };
 }
 

@@ -150,11 +150,11 @@ export class RunningLog implements Log, AsyncDisposable {
 
   /** The rows of this log for who re-reads all of them. */
   stored(): StoredLog {
-    const { engine, sequencer, damage } = this.#parts;
+    const { engine: stored, sequencer, damage, events } = this.#parts;
     const { name, kind, origin, vkeys, duplicates, leafHashIndex, reads } = this;
     return {
-      ...{ name, kind, origin, vkeys, duplicates, leafHashIndex, reads },
-      stored: engine,
+      ...{ name, kind, origin, vkeys, duplicates, leafHashIndex, reads, stored },
+      events: events?.keeping,
       tree: () => sequencer.tree,
       report: (found) => damage.report(found, 'scrub'),
     };

@@ -55,13 +55,14 @@ async function withBar<T>(
   return await work(({ entries, size }) => bar.show(entries, size));
 }
 
-function inWords({ log, treeSize, repaired, removed, lost, dropped, clean }: RepairReport): string {
+function inWords({ log, treeSize, repaired, removed, lost, dropped, damaged, clean }: RepairReport): string {
   return [
     `${log}: compared with the signed head of size ${treeSize}.`,
     ...line('Repaired', repaired),
     ...line('Removed, as no signed tree has them', removed),
     ...line('Given up', dropped),
     ...line('Damaged, and not to be had', lost),
+    ...line('Still wrong', damaged),
     clean
       ? 'Every row was read again: all is right.'
       : 'Not all is right: the log will not sign. Name another --from, or see --drop-lost.',
