@@ -45,6 +45,13 @@ const call = (args: string[], stdin?: Uint8Array) =>
     ...(stdin === undefined ? {} : { stdin }),
   });
 
+test('CLI-31 of files with one that is not there nothing is sent', async () => {
+  await writeFile(join(root, 'a'), 'a');
+  const { exitCode, stderr } = await call(['append', join(root, 'a'), join(root, 'gone')]);
+  expect([exitCode, seen]).toEqual([2, []]);
+  expect(stderr).toContain('gone');
+});
+
 describe('CLI-7 answers of the server', () => {
   test.each([
     [404, '{"code":"beyond_log_head"}', 1, 'beyond_log_head'],

@@ -1,4 +1,5 @@
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
+import { access } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { ENTRY_BYTES_MAX } from '../../core/tile/bundle.ts';
@@ -39,6 +40,8 @@ async function runAppend(context: CommandContext, files: string[], command: Comm
   if (flags.receipt !== undefined && (flags.lines || files.length !== 1)) {
     throw new UsageError('--receipt needs exactly one file and no --lines');
   }
+  // Of several files with a wrong name among them none is sent.
+  for (const file of files) if (file !== '-') await readable(file, access(file, constants.R_OK));
   const reached = await reachLog(context, command.opts());
   const isEvents = await takesEvents(reached.calls);
   const appender = isEvents ? eventAppender(reached.calls, reached.client) : createAppender(reached);
