@@ -8,6 +8,8 @@ import { levelDamage } from '../store/disk-error.ts';
 
 /** What a check of a data directory came to. */
 export type DirectoryResult = Omit<FsckResult, 'difference'> & {
+  /** Events whose secrets are not here: they are proven, and nothing of them was opened. */
+  readonly eventsUnavailable?: number;
   readonly difference?: FsckResult['difference'] | DirectoryDifference;
 };
 
@@ -26,8 +28,7 @@ export async function fsckDirectory(
     await using log = await inspectLog(dir, name);
     const deps = { hasher: nodeHasher, verifyHead: headVerifier(log) };
     const result = await fsckLog(log, onProgress === undefined ? deps : { ...deps, onProgress });
-    const wrongRow = result.difference === undefined ? await checkRows(dir, log) : undefined;
-    return wrongRow === undefined ? result : { ...result, difference: wrongRow };
+    return result.difference === undefined ? { ...result, ...(await checkRows(dir, log)) } : result;
   } catch (error) {
     throw levelDamage(error) ?? error;
   }

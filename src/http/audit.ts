@@ -30,14 +30,20 @@ function scrubOf({ periodMs, pass, lastPass }: ScrubStatus): Record<string, unkn
 function passOf(pass: NonNullable<ScrubStatus['pass']>): Record<string, unknown> {
   const { startedAtMs, treeSize, phase, next, progress, entriesChecked, rowsChecked, findings } = pass;
   const position = { phase, next, progress };
-  return { startedAt: timeOf(startedAtMs), treeSize, ...position, entriesChecked, rowsChecked, findings };
+  const counts = { entriesChecked, rowsChecked, findings, ...unavailableOf(pass) };
+  return { startedAt: timeOf(startedAtMs), treeSize, ...position, ...counts };
 }
 
 function lastPassOf(pass: NonNullable<ScrubStatus['lastPass']>): Record<string, unknown> {
   const { startedAtMs, finishedAtMs, treeSize, entriesChecked, rowsChecked, findings } = pass;
   const times = { startedAt: timeOf(startedAtMs), finishedAt: timeOf(finishedAtMs) };
   const result = findings === 0 ? 'clean' : 'damaged';
-  return { ...times, treeSize, entriesChecked, rowsChecked, findings, result };
+  return { ...times, treeSize, entriesChecked, rowsChecked, findings, ...unavailableOf(pass), result };
+}
+
+/** Events without a secret, where there are such. */
+function unavailableOf({ eventsUnavailable }: { readonly eventsUnavailable?: number }): object {
+  return eventsUnavailable === undefined ? {} : { eventsUnavailable };
 }
 
 function timeOf(ms: number): string {

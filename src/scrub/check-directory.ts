@@ -20,6 +20,13 @@ export interface DirectoryDifference {
   readonly message: string;
 }
 
+/** What a look at all rows came to. */
+export interface CheckedRows {
+  readonly difference?: DirectoryDifference;
+  /** Events whose secrets are not here: they are proven, and nothing of them was opened. */
+  readonly eventsUnavailable?: number;
+}
+
 /**
  * The files of a stopped log before LevelDB opens them: its own checksums, and that the key is the one of the log.
  * @throws TlogError no_data, schema_unsupported, invalid_config, and those of damagedFile
@@ -46,26 +53,24 @@ async function keyDifference(path: string, vkey: string): Promise<string | undef
 }
 
 /** Every row of a stopped log, by its check and by what it says: those that no tile or entry depends on, too. */
-export async function checkRows(
-  dir: DataDirectory,
-  log: InspectedLog,
-): Promise<DirectoryDifference | undefined> {
+export async function checkRows(dir: DataDirectory, log: InspectedLog): Promise<CheckedRows> {
   const stored = await log.stored();
   if (stored.kind === 'entries') return firstWrong(stored);
   await using events = await inspectEventFiles(logPaths(dir, log.name).root, stored.tree().state.size);
   return await firstWrong({ ...stored, events });
 }
 
-async function firstWrong(stored: StoredLog): Promise<DirectoryDifference | undefined> {
+async function firstWrong(stored: StoredLog): Promise<CheckedRows> {
   const { state } = stored.tree();
   const pass = new LogPass(stored, nodeHasher);
   for (let at = newPass(state.size, 0); ; ) {
     const { damages, next, isLast } = await pass.step(at);
     const [first] = damages;
     if (first !== undefined) {
-      return { index: 0, ...placeOf(first), message: first.message };
+      return { difference: { index: 0, ...placeOf(first), message: first.message } };
     }
-    if (isLast) return undefined;
+    const { eventsUnavailable } = next;
+    if (isLast) return eventsUnavailable === undefined ? {} : { eventsUnavailable };
     at = next;
   }
 }

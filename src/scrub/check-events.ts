@@ -141,14 +141,14 @@ export class EventCheck {
     const readable = named
       .filter((at) => at !== undefined)
       .filter((at) => at < state.size && this.#events.seeds.has(at));
-    const reader = this.#reader(await this.#rows(readable.map(payloadKey)), () => undefined);
+    const payloads = await this.#rows(readable.map(payloadKey));
     const damages: Damage[] = [];
     for (const [i, row] of page.entries()) {
       const index = named[i];
       if ('damage' in row) damages.push(row.damage);
       else if (index === undefined || index >= state.size + COMMIT_ENTRIES_MAX)
         damages.push({ row: row.key, message: `${rowName(row.key)} names an event that is not there` });
-      else if (readable.includes(index) && !(await this.#isOfId(reader, index, row.key)))
+      else if (readable.includes(index) && !(await this.#isOfId(payloads, index, row.key)))
         damages.push({
           row: row.key,
           message: `${rowName(row.key)} names event ${index}, which has another id`,
@@ -158,10 +158,15 @@ export class EventCheck {
     return damages;
   }
 
-  /** Where the payload does not open, that was found in its turn. */
-  async #isOfId(reader: EventReader, index: number, key: Uint8Array): Promise<boolean> {
+  /** Where the payload does not open, or is not of its leaf, that was found in its turn: the id may be right. */
+  async #isOfId(payloads: ReadonlyMap<string, ReadRow>, index: number, key: Uint8Array): Promise<boolean> {
+    let entry: Uint8Array | undefined;
+    const reader = this.#reader(payloads, () => entry);
     const opened = await damageIn(payloadKey(index), () => reader.open(leafIndex(index)));
-    return 'damage' in opened || Buffer.compare(this.#idKeyOf(opened.found), key) === 0;
+    if ('damage' in opened || Buffer.compare(this.#idKeyOf(opened.found), key) === 0) return true;
+    [entry] = (await entriesOf(this.#deps, this.#log, index, index + 1)) ?? [];
+    if (entry === undefined || receivedOf(entry) === undefined) return true;
+    return 'damage' in (await damageIn(payloadKey(index), () => reader.read(leafIndex(index))));
   }
 
   #idKeyOf({ id, tenant }: AuditEvent): Uint8Array {

@@ -11,6 +11,8 @@ export interface FinishedPass {
   readonly entriesChecked: number;
   readonly rowsChecked: number;
   readonly findings: number;
+  /** Events whose secrets are not here. */
+  readonly eventsUnavailable?: number;
 }
 
 /** How far scrubbing is: the pass under way, and the last one that ended. */

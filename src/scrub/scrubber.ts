@@ -157,8 +157,12 @@ function fitting(progress: ScrubProgress, treeSize: number): ScrubProgress {
 }
 
 function finished(pass: PassPosition, nowMs: number): FinishedPass {
-  const { startedAtMs, treeSize, entriesChecked, rowsChecked, findings } = pass;
-  return { startedAtMs, finishedAtMs: nowMs, treeSize, entriesChecked, rowsChecked, findings };
+  const { startedAtMs, treeSize, entriesChecked, rowsChecked, findings, eventsUnavailable } = pass;
+  const counts = { treeSize, entriesChecked, rowsChecked, findings };
+  return {
+    ...{ startedAtMs, finishedAtMs: nowMs, ...counts },
+    ...(eventsUnavailable === undefined ? {} : { eventsUnavailable }),
+  };
 }
 
 /** What LevelDB or the filesystem says; a bug of ours has no code. */

@@ -3,10 +3,13 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { checkEvent } from '../../src/core/event/event.ts';
 import { decodeLeaf, encodeLeaf } from '../../src/core/event/leaf.ts';
 import { leafIndex } from '../../src/core/units.ts';
+import { encryptionKey } from '../../src/events/event-keys.ts';
 import type { NewEvent } from '../../src/events/seal-event.ts';
+import { placeOf, sealBytes } from '../../src/events/sealed-bytes.ts';
 import { SeedFile } from '../../src/events/seed-file.ts';
 import { repairLog } from '../../src/repair/repair-log.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { nodeEventHasher } from '../../src/runtime/event-hasher.ts';
 import { nodeHasher, sha256 } from '../../src/runtime/node-hasher.ts';
 import { checkRows } from '../../src/scrub/check-directory.ts';
 import { LogPass, newPass, type PassPosition } from '../../src/scrub/pass.ts';
@@ -18,6 +21,7 @@ import { sealValue, unsealValue } from '../../src/store/checked-store.ts';
 import {
   blobKey,
   encodeIndexes,
+  encodePayload,
   eventIdKey,
   eventRetryKey,
   payloadKey,
@@ -95,6 +99,11 @@ describe('EVENT-19 the rows of events', () => {
     const name = Buffer.from(value(blobKey(258))).toString('hex');
     const file = `${dir.dataPath}/logs/main/raw/${name}`;
     const stray = eventIdKey(new Uint8Array(32).fill(5));
+    const seed = stored.events?.seeds.read(33, 34) ?? new Uint8Array(32);
+    const key = encryptionKey(nodeEventHasher, seed);
+    const sealing = { key, nonce: new Uint8Array(12), place: placeOf(log.origin, 33) };
+    const other = Buffer.from(eventOf(rotting, 34).text);
+    const unlike = encodePayload({ sameMac: new Uint8Array(32), sealed: sealBytes(sealing, other) });
     const content = (key: Uint8Array, at: number) => () => rotting.change(key, (row) => flipped(row, at));
     const swap = (key: Uint8Array, by: Uint8Array) => () => rotting.change(key, () => by);
     const rows: [name: string, key: Uint8Array, spoil: () => Promise<void>, found: object][] = [
@@ -112,6 +121,12 @@ describe('EVENT-19 the rows of events', () => {
         payloadKey(259),
         swap(payloadKey(259), value(payloadKey(1))),
         { part: 'payload' },
+      ],
+      [
+        'payload that opens and is not of its leaf',
+        payloadKey(33),
+        swap(payloadKey(33), unlike),
+        { part: 'payload', index: 33 },
       ],
       ['verbatim bytes, a bit', rawKey(3), () => rotting.rot(rawKey(3), 9), { part: 'raw', index: 3 }],
       ['verbatim bytes, sealed anew', rawKey(3), content(rawKey(3), 15), { part: 'raw', index: 3 }],
@@ -184,7 +199,7 @@ describe('EVENT-19 the rows of events', () => {
     const { log, dir } = rotting;
     const difference = async (): Promise<object | undefined> => {
       await using inspected = await inspectLog(dir, 'main');
-      return await checkRows(dir, inspected);
+      return (await checkRows(dir, inspected)).difference;
     };
     await rotting.change(payloadKey(17), (row) => flipped(row, 60));
     log.stored().report({ row: payloadKey(17), message: 'a test says so' });
@@ -206,7 +221,7 @@ describe('EVENT-19 the rows of events', () => {
     await rm(seeds);
     await SeedFile.create(seeds, SIZE);
     const inspected = await inspectLog(dir, 'main');
-    expect(await checkRows(dir, inspected)).toBeUndefined();
+    expect(await checkRows(dir, inspected)).toEqual({ eventsUnavailable: SIZE });
     await inspected[Symbol.asyncDispose]();
     const opened = await openLog({ dir, clock: systemClock }, 'main');
     onTestFinished(() => opened.close());

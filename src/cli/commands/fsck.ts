@@ -60,11 +60,16 @@ async function check(context: CommandContext, log: FsckSource, signed: HeadTrust
 }
 
 async function report(context: CommandContext, name: string, result: DirectoryResult): Promise<ExitCode> {
-  const { entries, tiles, heads, difference } = result;
+  const { entries, tiles, heads, difference, eventsUnavailable }: DirectoryResult = result;
   if (context.json) await writeJson(context.terminal, { log: name, ...result });
-  else if (difference === undefined)
+  else if (difference === undefined) {
     say(context.terminal, `${name}: ${entries} entries, ${tiles} tiles and ${heads} heads are right.`);
-  else
+    if (eventsUnavailable !== undefined)
+      say(
+        context.terminal,
+        `${eventsUnavailable} events have no secret here: they are proven, and were not opened.`,
+      );
+  } else
     say(context.terminal, `${name}: ${difference.part} ${difference.index} differs: ${difference.message}`);
   return difference === undefined ? EXIT.ok : EXIT.failed;
 }
