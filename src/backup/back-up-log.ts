@@ -15,6 +15,7 @@ import { headVerifier } from '../fsck/head-verifier.ts';
 import type { SignedHead } from '../sequencer/log.ts';
 import type { LogManifest } from '../sequencer/manifest.ts';
 import { BACKUP_SCHEMA, BackupLog, type LogBackup, parseManifest, type Segment } from './backup-folder.ts';
+import { copyPayloads, copySeeds } from './copy-payloads.ts';
 import { copyEventRows, copyHeads, copyRetries, type SegmentCopy } from './copy-segments.ts';
 import { verifyBackup } from './verify-backup.ts';
 
@@ -31,6 +32,8 @@ export interface BackUpDeps {
   /** The backup, not the folder of the log in it. */
   readonly folder: string;
   readonly hasher: TreeHasher;
+  /** Whether the seeds of events go with it: then whoever has the copy can read them. */
+  readonly withSeeds: boolean;
   readonly nowMs: number;
   /** Called often: files while copying, entries while re-hashing. */
   readonly onProgress?: (part: 'files' | 'entries', done: number, total: number) => void;
@@ -45,6 +48,8 @@ export interface BackUpResult {
   readonly files: number;
   readonly heads: number;
   readonly retries: number;
+  /** Of a log of events: below this size the copy has the seeds too, so that it can be read. */
+  readonly seedsEnd?: number;
   /** The config file of the server; undefined where there is none. */
   readonly config: string | undefined;
 }
@@ -72,7 +77,13 @@ export async function backUpLog(deps: BackUpDeps): Promise<BackUpResult> {
     takenAt: new Date(deps.nowMs).toISOString(),
     heads: [...(before?.heads ?? []), ...heads],
     retries: [...(before?.retries ?? []), ...retries],
-    ...(events === undefined ? {} : { events: [...(before?.events ?? []), ...events], idSecret }),
+    ...(events === undefined
+      ? {}
+      : {
+          events: [...(before?.events ?? []), ...events],
+          idSecret,
+          ...(await copySecretParts(deps, copy, before)),
+        }),
   };
   await files.write('log.json', `${JSON.stringify(manifest, null, 2)}\n`);
   await files.syncFolders();
@@ -88,8 +99,20 @@ export async function backUpLog(deps: BackUpDeps): Promise<BackUpResult> {
     files: copied,
     heads: rowsOf(heads),
     retries: rowsOf(retries),
+    ...(facts.payloads === undefined ? {} : { seedsEnd: facts.seeds?.end ?? 0 }),
     config,
   };
+}
+
+/** Payloads always. Seeds only when they are asked for; those of an earlier run stay. */
+async function copySecretParts(
+  { withSeeds }: BackUpDeps,
+  copy: SegmentCopy,
+  before: LogBackup | undefined,
+): Promise<Pick<LogBackup, 'payloads' | 'seeds'>> {
+  const payloads = await copyPayloads(copy, before?.payloads);
+  const seeds = withSeeds ? await copySeeds(copy, before?.seeds) : before?.seeds;
+  return { payloads, ...(seeds === undefined ? {} : { seeds }) };
 }
 
 interface Facts {
@@ -179,8 +202,9 @@ async function removeOld(root: string, before: LogBackup | undefined, now: LogBa
     if ((await readdir(join(root, dirname(path)))).length === 0)
       await rm(join(root, dirname(path)), { recursive: true });
   }
-  const listed = new Set([...now.heads, ...now.retries, ...(now.events ?? [])].map(({ file }) => file));
-  for (const folder of ['heads', 'retries', 'events'])
+  const parts = [now.heads, now.retries, now.events, now.payloads?.files, now.seeds?.files];
+  const listed = new Set(parts.flatMap((files = []) => files.map(({ file }) => file)));
+  for (const folder of ['heads', 'retries', 'events', 'payloads', 'seeds'])
     for (const name of await readdir(join(root, folder)).catch(() => []))
       if (!listed.has(`${folder}/${name}`)) await rm(join(root, folder, name), { force: true });
 }

@@ -5,11 +5,13 @@ import { z } from 'zod';
 import { parseHex } from '../core/encoding/hex.ts';
 import { TlogError } from '../core/error.ts';
 import { leafIndex } from '../core/units.ts';
+import type { SeedRun } from '../events/seed-file.ts';
 import { readBounded, TileFolder } from '../fsck/tile-folder.ts';
 import { keptHeadOf } from '../sequencer/kept-heads.ts';
 import type { SignedHead } from '../sequencer/log.ts';
 import { type LogManifest, manifestSchema } from '../sequencer/manifest.ts';
 import type { KeyedRetry } from '../store/rows.ts';
+import { type PayloadCopy, parsePayload, parseSeeds } from './event-copies.ts';
 import { type KnownEventRow, parseEventRow } from './event-rows.ts';
 
 /** Marks a folder as a backup; a folder of another version is refused. */
@@ -25,6 +27,12 @@ export interface Segment {
   readonly sha256: string;
 }
 
+/** Files of lines about the events below `end`: what a later run adds begins there. */
+export interface CopiedPart {
+  readonly end: number;
+  readonly files: readonly Segment[];
+}
+
 /** What `backup.json` says of one log: the signed head that the copy is complete for, and the files of lines. */
 export interface LogBackup {
   readonly schema: typeof BACKUP_SCHEMA;
@@ -37,12 +45,19 @@ export interface LogBackup {
   /** Of a log of events: ids and retry keys, and the secret that ids are looked up with, in hex. */
   readonly events?: readonly Segment[] | undefined;
   readonly idSecret?: string | undefined;
+  /** Encrypted payloads and verbatim bytes; and, where they were asked for, the seeds that open them. */
+  readonly payloads?: CopiedPart | undefined;
+  readonly seeds?: CopiedPart | undefined;
 }
 
 const segmentSchema: z.ZodType<Segment> = z.strictObject({
-  file: z.string().regex(/^(?:heads|retries|events)\/[0-9]+-[0-9]+(?:-[0-9]+)?\.ndjson$/),
+  file: z.string().regex(/^(?:heads|retries|events|payloads|seeds)\/[0-9]+-[0-9]+(?:-[0-9]+)?\.ndjson$/),
   rows: z.number().int().nonnegative(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+const partSchema: z.ZodType<CopiedPart> = z.strictObject({
+  end: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER),
+  files: z.array(segmentSchema),
 });
 const backupSchema = z.strictObject({
   schema: z.literal(BACKUP_SCHEMA),
@@ -56,6 +71,8 @@ const backupSchema = z.strictObject({
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
+  payloads: partSchema.optional(),
+  seeds: partSchema.optional(),
 });
 const retrySchema = z.strictObject({
   key: z.string().length(64),
@@ -108,6 +125,18 @@ export class BackupLog extends TileFolder {
   async *eventRows(facts?: LogBackup): AsyncGenerator<KnownEventRow> {
     for (const segment of (facts ?? (await this.facts()))?.events ?? [])
       for (const row of await this.#segment(segment)) yield parseEventRow(row);
+  }
+
+  /** What is stored of events, by index. @throws TlogError malformed_answer for a file that is not as it was written */
+  async *payloads(facts?: LogBackup): AsyncGenerator<PayloadCopy> {
+    for (const segment of (facts ?? (await this.facts()))?.payloads?.files ?? [])
+      for (const payload of await this.#segment(segment)) yield parsePayload(payload);
+  }
+
+  /** Seeds of events, by index. @throws TlogError malformed_answer for a file that is not as it was written */
+  async *seeds(facts?: LogBackup): AsyncGenerator<SeedRun> {
+    for (const segment of (facts ?? (await this.facts()))?.seeds?.files ?? [])
+      for (const run of await this.#segment(segment)) yield parseSeeds(run);
   }
 
   async #segment({ file, rows, sha256 }: Segment): Promise<readonly unknown[]> {

@@ -12,6 +12,7 @@ import { contentHash } from '../sequencer/content-hash.ts';
 import type { SignedHead } from '../sequencer/log.ts';
 import type { LogManifest } from '../sequencer/manifest.ts';
 import type { BackupLog, LogBackup, Segment } from './backup-folder.ts';
+import { verifyEvents } from './verify-events.ts';
 
 /** A copy as it lies in its folder, and the head that it is to be right for. */
 export interface CopyToVerify {
@@ -29,7 +30,7 @@ export interface CopyToVerify {
 }
 
 /**
- * Re-hashes a copy from its files: every entry, tile, kept head and new retry key.
+ * Re-hashes a copy from its files: every entry, tile, kept head, new retry key, and new event that can be opened.
  * @throws TlogError storage_corrupt naming the first that is wrong, malformed_answer for a damaged file of lines
  */
 export async function verifyBackup(copy: CopyToVerify): Promise<void> {
@@ -56,6 +57,7 @@ export async function verifyBackup(copy: CopyToVerify): Promise<void> {
   for await (const _ of target.retries({ ...facts, retries: old })) signal?.throwIfAborted();
   for await (const _ of target.eventRows(facts)) signal?.throwIfAborted();
   await verifyRetries(copy);
+  await verifyNewEvents(copy);
 }
 
 /** Kept heads in pages; read forward only, as fsck does. */
@@ -105,6 +107,23 @@ async function verifyRetries({ target, head, facts, fresh, signal }: CopyToVerif
       `retry key ${key} is of other entries than those it names; run stele repair`,
     );
   }
+}
+
+async function verifyNewEvents({
+  target,
+  manifest,
+  head,
+  before,
+  facts,
+  signal,
+}: CopyToVerify): Promise<void> {
+  const entriesOf = entryReader(target, head.size);
+  await verifyEvents({
+    ...{ target, facts, origin: manifest.origin },
+    from: Math.min(before?.payloads?.end ?? 0, before?.seeds?.end ?? 0),
+    entryOf: async (index) => (await entriesOf(index, index + 1))[0] ?? new Uint8Array(0),
+    ...(signal === undefined ? {} : { signal }),
+  });
 }
 
 /** Reads entries of the copy, with one bundle in memory. */

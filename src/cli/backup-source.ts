@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
-import { eventPaths, readIdSecret } from '../events/event-files.ts';
+import { eventSecrets } from '../events/event-files.ts';
 import type { BackupSource } from '../http/backup.ts';
 import { type DataDirectory, logPaths, readManifest } from '../sequencer/data-directory.ts';
 import type { LogSet } from '../sequencer/log-set.ts';
@@ -18,10 +18,10 @@ export function backupSource(dir: DataDirectory, logs: LogSet): BackupSource {
         throw error;
       }
     },
-    idSecret: async (name) => {
+    secrets: async (name) => {
       const { kind } = await readManifest(dir, name);
       if (kind === 'entries') return undefined;
-      return readIdSecret(eventPaths(logPaths(dir, name).root).idSecret);
+      return eventSecrets(logPaths(dir, name).root);
     },
     stored: async (name) => {
       const log = await logs.get(name);

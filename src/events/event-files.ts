@@ -6,7 +6,7 @@ import { writeFileDurably } from '../store/durable-file.ts';
 import { BlobFolder, type Blobs } from './blobs.ts';
 import { IdHasher } from './event-keys.ts';
 import { pooled } from './random-pool.ts';
-import { SeedFile } from './seed-file.ts';
+import { SeedFile, type SeedGap, type SeedRun } from './seed-file.ts';
 import type { Seeds } from './seeds.ts';
 
 const SECRET_BYTES = 32;
@@ -34,14 +34,43 @@ export function eventPaths(logFolder: string): EventPaths {
   };
 }
 
-/** Makes them, for a log whose leaves below `gapEnd` have no seeds. @param secret that of the log: 32 bytes */
+/** Makes them, for a log whose leaves below `gapEnd` have the seeds of `runs` alone. @param secret that of the log: 32 bytes @returns leaves without seeds */
 export async function createEventFiles(
   logFolder: string,
-  { gapEnd, secret }: { readonly gapEnd: number; readonly secret: Uint8Array },
-): Promise<void> {
+  {
+    gapEnd,
+    secret,
+    runs,
+  }: {
+    readonly gapEnd: number;
+    readonly secret: Uint8Array;
+    readonly runs?: AsyncIterable<SeedRun>;
+  },
+): Promise<readonly SeedGap[]> {
   const paths = eventPaths(logFolder);
   await writeFileDurably(paths.idSecret, `${Buffer.from(secret).toString('hex')}\n`);
-  await SeedFile.create(paths.seeds, gapEnd);
+  return SeedFile.create(paths.seeds, gapEnd, runs);
+}
+
+/** What a backup of a log of events needs from the files beside its database, which a server may have open. */
+export interface EventSecrets {
+  /** What ids are looked up with: 32 bytes. @throws TlogError data_damaged */
+  idSecret(): Promise<Uint8Array>;
+  /** Seeds of [from, to), gaps left out. @throws TlogError data_damaged */
+  seeds(from: number, to: number): Promise<readonly SeedRun[]>;
+  /** Encrypted verbatim bytes. @throws TlogError storage_corrupt when they are gone */
+  blob(name: Uint8Array): Promise<Uint8Array>;
+}
+
+/** Those in the folder of a log. */
+export function eventSecrets(logFolder: string): EventSecrets {
+  const paths = eventPaths(logFolder);
+  const blobs = new BlobFolder(paths.raw);
+  return {
+    idSecret: () => readIdSecret(paths.idSecret),
+    seeds: (from, to) => SeedFile.runs(paths.seeds, from, to),
+    blob: (name) => blobs.read(name),
+  };
 }
 
 /** Opens them for a tree of `size` leaves. @throws TlogError data_damaged when one is missing or is none */

@@ -25,6 +25,12 @@ export interface SeedGap {
   readonly end: number;
 }
 
+/** Seeds of events from `start` on, one behind the other. */
+export interface SeedRun {
+  readonly start: number;
+  readonly seeds: Uint8Array;
+}
+
 /**
  * The file `seeds` of a log: a header that lists gaps, then 32 random bytes for each leaf in its slot (spec/store.md
  * STORE-14). A slot is written once, and synced before anything that needs it.
@@ -43,18 +49,45 @@ export class SeedFile implements Seeds {
     this.#end = found.end;
   }
 
-  /** Makes the file of a log whose leaves below `gapEnd` have no seeds. Rejects with EEXIST over another. */
-  static async create(path: string, gapEnd: number): Promise<void> {
+  /**
+   * Makes the file of a log of `size` leaves that have the seeds of `runs`, which ascend, and no others.
+   * @returns the gaps @throws TlogError data_damaged when the runs do not ascend, or have too many gaps; rejects with EEXIST over another file
+   */
+  static async create(
+    path: string,
+    size: number,
+    runs: AsyncIterable<SeedRun> | readonly SeedRun[] = [],
+  ): Promise<readonly SeedGap[]> {
     const file = await open(path, 'wx', 0o600);
+    let gaps: readonly SeedGap[];
     try {
-      const gaps = gapEnd === 0 ? [] : [{ start: 0, end: gapEnd }];
-      await file.truncate(placeOf(gapEnd));
+      await file.truncate(placeOf(size));
+      gaps = await fill(file, size, runs);
       await file.write(headerOf(gaps), 0, HEADER_BYTES, 0);
       await file.sync();
     } finally {
       await file.close();
     }
     await syncFolder(dirname(path));
+    return gaps;
+  }
+
+  /** Seeds of [from, to), all of them durable, as they lie in a file that its server may have open. @throws TlogError data_damaged */
+  static async runs(path: string, from: number, to: number): Promise<readonly SeedRun[]> {
+    const file = await openFile(path);
+    try {
+      const gaps = await gapsOf(file, path);
+      const runs: SeedRun[] = [];
+      for (const { start, end } of between(gaps, from, to)) {
+        const seeds = new Uint8Array((end - start) * SEED_BYTES);
+        const { bytesRead } = await file.read(seeds, 0, seeds.length, placeOf(start));
+        if (bytesRead !== seeds.length) throw damaged(`${path} ends below the tree`);
+        runs.push({ start, seeds });
+      }
+      return runs;
+    } finally {
+      await file.close();
+    }
   }
 
   /**
@@ -135,6 +168,39 @@ export class SeedFile implements Seeds {
   async close(): Promise<void> {
     await this.#file.close();
   }
+}
+
+/** What of [from, to) lies in no gap. */
+function between(gaps: readonly SeedGap[], from: number, to: number): readonly SeedGap[] {
+  const found: SeedGap[] = [];
+  let at = from;
+  for (const { start, end } of gaps) {
+    if (start > at) found.push({ start: at, end: Math.min(start, to) });
+    at = Math.max(at, end);
+    if (at >= to) break;
+  }
+  if (at < to) found.push({ start: at, end: to });
+  return found.filter(({ start, end }) => start < end);
+}
+
+async function fill(
+  file: FileHandle,
+  size: number,
+  runs: AsyncIterable<SeedRun> | readonly SeedRun[],
+): Promise<readonly SeedGap[]> {
+  const gaps: SeedGap[] = [];
+  let at = 0;
+  for await (const { start, seeds } of runs) {
+    const end = start + seeds.length / SEED_BYTES;
+    if (start < at || end > size) throw damaged('seeds do not ascend, or are of events beyond the tree');
+    if (start > at) gaps.push({ start: at, end: start });
+    const { bytesWritten } = await file.write(seeds, 0, seeds.length, placeOf(start));
+    if (bytesWritten !== seeds.length) throw new Error(`${bytesWritten} bytes of seeds were written`);
+    at = end;
+  }
+  if (at < size) gaps.push({ start: at, end: size });
+  if (gaps.length <= GAPS_MAX) return gaps;
+  throw damaged(`there are ${gaps.length} gaps between the seeds`);
 }
 
 function placeOf(slot: number): number {

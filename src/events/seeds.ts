@@ -1,4 +1,4 @@
-/** The secrets of a log's events, one a leaf, each made once. They never leave the server. */
+/** The secrets of a log's events, one a leaf, each made once. They leave the server in a backup alone that asks for them. */
 export interface Seeds {
   /** Whether a leaf's seed is here: false of those that the log was restored or repaired without. */
   has(index: number): boolean;

@@ -15,9 +15,9 @@ export class DurableFiles {
 
   /**
    * Written beside and renamed; the bytes are durable on return, the name after syncFolders. A symbolic link under the
-   * name is replaced, never followed. @throws TlogError data_exists when a folder on the way leads out of the root
+   * name is replaced, never followed. @param mode of the file, less what the umask takes @throws TlogError data_exists when a folder on the way leads out of the root
    */
-  async write(name: string, bytes: Uint8Array | string): Promise<void> {
+  async write(name: string, bytes: Uint8Array | string, mode = 0o666): Promise<void> {
     const path = join(this.#root, name);
     for (let at = dirname(path); !this.#unsynced.has(at) && at.length >= this.#root.length; at = dirname(at))
       this.#unsynced.add(at);
@@ -25,7 +25,7 @@ export class DurableFiles {
     await this.#checkInside(dirname(path));
     // What lies there was left by a run that was cut short, or is a link to somebody's file.
     await rm(`${path}.new`, { force: true });
-    const file = await open(`${path}.new`, 'wx');
+    const file = await open(`${path}.new`, 'wx', mode);
     try {
       await file.writeFile(bytes);
       await file.sync();

@@ -6,6 +6,7 @@ import { checkpoint, keepPrivate } from './answer.ts';
 import { type AppendCall, append } from './append.ts';
 import { audit, type ScrubSource } from './audit.ts';
 import { type BackupSource, backupEvents, backupFacts, backupRetries } from './backup.ts';
+import { backupPayloads, backupSeeds } from './backup-payloads.ts';
 import { BodyMemory } from './body-memory.ts';
 import { describeLog } from './describe.ts';
 import { eventRaw, oneEvent } from './event-reads.ts';
@@ -37,6 +38,15 @@ export interface AppDeps {
   /** Gets what was answered with 500: bugs of ours and stored bytes that failed a check. */
   readonly onBug?: (thrown: unknown) => void;
 }
+
+/** What only backups ask for, by path. */
+const BACKUP_ANSWERS: Readonly<Record<string, typeof backupFacts>> = {
+  backup: backupFacts,
+  'backup/retries': backupRetries,
+  'backup/events': backupEvents,
+  'backup/payloads': backupPayloads,
+  'backup/seeds': backupSeeds,
+};
 
 type Answer = (c: Context, log: Log) => Now<Response>;
 type Handler = (c: Context) => Now<Response>;
@@ -159,9 +169,8 @@ function logRoutes({ app, deps, metrics, bodies, gate, route, openLog }: Parts):
         await permit(c, 'admin', name);
         return answer(c, await openLog(name), backup);
       };
-    app.get('/logs/:log/backup', route('backup', admin(backupFacts)));
-    app.get('/logs/:log/backup/retries', route('backup', admin(backupRetries)));
-    app.get('/logs/:log/backup/events', route('backup', admin(backupEvents)));
+    for (const [path, answer] of Object.entries(BACKUP_ANSWERS))
+      app.get(`/logs/:log/${path}`, route('backup', admin(answer)));
   }
   const multi: Answer = (c, log) => multiByBody(c, log, bodies);
   app.post('/logs/:log/proofs/multi', route('proofs/multi', read(multi)));

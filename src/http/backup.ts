@@ -3,6 +3,7 @@ import { formatRetry } from '../backup/backup-folder.ts';
 import { formatEventRow, lastLeaf } from '../backup/event-rows.ts';
 import { TlogError } from '../core/error.ts';
 import { parseTreeSize } from '../core/units.ts';
+import type { EventSecrets } from '../events/event-files.ts';
 import { damageOf } from '../sequencer/finding.ts';
 import type { Log } from '../sequencer/log.ts';
 import type { LogManifest } from '../sequencer/manifest.ts';
@@ -17,8 +18,8 @@ export interface BackupSource {
   manifest(log: string): Promise<LogManifest>;
   /** The config file in the data directory; undefined where there is none. */
   config(): Promise<string | undefined>;
-  /** What a log of events looks ids up with: 32 bytes; undefined of other logs. */
-  idSecret(log: string): Promise<Uint8Array | undefined>;
+  /** The files of a log of events beside its database; undefined of other logs. */
+  secrets(log: string): Promise<EventSecrets | undefined>;
   /** An open log by its rows. */
   stored(log: string): Promise<StoredLog>;
 }
@@ -33,7 +34,7 @@ export async function backupFacts(c: Context, log: Log, source: BackupSource): P
   const { size: treeSize, rootHash, note: checkpoint } = log.head;
   const config = await source.config();
   const head = { treeSize, rootHash: base64(rootHash), checkpoint };
-  const secret = await source.idSecret(log.name);
+  const secret = await (await source.secrets(log.name))?.idSecret();
   const body = {
     manifest: await source.manifest(log.name),
     ...(config === undefined ? {} : { config }),
@@ -108,7 +109,7 @@ async function pageOf(
 }
 
 /** A damaged row must not be left out without a word: the copy would lack what the log has. */
-function soundRow<T>(
+export function soundRow<T>(
   log: StoredLog,
   key: Uint8Array,
   sealed: Uint8Array,

@@ -3,7 +3,7 @@ const READ = 'GET, HEAD';
 export const ROUTES: readonly (readonly [RegExp, string])[] = [
   [/^\/(healthz|readyz|metrics|logs)$/, READ],
   [
-    /^\/logs\/[^/]+\/(audit|backup|backup\/retries|backup\/events|checkpoints?|log|proofs\/inclusion|proofs\/consistency)$/,
+    /^\/logs\/[^/]+\/(audit|backup|backup\/retries|backup\/events|backup\/payloads|backup\/seeds|checkpoints?|log|proofs\/inclusion|proofs\/consistency)$/,
     READ,
   ],
   [/^\/logs\/[^/]+\/tile\/.+$/, READ],

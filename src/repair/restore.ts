@@ -1,16 +1,14 @@
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BackupLog, isBackup } from '../backup/backup-folder.ts';
+import { BackupLog, isBackup, type LogBackup } from '../backup/backup-folder.ts';
 import { equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
 import { parseCheckpoint } from '../core/note/checkpoint.ts';
 import { parseNote } from '../core/note/signed-note.ts';
-import { createEventFiles } from '../events/event-files.ts';
 import { headVerifier } from '../fsck/head-verifier.ts';
 import { readKeyFile, writeKeyFile } from '../keys/key-file.ts';
 import { createSigner } from '../keys/signer.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
-import { systemRandom } from '../runtime/random.ts';
 import { type DataDirectory, dataDirectoryExists, logPaths } from '../sequencer/data-directory.ts';
 import type { SignedHead } from '../sequencer/log.ts';
 import { type LogManifest, SCHEMA } from '../sequencer/manifest.ts';
@@ -23,9 +21,7 @@ import { OPEN_KEY } from '../store/rows.ts';
 import { ProvenTree } from './proven-tree.ts';
 import { type RebuildDeps, rebuild } from './rebuild.ts';
 import { commitOrFail } from './repair-rows.ts';
-
-/** Rows of one write. */
-const ROWS_AT_A_TIME = 4_096;
+import { restoreEventRows, restoreSecrets } from './restore-events.ts';
 
 /** A backup that is to become a data directory. */
 export interface RestoreJob extends Pick<RebuildDeps, 'nowMs' | 'signal'> {
@@ -47,6 +43,8 @@ export interface RestoredLog {
   readonly guard: GuardState;
   /** Size of the guard's head; absent where it cannot be read. */
   readonly guardSize?: number;
+  /** Of a log of events: how many cannot be read, since the backup has no seeds of them. */
+  readonly unreadable?: number;
 }
 
 /**
@@ -74,6 +72,7 @@ export async function restoreBackup(job: RestoreJob): Promise<readonly RestoredL
 interface CheckedBackup {
   readonly source: BackupLog;
   readonly manifest: LogManifest;
+  readonly facts: LogBackup;
   readonly head: SignedHead;
   /** The signing key; undefined where it is put in place by hand. */
   readonly skey: string | undefined;
@@ -87,7 +86,13 @@ async function readBackup({ folder, keys }: RestoreJob, name: string): Promise<C
   const { size, rootHash } = parseCheckpoint(parseNote(facts.checkpoint).text);
   const head = { size, rootHash, note: facts.checkpoint };
   await headVerifier({ origin: manifest.origin, vkeys: [manifest.vkey] })(head);
-  return { source, manifest, head, skey: keys === undefined ? undefined : await keyOf(keys, manifest) };
+  return {
+    source,
+    manifest,
+    facts,
+    head,
+    skey: keys === undefined ? undefined : await keyOf(keys, manifest),
+  };
 }
 
 async function keyOf(keys: string, { name, vkey, origin }: LogManifest): Promise<string> {
@@ -99,13 +104,14 @@ async function keyOf(keys: string, { name, vkey, origin }: LogManifest): Promise
 
 async function restoreLog(
   job: RestoreJob,
-  { source, manifest, head, skey }: CheckedBackup,
+  { source, manifest, facts, head, skey }: CheckedBackup,
 ): Promise<RestoredLog> {
   const { dir, onProgress } = job;
   const { name } = manifest;
   const paths = logPaths(dir, name);
   await mkdir(paths.root, { mode: 0o700 });
   const engine = await LevelStore.create(paths.db);
+  const events = { source, facts, root: paths.root, engine, size: head.size };
   let state: Pick<RestoredLog, 'guard' | 'guardSize'>;
   try {
     const { lost } = await rebuild({
@@ -120,36 +126,16 @@ async function restoreLog(
       );
     const tree = await ProvenTree.open(nodeHasher, [source], head);
     state = await compareWithGuard(paths.guard, tree, head, signedBy(manifest));
-    await restoreEventRows(source, engine, head.size);
+    await restoreEventRows(events);
     const marker = { key: OPEN_KEY, value: encodeCleanStop(head.size) };
     await commitOrFail(new CheckedStore(engine), { puts: [marker], deletes: [] });
   } finally {
     await engine.close();
   }
-  if (manifest.kind === 'events') {
-    const { idSecret } = (await source.facts()) ?? {};
-    const secret = idSecret === undefined ? systemRandom(32) : Buffer.from(idSecret, 'hex');
-    await createEventFiles(paths.root, { gapEnd: head.size, secret });
-  }
+  const unreadable = manifest.kind === 'events' ? { unreadable: await restoreSecrets(events) } : {};
   if (skey !== undefined) await writeKeyFile(paths.key, skey);
   await writeFileDurably(paths.manifest, `${JSON.stringify(manifest, null, 2)}\n`);
-  return { log: name, treeSize: head.size, hasKey: skey !== undefined, ...state };
-}
-
-/** Ids and retry keys of events: a retry of one that cannot be read any more must not be added again. */
-async function restoreEventRows(source: BackupLog, engine: LevelStore, size: number): Promise<void> {
-  const store = new CheckedStore(engine);
-  let puts: { key: Uint8Array; value: Uint8Array }[] = [];
-  const write = async (): Promise<void> => {
-    if (puts.length > 0) await commitOrFail(store, { puts, deletes: [] });
-    puts = [];
-  };
-  for await (const { key, value, last } of source.eventRows()) {
-    if (last >= size) throw new TlogError('data_damaged', `${source.path} names events beyond its head`);
-    puts.push({ key, value });
-    if (puts.length === ROWS_AT_A_TIME) await write();
-  }
-  await write();
+  return { log: name, treeSize: head.size, hasKey: skey !== undefined, ...state, ...unreadable };
 }
 
 /** Whether a head is one of this log: the guard of another one may say the same of another tree. */

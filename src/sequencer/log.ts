@@ -69,7 +69,7 @@ export interface EventRequest {
 /** What a log takes, by its kind. */
 export type LogRequest = AppendRequest | EventRequest;
 
-/** An event as it was committed, and its secret, which never leaves the server but as salts of a disclosure. */
+/** An event as it was committed, and its secret, which leaves the server only as salts of a disclosure and in a backup with seeds. */
 export interface StoredEvent {
   readonly index: LeafIndex;
   readonly event: AuditEvent;

@@ -16,6 +16,11 @@ async function newFile(first = 0): Promise<string> {
 const opened = (path: string, size = 0) => SeedFile.open(path, size, systemRandom);
 const slots = async (path: string): Promise<number> => ((await stat(path)).size - HEADER) / 32;
 
+/** What the seeds of the run that has an index begin with. */
+function ownerOf(runs: readonly (readonly [number, number])[], index: number): number {
+  return (runs.find(([start, end]) => index >= start && index < end)?.[0] ?? -1) + 1;
+}
+
 describe('STORE-14 seeds', () => {
   test('are made ahead, in a file for its owner, each another, and stay', async () => {
     const path = await newFile();
@@ -39,6 +44,68 @@ describe('STORE-14 seeds', () => {
     expect(() => again.read(0, 40_000)).toThrow(RangeError);
     await again.close();
     await expect(SeedFile.create(path, 0)).rejects.toMatchObject({ code: 'EEXIST' });
+  });
+
+  test.each<[string, readonly (readonly [number, number])[], readonly (readonly [number, number])[]]>([
+    ['none', [], [[0, 6]]],
+    ['all', [[0, 6]], []],
+    [
+      'the first and the last',
+      [
+        [0, 2],
+        [5, 6],
+      ],
+      [[2, 5]],
+    ],
+    [
+      'those in the middle',
+      [
+        [1, 2],
+        [2, 4],
+      ],
+      [
+        [0, 1],
+        [4, 6],
+      ],
+    ],
+  ])('put back are %s, and the others are gaps', async (_, runs, gaps) => {
+    const path = join(await tempFolder(), 'seeds');
+    const given = runs.map(([start, end]) => ({
+      start,
+      seeds: new Uint8Array((end - start) * 32).fill(start + 1),
+    }));
+    expect(await SeedFile.create(path, 6, given)).toEqual(gaps.map(([start, end]) => ({ start, end })));
+    const seeds = await opened(path, 6);
+    const isThere = (i: number): boolean => runs.some(([start, end]) => i >= start && i < end);
+    for (let i = 0; i < 6; i += 1) expect([i, seeds.has(i)]).toEqual([i, isThere(i)]);
+    await seeds.close();
+    for (const { start, seeds: bytes } of await SeedFile.runs(path, 1, 6))
+      for (let i = 0; i < bytes.length / 32; i += 1)
+        expect([start + i, isThere(start + i), bytes[32 * i]]).toEqual([
+          start + i,
+          true,
+          ownerOf(runs, start + i),
+        ]);
+    const found = (await SeedFile.runs(path, 1, 6)).reduce(
+      (sum, { seeds: { length } }) => sum + length / 32,
+      0,
+    );
+    expect(found).toBe([1, 2, 3, 4, 5].filter(isThere).length);
+  });
+
+  test.each([
+    [
+      'that do not ascend',
+      [
+        [2, 3],
+        [1, 2],
+      ],
+    ],
+    ['beyond the tree', [[5, 7]]],
+  ])('%s are not put back', async (_, runs) => {
+    const path = join(await tempFolder(), 'seeds');
+    const given = runs.map(([start = 0, end = 0]) => ({ start, seeds: new Uint8Array((end - start) * 32) }));
+    await expect(SeedFile.create(path, 6, given)).rejects.toMatchObject({ code: 'data_damaged' });
   });
 
   test('begin at the size that was restored without them', async () => {

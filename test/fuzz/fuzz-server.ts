@@ -84,7 +84,7 @@ export async function startFuzzServer(): Promise<FuzzServer> {
     backup: {
       manifest: (name) => readManifest(dir, name),
       config: async () => undefined,
-      idSecret: async () => undefined,
+      secrets: async () => undefined,
       stored: async () => log.stored(),
     },
     onBug: (thrown) => bugs.push(thrown),

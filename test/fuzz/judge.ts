@@ -184,6 +184,8 @@ const READS: Readonly<Record<string, Judge>> = {
   audit: (_, __, answer) => expectSame('whether it signs', fieldsOf(answer)['signs'], true),
   backup: ({ model }, _, answer) => expectSame('the size', fieldsOf(answer)['treeSize'], model.size),
   'backup/events': (_, __, answer) => expectSame('ids', `${fieldsOf(answer)['rows']}`, ''),
+  'backup/payloads': (_, __, answer) => expectSame('payloads', `${fieldsOf(answer)['payloads']}`, ''),
+  'backup/seeds': (_, __, answer) => expectSame('seeds', `${fieldsOf(answer)['seeds']}`, ''),
   'backup/retries': (_, query, answer) => {
     for (const { firstIndex, count } of fieldsOf(answer)['retries'] as {
       firstIndex: number;

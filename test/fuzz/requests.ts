@@ -111,6 +111,18 @@ export const ROUTES: readonly RouteRow[] = [
       .map(([from, to, after]) => `from=${from}&to=${to}${after}`),
   },
   {
+    name: 'GET backup/payloads',
+    method: 'GET',
+    path: log('backup/payloads'),
+    query: fc.tuple(size, size).map(([from, to]) => `from=${from}&to=${to}`),
+  },
+  {
+    name: 'GET backup/seeds',
+    method: 'GET',
+    path: log('backup/seeds'),
+    query: fc.tuple(size, size).map(([from, to]) => `from=${from}&to=${to}`),
+  },
+  {
     name: 'GET backup/events',
     method: 'GET',
     path: log('backup/events'),

@@ -33,6 +33,8 @@ const NEEDS: Readonly<Record<string, Scope | 'nothing'>> = {
   'GET /logs/:log/backup': 'admin',
   'GET /logs/:log/backup/retries': 'admin',
   'GET /logs/:log/backup/events': 'admin',
+  'GET /logs/:log/backup/payloads': 'admin',
+  'GET /logs/:log/backup/seeds': 'admin',
   'POST /logs/:log/entries': 'append',
   'POST /logs/:log/add': 'append',
   'POST /logs/:log/events': 'append',
@@ -81,7 +83,7 @@ async function appOf(reads: ReadAccess): Promise<Hono> {
     backup: {
       manifest: (name) => readManifest(dir, name),
       config: async () => undefined,
-      idSecret: async () => undefined,
+      secrets: async () => undefined,
       stored: async () => log.stored(),
     },
   });

@@ -6,7 +6,7 @@ import { BACKUP_FILE } from '../../src/backup/backup-folder.ts';
 import { logAccess } from '../../src/client/access.ts';
 import type { Fetch } from '../../src/client/bounded-fetch.ts';
 import { LogCalls } from '../../src/client/log-calls.ts';
-import { eventPaths, readIdSecret } from '../../src/events/event-files.ts';
+import { eventSecrets } from '../../src/events/event-files.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { BackupSource } from '../../src/http/backup.ts';
 import { type RestoredLog, restoreBackup } from '../../src/repair/restore.ts';
@@ -27,7 +27,12 @@ export interface BackupDesk extends RottingLog {
   readonly folder: string;
   readonly fetch: Fetch;
   /** Copies what is new into `folder`, or into another one. */
-  backUp(options?: { folder?: string; token?: string; fetch?: Fetch }): Promise<BackUpResult>;
+  backUp(options?: {
+    folder?: string;
+    token?: string;
+    fetch?: Fetch;
+    withSeeds?: boolean;
+  }): Promise<BackUpResult>;
   /** Makes a fresh data directory of the backup; the guard is the log's own unless given. */
   restore(options?: { guardPath?: string; folder?: string; keys?: string }): Promise<{
     dir: DataDirectory;
@@ -46,10 +51,8 @@ export async function backupDesk(
   const source: BackupSource = {
     manifest: (name) => readManifest(rotting.dir, name),
     config: async () => config,
-    idSecret: async () =>
-      rotting.log.kind === 'events'
-        ? readIdSecret(eventPaths(logPaths(rotting.dir, 'main').root).idSecret)
-        : undefined,
+    secrets: async () =>
+      rotting.log.kind === 'events' ? eventSecrets(logPaths(rotting.dir, 'main').root) : undefined,
     stored: async () => rotting.log.stored(),
   };
   const app = createApp({
@@ -68,12 +71,25 @@ export async function backupDesk(
     ...rotting,
     folder,
     fetch: appFetch,
-    backUp: async ({ folder: to = folder, token = ADMIN_TOKEN, fetch = appFetch } = {}) => {
+    backUp: async ({
+      folder: to = folder,
+      token = ADMIN_TOKEN,
+      fetch = appFetch,
+      withSeeds = false,
+    } = {}) => {
       await mkdir(to, { recursive: true });
       await writeFile(join(to, BACKUP_FILE), '{"schema":1}');
       const retry = { sleep: async () => undefined, random: () => 0 };
       const calls = new LogCalls(logAccess({ logUrl: 'http://log.example/logs/main', token, fetch, retry }));
-      return backUpLog({ calls, admin: calls, name: 'main', folder: to, hasher: nodeHasher, nowMs: 0 });
+      return backUpLog({
+        calls,
+        admin: calls,
+        name: 'main',
+        folder: to,
+        withSeeds,
+        hasher: nodeHasher,
+        nowMs: 0,
+      });
     },
     restore: async ({ guardPath = rotting.dir.guardPath, folder: from = folder, keys } = {}) => {
       restores += 1;

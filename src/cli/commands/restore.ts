@@ -39,11 +39,15 @@ async function withBars(
 }
 
 function inWords(
-  { log, treeSize, hasKey, guard, guardSize }: RestoredLog,
+  { log, treeSize, hasKey, guard, guardSize, unreadable = 0 }: RestoredLog,
   data: string,
   guardPath: string,
 ): string {
   const key = hasKey ? [] : [`Put the signing key of ${log} at ${data}/logs/${log}/key, mode 0600.`];
+  const secrets =
+    unreadable === 0
+      ? []
+      : [`${unreadable} of its events are proven but cannot be read: their seeds are not in the backup.`];
   const byGuard = {
     agrees: `The guard agrees (size ${guardSize}): it will start.`,
     missing: `There is no guard at ${guardPath}: put it back. If it is lost, see stele guard reset.`,
@@ -51,5 +55,5 @@ function inWords(
     ahead: `It will not start: size ${guardSize} was signed, and the backup ends at ${treeSize}. Get the rest with stele repair --from a mirror.`,
     conflict: `It will not start: guard (size ${guardSize}) and backup (size ${treeSize}) hold different histories. Keep both.`,
   };
-  return [`${log}: restored at tree size ${treeSize}.`, ...key, byGuard[guard]].join('\n');
+  return [`${log}: restored at tree size ${treeSize}.`, ...secrets, ...key, byGuard[guard]].join('\n');
 }
