@@ -91,14 +91,15 @@ export class SeedFile implements Seeds {
   }
 
   /**
-   * Leaves up to `size` that have no seeds in a file have none for good: their log was repaired from a source without
-   * secrets. @returns the gap; undefined where there is none @throws TlogError data_damaged when there is no such file
+   * Leaves up to `size` that have no seeds in a file, and those from `from` on that came from elsewhere, have none for
+   * good: their log was repaired from a source without secrets. @returns the gap; undefined where there is none @throws TlogError data_damaged when there is no such file
    */
-  static async giveUp(path: string, size: number): Promise<SeedGap | undefined> {
+  static async giveUp(path: string, size: number, from: number = size): Promise<SeedGap | undefined> {
     const file = await openFile(path);
     try {
       const gaps = await gapsOf(file, path);
-      const end = await slotsOf(file);
+      // Those made ahead are of no leaf that came from a source.
+      const end = Math.min(await slotsOf(file), from);
       if (end >= size) return undefined;
       if (gaps.length === GAPS_MAX) throw damaged(`${path} has ${GAPS_MAX} gaps already`);
       await file.truncate(placeOf(size));

@@ -7,7 +7,7 @@ import { nodeHasher } from '../runtime/node-hasher.ts';
 import { RowReader } from '../scrub/row-reader.ts';
 import { logPaths } from '../sequencer/data-directory.ts';
 import { LevelStore } from '../store/level-store.ts';
-import { StoredTree } from './stored-tree.ts';
+import { DerivedTiles, StoredTree } from './stored-tree.ts';
 import type { TreeSource } from './tree-source.ts';
 
 /** A folder as a source; whoever opened it closes it. */
@@ -33,7 +33,15 @@ function plain(source: TreeSource): FolderSource {
 /** Nothing of it is written: what LevelDB does on opening is put back on closing. */
 async function databaseSource(dataPath: string, log: string): Promise<FolderSource> {
   const engine = await LevelStore.open(logPaths({ dataPath, guardPath: '' }, log).db);
-  const source = new StoredTree(nodeHasher, new RowReader(engine));
+  const stored = new StoredTree(nodeHasher, new RowReader(engine));
+  // No row has a partial tile: those at the edge of a tree are made from what lies below them.
+  const edge = new DerivedTiles(nodeHasher, stored, 'tiles');
+  const source: TreeSource = {
+    tile: async (tile) => (await stored.tile(tile)) ?? (await edge.tile(tile)),
+    bundle: (bundle) => stored.bundle(bundle),
+    heads: () => stored.heads(),
+    retries: () => stored.retries(),
+  };
   return { source, [Symbol.asyncDispose]: () => engine.close() };
 }
 

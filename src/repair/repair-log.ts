@@ -4,6 +4,7 @@ import { SeedFile } from '../events/seed-file.ts';
 import { headVerifier } from '../fsck/head-verifier.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import { LogPass, newPass } from '../scrub/pass.ts';
+import { RowReader } from '../scrub/row-reader.ts';
 import { keptFindings } from '../sequencer/damage-record.ts';
 import { type DataDirectory, logPaths, readManifest } from '../sequencer/data-directory.ts';
 import { type Damage, findingOf } from '../sequencer/finding.ts';
@@ -16,7 +17,7 @@ import { CheckedStore } from '../store/checked-store.ts';
 import { levelDamage } from '../store/disk-error.ts';
 import { readFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
-import { OPEN_KEY } from '../store/rows.ts';
+import { decodeState, OPEN_KEY, STATE_KEY } from '../store/rows.ts';
 import { type RebuildDeps, type Rebuilt, rebuild } from './rebuild.ts';
 import { commitOrFail } from './repair-rows.ts';
 import { Counter, type Tally } from './tally.ts';
@@ -56,9 +57,10 @@ export async function repairLog(job: RepairJob): Promise<RepairReport> {
   const engine = await LevelStore.open(paths.db);
   try {
     const sources = source === undefined ? [] : [source];
+    const own = await sizeOf(engine);
     const rebuilt = await rebuild({ ...job, hasher: nodeHasher, engine, manifest, head, sources });
     // What came from a source without secrets is proven and stays unreadable; new seeds begin behind it.
-    if (manifest.kind === 'events') await SeedFile.giveUp(eventPaths(paths.root).seeds, head.size);
+    if (manifest.kind === 'events') await SeedFile.giveUp(eventPaths(paths.root).seeds, head.size, own);
     await engine.compact();
     const damages = await checkAll(engine, paths.root, { manifest, head });
     const clean = damages.length === 0 && rebuilt.lost.count === 0;
@@ -68,6 +70,17 @@ export async function repairLog(job: RepairJob): Promise<RepairReport> {
     throw asRefusal(error, paths.db);
   } finally {
     await engine.close();
+  }
+}
+
+/** How many leaves the rows here were of; undefined where that row is damaged: then nothing is given up. */
+async function sizeOf(engine: LevelStore): Promise<number | undefined> {
+  const row = await new RowReader(engine).read(STATE_KEY);
+  try {
+    return 'value' in row ? decodeState(row.value).size : undefined;
+  } catch (error) {
+    if (error instanceof TlogError) return undefined;
+    throw error;
   }
 }
 

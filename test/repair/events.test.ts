@@ -1,7 +1,10 @@
+import { cp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { checkEvent } from '../../src/core/event/event.ts';
 import { leafIndex } from '../../src/core/units.ts';
 import type { NewEvent } from '../../src/events/seal-event.ts';
+import { folderSource } from '../../src/repair/folder-source.ts';
 import { repairLog } from '../../src/repair/repair-log.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { Log } from '../../src/sequencer/log.ts';
@@ -9,7 +12,8 @@ import { openLog } from '../../src/sequencer/open-log.ts';
 import { sealValue } from '../../src/store/checked-store.ts';
 import { encodeIndexes, eventIdKey, eventRetryKey, payloadKey, rawKey } from '../../src/store/event-rows.ts';
 import { encodeIndex } from '../../src/store/rows.ts';
-import { rottingLog } from '../support/rotting-log.ts';
+import { flipped, rottingLog } from '../support/rotting-log.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 function eventOf({ events }: Log, id: string): NewEvent {
   const value = {
@@ -43,5 +47,27 @@ describe('REPAIR-5 a log of events', () => {
       (await opened.events?.append({ events: [eventOf(opened, 'b'), eventOf(opened, 'ghost')] }))?.isNew,
     ).toEqual([false, true]);
     expect((await opened.events?.read(leafIndex(1)))?.event.id).toBe('b');
+  });
+
+  test('a sound copy is brought up to the guard from the damaged directory: what is older than it is read again', async () => {
+    const { log, dir } = await rottingLog({ kind: 'events' });
+    await log.events?.append({ events: [eventOf(log, 'old')] });
+    const copied = await tempFolder();
+    await log.close();
+    await cp(dir.dataPath, join(copied, 'data'), { recursive: true });
+    const again = await openLog({ dir, clock: systemClock }, 'main');
+    await again.events?.append({ events: [eventOf(again, 'new')] });
+    await again.close();
+    const rotten = await rottingLog({ dir });
+    await rotten.change(payloadKey(0), (row) => flipped(row, 40));
+    await rotten.log.close();
+    const sound = { dataPath: join(copied, 'data'), guardPath: dir.guardPath };
+    await using from = await folderSource(dir.dataPath, 'main');
+    const job = { dir: sound, name: 'main', source: from.source, dropLost: false, nowMs: 0 };
+    expect(await repairLog(job)).toMatchObject({ clean: true, treeSize: 2, damaged: { count: 0 } });
+    const opened = await openLog({ dir: sound, clock: systemClock }, 'main');
+    onTestFinished(() => opened.close());
+    expect((await opened.events?.read(leafIndex(0)))?.event.id).toBe('old');
+    await expect(opened.events?.read(leafIndex(1))).rejects.toMatchObject({ code: 'payload_unavailable' });
   });
 });
