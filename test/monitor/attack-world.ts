@@ -1,7 +1,10 @@
 import type { Fetch } from '../../src/client/bounded-fetch.ts';
 import { parseEvidence } from '../../src/core/evidence/evidence.ts';
 import { judgeEvidence } from '../../src/core/evidence/judge.ts';
-import { parseVerifierKey } from '../../src/core/note/key.ts';
+import { COSIGNATURE_V1, parseVerifierKey } from '../../src/core/note/key.ts';
+import { parsePolicy } from '../../src/core/note/policy.ts';
+import { createCosigner } from '../../src/keys/cosigner.ts';
+import { generateSigningKey } from '../../src/keys/generate.ts';
 import { Gossip } from '../../src/monitor/gossip.ts';
 import type { Observation } from '../../src/monitor/observation.ts';
 import { ed25519Verify } from '../../src/runtime/ed25519.ts';
@@ -10,11 +13,20 @@ import { testSigner } from '../support/growing-log.ts';
 import { type MonitorDesk, type MonitorMemory, monitorMemory, openDesk } from '../support/monitor-desk.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { History, TileLog, type View } from '../support/tile-log.ts';
+import { HandClock } from '../support/witness-desk.ts';
 
 export const ORIGIN = 'log.example/main';
 const SIZE = 600;
 const log = new TileLog(testSigner(ORIGIN));
 const key = parseVerifierKey(log.signer.vkey);
+/** A witness that cosigns whatever it is shown, and the log whose heads it cosigns. */
+const accomplice = generateSigningKey(
+  (length) => new Uint8Array(length).fill(7),
+  'w.example',
+  COSIGNATURE_V1,
+);
+const cosignedLog = new TileLog(log.signer, [createCosigner(accomplice.skey)], new HandClock().ms / 1_000);
+const policy = parsePolicy(`log ${log.signer.vkey}\nwitness w ${accomplice.vkey}\nquorum w\n`);
 
 /** The history that is the honest one, and others that leave it at some entry. */
 export const main: History = new History(SIZE);
@@ -29,6 +41,13 @@ export const honestly: Answers = (_, honest) => honest();
 /** Another history that has left the honest one below a size: two heads from there on contradict each other. */
 export function pickFork(random: SeededRandom, size: number): History {
   return random.pick(FORKS.filter(([from]) => from < size))[1];
+}
+
+/** How a watcher looks: what it keeps, when a head is stale for it, and whether it asks for the cosignature of the witness. */
+interface WatcherOptions {
+  readonly memory?: MonitorMemory;
+  readonly staleSec?: number;
+  readonly isCosigned?: boolean;
 }
 
 /** One who watches the log: a monitor with its own view of it. */
@@ -52,16 +71,22 @@ export class Watcher {
   static async open(
     first: View,
     peer: () => Watcher,
-    { memory = monitorMemory(), staleSec }: { memory?: MonitorMemory; staleSec?: number } = {},
+    { memory = monitorMemory(), staleSec, isCosigned = false }: WatcherOptions = {},
   ): Promise<Watcher> {
     const self: { watcher?: Watcher } = {};
     const fetch: Fetch = async (url) => {
       const { view, answers } = self.watcher as Watcher;
-      return answers(new URL(url).pathname.slice(1), () => log.answer(view, url));
+      return answers(new URL(url).pathname.slice(1), () =>
+        (isCosigned ? cosignedLog : log).answer(view, url),
+      );
     };
     const stale = staleSec === undefined ? {} : { staleSec };
     const desk = await openDesk(
-      { origin: ORIGIN, trust: { vkey: log.signer.vkey }, ...stale },
+      {
+        origin: ORIGIN,
+        trust: isCosigned ? { policy, origin: ORIGIN } : { vkey: log.signer.vkey },
+        ...stale,
+      },
       fetch,
       memory,
     );
@@ -104,11 +129,10 @@ export interface World {
   readonly b: Watcher;
 }
 
-export async function newWorld(first: View, second: View = first, staleSec?: number): Promise<World> {
+export async function newWorld(view: View, options: WatcherOptions = {}): Promise<World> {
   const world: { a?: Watcher; b?: Watcher } = {};
-  const stale = staleSec === undefined ? {} : { staleSec };
-  world.a = await Watcher.open(first, () => world.b as Watcher, stale);
-  world.b = await Watcher.open(second, () => world.a as Watcher, stale);
+  world.a = await Watcher.open(view, () => world.b as Watcher, options);
+  world.b = await Watcher.open(view, () => world.a as Watcher, options);
   return world as World;
 }
 

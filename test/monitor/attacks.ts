@@ -33,6 +33,8 @@ interface Planned {
   readonly attack: Attack;
   /** What it must be called where it is detected. */
   readonly kinds: readonly AlertKind[];
+  /** Whether the policy of both asks for a witness, which cosigns whatever it is shown. */
+  readonly isCosigned?: true;
 }
 
 const onPath = (
@@ -67,14 +69,18 @@ const lieAbout =
     random.pick([world.a, world.b]).answers = onPath(part, lie(random));
   };
 
+const forkByClient: Attack = ({ a, b }, { size, next, random }) => {
+  a.view = { history: main, size: next };
+  b.view = { history: pickFork(random, size), size: random.int(size, next + 1) };
+};
+
 /** Everything a lying log does here. */
 export const ATTACKS: Readonly<Record<string, Planned>> = {
-  'fork by client': {
+  'fork by client': { kinds: ['fork'], attack: forkByClient },
+  'fork by client, cosigned by a witness that cosigns everything': {
     kinds: ['fork'],
-    attack: ({ a, b }, { size, next, random }) => {
-      a.view = { history: main, size: next };
-      b.view = { history: pickFork(random, size), size: random.int(size, next + 1) };
-    },
+    attack: forkByClient,
+    isCosigned: true,
   },
   'fork by client, of one size': {
     kinds: ['fork'],
@@ -159,10 +165,10 @@ export const ATTACKS: Readonly<Record<string, Planned>> = {
  * taken a head outside the honest history. A fork that is called one has to convict.
  */
 export async function tryAttack(name: string, random: SeededRandom): Promise<Outcome> {
-  const { attack, kinds } = ATTACKS[name] as Planned;
+  const { attack, kinds, isCosigned = false } = ATTACKS[name] as Planned;
   const size = random.int(2, 300);
   const next = random.int(size + 1, 500);
-  const world = await newWorld({ history: main, size }, undefined, 600);
+  const world = await newWorld({ history: main, size }, { staleSec: 600, isCosigned });
   await look(world);
   attack(world, { size, next, random });
   await look(world);

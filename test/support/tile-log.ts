@@ -82,17 +82,24 @@ export async function signedHead(
 /** A log that serves what it is told to show, as c2sp.org/tlog-tiles and with consistency proofs. */
 export class TileLog {
   readonly signer: NoteSigner;
+  readonly #cosigners: Parameters<typeof signedHead>[3];
+  readonly #timeSec: number;
   readonly #notes = new Map<string, string>();
 
-  constructor(signer: NoteSigner) {
+  /** Its heads have the cosignatures of these, all of one time. */
+  constructor(signer: NoteSigner, cosigners: Parameters<typeof signedHead>[3] = [], timeSec = 0) {
     this.signer = signer;
+    this.#cosigners = cosigners;
+    this.#timeSec = timeSec;
   }
 
   /** The signed head of a view, the same each time. */
   async note({ history, size }: View): Promise<string> {
     const rootHash = history.root(size);
     const name = `${size}/${Buffer.from(rootHash).toString('hex')}`;
-    const known = this.#notes.get(name) ?? (await signedHead(this.signer, size, rootHash));
+    const known =
+      this.#notes.get(name) ??
+      (await signedHead(this.signer, size, rootHash, this.#cosigners, this.#timeSec));
     this.#notes.set(name, known);
     return known;
   }
