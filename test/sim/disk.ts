@@ -77,6 +77,8 @@ export class Disk {
   suspect: string | undefined;
   /** The process in whose memory the fault was that made it suspect. */
   suspectBy = '';
+  /** Put back beside a process on another folder, which may have signed more than the guard showed then. */
+  isOutrun = false;
 
   constructor(name: string, flips: Disk['flips'] = [], gone: Disk['gone'] = new Map()) {
     this.name = name;

@@ -84,6 +84,7 @@ export class Operator {
     this.#stoppedCleanly = false;
     this.#undoGuardRot = undefined;
     const { disk } = server;
+    disk.isOutrun = false;
     if (disk.suspectBy !== server.name && PASSING_FAULTS.includes(disk.suspect ?? ''))
       disk.suspect = undefined;
     // What rotted may have been written anew since.
@@ -144,6 +145,8 @@ export class Operator {
     }
     const { code } = error;
     if (process.faulted || disk.full || this.#world.guardDisk.full) return;
+    // Nothing else is wrong with what is only behind.
+    if (disk.isOutrun && code === 'guard_ahead') return;
     if (disk.suspect !== undefined && (DAMAGE_CODES.includes(code) || code === 'storage_corrupt')) return;
     if (code === 'data_damaged' && disk.findings.findings.length > 0) return;
     if (server.hadRival && RIVAL_CODES.includes(code)) return;
@@ -217,7 +220,7 @@ export class Operator {
     disk.findings = NO_FINDINGS;
     // A guard that rotted is put right first: it says which data are the newest.
     this.#undoGuardRot?.();
-    if (disk === this.home && disk.suspect !== undefined) this.restoreNewest();
+    if (disk === this.home && (disk.suspect !== undefined || disk.isOutrun)) this.restoreNewest();
   }
 
   /** Puts back the data of the tree that the guard shows or somebody has read, as from a backup that misses nothing. */
@@ -236,8 +239,8 @@ export class Operator {
     mendRows(rows, this.home, this.#world.plan.leafHashIndex);
     this.home.replace(rows);
     // A rival that runs on may have signed more by now, and the guard does not show it yet.
-    const isAlone = this.#world.servers.every(({ disk }) => disk === this.home);
-    this.home.suspect = isAlone ? undefined : 'overtaken';
+    this.home.isOutrun = this.#world.servers.some(({ disk }) => disk !== this.home);
+    this.home.suspect = undefined;
   }
 
   damage(damage: Damage, random: Random): void {
