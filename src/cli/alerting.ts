@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import type { Alert } from '../alert/alert.ts';
@@ -40,7 +40,7 @@ export function alertOfFinding(finding: Finding): Alert {
 
 /** What a person is told by a witness; `file` holds its record, with the evidence beside it. */
 export function alertOfWitness({ kind, origin, message }: WitnessAlert, file: string): Alert {
-  return { kind, source: 'witness', log: origin, message, evidenceFile: file };
+  return { kind, source: 'witness', log: origin, message, evidenceFile: convicting(kind, file) };
 }
 
 /** What a person is told of what a witness of a log's policy holds; `file` holds the notes, with the evidence beside it. */
@@ -50,7 +50,13 @@ export function alertOfWitnessing(
 ): Alert {
   const kinds = { fork: 'fork', witness_ahead: 'refused', witness_size_above: 'suspicion' } as const;
   const sizes = [treeSize, witnessSize];
-  return { kind: kinds[kind], source: 'server', log, message, sizes, evidenceFile: file };
+  return { kind: kinds[kind], source: 'server', log, message, sizes, evidenceFile: convicting(kind, file) };
+}
+
+/** What `stele verify` takes: of a fork the evidence, which lies beside the record of the alert. */
+function convicting(kind: string, record: string): string {
+  if (kind !== 'fork') return record;
+  return join(dirname(record), basename(record).replace(/^fork-/, 'fork-evidence-'));
 }
 
 function fromHex(text: string): string {

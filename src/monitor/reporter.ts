@@ -43,14 +43,13 @@ export class Reporter {
     const { evidence, notes, ...facts } = observation;
     const text = evidence ?? (notes === undefined ? undefined : notesFile(origin, observation));
     const file = text === undefined ? undefined : await this.#keep(origin, observation.kind, text);
-    if (file === 'enough') return;
     const named = file === undefined ? {} : { evidenceFile: file };
     const alert: Alert = { ...facts, source: 'monitor', log: origin, ...named };
     if ((await this.#deps.alerter.raise(alert)) === 'queued') this.#deps.onAlert(alert);
   }
 
-  /** The path of the file; `enough` when there are so many of this sort that one more says nothing. */
-  async #keep(origin: string, kind: string, text: string): Promise<string | 'enough' | undefined> {
+  /** The path of the file; undefined when there are so many of this sort already, or it cannot be written: the alert goes out all the same. */
+  async #keep(origin: string, kind: string, text: string): Promise<string | undefined> {
     const { folder } = this.#deps;
     const sort = `${kind}-${originHash(origin).slice(0, 16)}-`;
     const name = `${sort}${createHash('sha256').update(text).digest('hex').slice(0, 16)}.json`;
@@ -59,7 +58,7 @@ export class Reporter {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       const there = (await readdir(folder)).filter((each) => each.startsWith(sort) && each.endsWith('.json'));
       if (there.includes(name)) return path;
-      if (there.length >= FILES_MAX) return 'enough';
+      if (there.length >= FILES_MAX) return undefined;
       await writeFileDurably(path, text);
       return path;
     } catch (cause) {

@@ -154,6 +154,7 @@ describe('ALERT-6 the other sinks', () => {
           description: expect.stringContaining('Tree sizes: 7'),
         },
         startsAt: '2026-01-02T00:00:00.000Z',
+        endsAt: '2026-01-03T01:00:00.000Z',
       },
     ]);
   });

@@ -69,9 +69,12 @@ describe('ALERT-1 what a server and a witness tell', () => {
     expect(alertOfFinding({ ...finding, ...more })).toEqual(told);
   });
 
-  test('a fork that a witness has seen, with its file', () => {
-    const told = { source: 'witness', log: 'o', message: 'm', evidenceFile: 'alerts/fork-a.json' };
-    const seen = { kind: 'fork', origin: 'o', message: 'm' } as const;
-    expect(alertOfWitness(seen, 'alerts/fork-a.json')).toEqual({ kind: 'fork', ...told });
+  test.each([
+    ['fork', 'alerts/fork-evidence-a.json'],
+    ['refused', 'alerts/refused-a.json'],
+  ] as const)('%s of a witness, with the file that stele verify takes where there is one', (kind, evidenceFile) => {
+    const told = { source: 'witness', log: 'o', message: 'm', evidenceFile };
+    const seen = { kind, origin: 'o', message: 'm' };
+    expect(alertOfWitness(seen, `alerts/${kind}-a.json`)).toEqual({ kind, ...told });
   });
 });

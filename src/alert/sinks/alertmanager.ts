@@ -2,6 +2,9 @@ import { alertText } from '../alert.ts';
 import { postJson } from '../post.ts';
 import type { Sink } from '../sink.ts';
 
+/** What is still so is told again after a day (ALERT): until then an Alertmanager must not call it resolved. */
+const FIRING_MS = 25 * 3_600_000;
+
 /** Where an Alertmanager is: what /api/v2/alerts is put behind. */
 export interface AlertmanagerOptions {
   readonly name: string;
@@ -18,7 +21,8 @@ export function alertmanagerSink({ name, url }: AlertmanagerOptions): Sink {
       const labels = { alertname: `stele_${kind}`, severity, log, source, id };
       const evidence = evidenceFile === undefined ? {} : { evidence_file: evidenceFile };
       const annotations = { summary: message, description: alertText(alert), next, ...evidence };
-      const body = JSON.stringify([{ labels, annotations, startsAt: at }]);
+      const endsAt = new Date(Date.parse(at) + FIRING_MS).toISOString();
+      const body = JSON.stringify([{ labels, annotations, startsAt: at, endsAt }]);
       await postJson({ url: api, body, signal, allowInternal: true });
     },
   };

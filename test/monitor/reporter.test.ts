@@ -1,0 +1,32 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Alert } from '../../src/alert/alert.ts';
+import { Alerter } from '../../src/alert/alerter.ts';
+import { Reporter } from '../../src/monitor/reporter.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+describe('MONITOR-10 files of what was observed', () => {
+  test('are twenty of a kind and log; whoever is beyond them is told of without one', async () => {
+    const folder = await tempFolder();
+    const told: Alert[] = [];
+    await using alerter = await Alerter.open({ folder: join(folder, 'outbox'), sinks: [] });
+    const evidence = join(folder, 'evidence');
+    const reporter = new Reporter({
+      ...{ folder: evidence, alerter, onUnkept: (error) => expect.fail(error.message) },
+      onAlert: (alert) => told.push(alert),
+    });
+    for (let size = 1; size <= 25; size += 1)
+      await reporter.report('log.example', {
+        kind: 'rollback',
+        message: 'm',
+        sizes: [size],
+        notes: [`${size}`],
+      });
+    expect(told.map(({ sizes }) => sizes)).toEqual(Array.from({ length: 25 }, (_, i) => [i + 1]));
+    expect(told.map(({ evidenceFile }) => evidenceFile !== undefined)).toEqual(
+      Array.from({ length: 25 }, (_, i) => i < 20),
+    );
+    expect(await readdir(evidence)).toHaveLength(20);
+  });
+});
