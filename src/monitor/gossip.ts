@@ -17,6 +17,7 @@ import {
   parseGossipAnswer,
 } from './gossip-text.ts';
 import type { Monitor } from './running-monitor.ts';
+import { Turns } from './turns.ts';
 
 /** Requests a second, of all peers together. */
 const REQUESTS_PER_SEC = 5;
@@ -42,6 +43,9 @@ export class Gossip implements AsyncDisposable {
   readonly #deps: GossipDeps;
   readonly #limit: RateLimit;
   readonly #stop = new AbortController();
+  /** What was shown to peers, and given as an answer, the last time. */
+  readonly #shown = new Turns(GOSSIP_NOTES_MAX);
+  readonly #answered = new Turns(GOSSIP_NOTES_MAX);
   #loop: Promise<void> = Promise.resolve();
 
   constructor(deps: GossipDeps) {
@@ -59,16 +63,17 @@ export class Gossip implements AsyncDisposable {
     this.#limit.take(this.#deps.clock.monotonicMs());
     const results: GossipResult[] = [];
     for (const note of parseGossip(body)) results.push(await this.#hear(note));
-    return { results, checkpoints: this.#deps.monitor.heads().slice(0, GOSSIP_NOTES_MAX) };
+    return { results, checkpoints: [...this.#answered.take(this.#deps.monitor.heads())] };
   }
 
   /** One exchange with every peer and witness. Never rejects but for own bugs. */
   async exchange(): Promise<void> {
-    const { peers, witnesses } = this.#deps;
+    const { peers, witnesses, monitor } = this.#deps;
+    const notes = this.#shown.take(monitor.known());
     const meet = (peer: string, talk: (peer: string) => Promise<void>): Promise<void> =>
       talk(peer).catch((error: unknown) => this.#told(peer, error));
     await Promise.all([
-      ...peers.map((peer) => meet(peer, (url) => this.#swap(url))),
+      ...peers.map((peer) => meet(peer, (url) => this.#swap(url, notes))),
       ...witnesses.map((witness) => meet(witness, (url) => this.#pull(url))),
     ]);
   }
@@ -90,9 +95,7 @@ export class Gossip implements AsyncDisposable {
     }
   }
 
-  async #swap(peer: string): Promise<void> {
-    const { monitor } = this.#deps;
-    const notes = monitor.known().slice(0, GOSSIP_NOTES_MAX);
+  async #swap(peer: string, notes: readonly string[]): Promise<void> {
     const body = await this.#ask(`${peer}/gossip/v1/checkpoints`, GOSSIP_ANSWER_BYTES_MAX, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
