@@ -57,6 +57,7 @@ export class SinkQueue {
   readonly #onEmpty = new Set<() => void>();
   readonly #running: Promise<void>;
   readonly #closing = new AbortController();
+  #removed: Promise<void> = Promise.resolve();
 
   private constructor(deps: SinkQueueDeps, stored: readonly StoredAlert[]) {
     this.#deps = deps;
@@ -110,6 +111,8 @@ export class SinkQueue {
     this.#closing.abort();
     this.#wake.abort();
     await this.#running;
+    // What was delivered is not sent again by the next process.
+    await this.#removed;
   }
 
   /** Something less grave makes way; where all are as grave the new one does. */
@@ -193,9 +196,10 @@ export class SinkQueue {
 
   #remove(waiting: Waiting): void {
     this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-    this.#deps.folder.remove(waiting.number).catch((cause: Error) => {
+    const removed = this.#deps.folder.remove(waiting.number).catch((cause: Error) => {
       this.#deps.onTrouble(new TlogError('not_writable', cause.message, { cause }));
     });
+    this.#removed = Promise.all([this.#removed, removed]).then(() => undefined);
     if (this.#waiting.length > 0) return;
     for (const resolve of this.#onEmpty) resolve();
     this.#onEmpty.clear();

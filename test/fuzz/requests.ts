@@ -265,9 +265,14 @@ function changed(draft: Draft, part: Part, list: readonly Edit[]): Draft {
   return { ...draft, more: [[name, edited(value, list)], ...rest] };
 }
 
-/** Line ends would end the part, and with it what this request is; what they do has a corpus of its own. */
+/**
+ * Line ends would end the part, and with it what this request is; what they do has a corpus of its own. What goes out is a byte a
+ * character: the judge has to see what the server sees.
+ */
 function plain(text: string): string {
-  return text.replace(/[\r\n]/g, '');
+  return Buffer.from(text.replace(/[\r\n]/g, ''), 'latin1')
+    .toString('latin1')
+    .replace(/[\r\n]/g, '');
 }
 
 function requestOf(draft: Draft): RawRequest {
