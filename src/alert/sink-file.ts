@@ -1,10 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Writable } from 'node:stream';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import { TlogError } from '../core/error.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { invalidConfig, readConfigText, readYamlFile } from '../runtime/yaml-file.ts';
 import { checkOutboundUrl } from './outbound.ts';
 import type { Sink } from './sink.ts';
 import { alertmanagerSink } from './sinks/alertmanager.ts';
@@ -62,25 +60,10 @@ export interface SinkDeps {
  * @throws TlogError invalid_config; the message names the place and shows no secret
  */
 export async function readSinkFile(path: string, deps: SinkDeps): Promise<Sink[]> {
-  const { sinks } = checked(await textOf(path), path);
+  const { sinks } = await readYamlFile(path, fileSchema);
   const names = new Set(sinks.map((sink) => sink.name));
-  if (names.size !== sinks.length) throw invalid(path, 'two sinks have one name');
+  if (names.size !== sinks.length) throw invalidConfig(path, 'two sinks have one name');
   return Promise.all(sinks.map((sink) => makeSink(sink, dirname(path), deps)));
-}
-
-function checked(yaml: string, path: string): z.infer<typeof fileSchema> {
-  let value: unknown;
-  try {
-    value = parseYaml(yaml, { maxAliasCount: 0, logLevel: 'error' });
-  } catch (cause) {
-    throw invalid(path, `not YAML: ${(cause as Error).message}`, cause);
-  }
-  const result = fileSchema.safeParse(value);
-  if (result.success) return result.data;
-  const issues = result.error.issues.map(
-    (issue) => `${issue.path.join('.') || 'top level'}: ${issue.message}`,
-  );
-  throw invalid(path, issues.join('; '), result.error);
 }
 
 async function makeSink(sink: SinkSettings, folder: string, deps: SinkDeps): Promise<Sink> {
@@ -114,21 +97,11 @@ async function makeWebhook(
 async function makeEmail(sink: z.infer<typeof email>, folder: string): Promise<Sink> {
   const { user, passwordFile, type: _, ...rest } = sink;
   if ((user === undefined) !== (passwordFile === undefined))
-    throw invalid(sink.name, 'user and passwordFile belong together');
+    throw invalidConfig(sink.name, 'user and passwordFile belong together');
   if (user === undefined || passwordFile === undefined) return emailSink(rest);
   return emailSink({ ...rest, auth: { user, pass: await secretIn(resolve(folder, passwordFile)) } });
 }
 
 async function secretIn(path: string): Promise<string> {
-  return (await textOf(path)).trim();
-}
-
-async function textOf(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: Error) => {
-    throw invalid(path, `cannot be read: ${cause.message}`, cause);
-  });
-}
-
-function invalid(what: string, why: string, cause?: unknown): TlogError {
-  return new TlogError('invalid_config', `${what}: ${why}`, { cause });
+  return (await readConfigText(path)).trim();
 }

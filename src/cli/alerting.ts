@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import type { Alert } from '../alert/alert.ts';
@@ -6,6 +6,7 @@ import { Alerter } from '../alert/alerter.ts';
 import { readSinkFile } from '../alert/sink-file.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Finding } from '../sequencer/finding.ts';
+import { evidenceBeside } from '../witness/alert-record.ts';
 import type { WitnessAlert } from '../witness/witness-alert.ts';
 import type { WitnessingAlert } from '../witnessing/witness-alert.ts';
 import type { CommandContext } from './context.ts';
@@ -40,7 +41,13 @@ export function alertOfFinding(finding: Finding): Alert {
 
 /** What a person is told by a witness; `file` holds its record, with the evidence beside it. */
 export function alertOfWitness({ kind, origin, message }: WitnessAlert, file: string): Alert {
-  return { kind, source: 'witness', log: origin, message, evidenceFile: convicting(kind, file) };
+  return {
+    kind,
+    source: 'witness',
+    log: origin,
+    message,
+    evidenceFile: kind === 'fork' ? evidenceBeside(file) : file,
+  };
 }
 
 /** What a person is told of what a witness of a log's policy holds; `file` holds the notes, with the evidence beside it. */
@@ -50,13 +57,14 @@ export function alertOfWitnessing(
 ): Alert {
   const kinds = { fork: 'fork', witness_ahead: 'refused', witness_size_above: 'suspicion' } as const;
   const sizes = [treeSize, witnessSize];
-  return { kind: kinds[kind], source: 'server', log, message, sizes, evidenceFile: convicting(kind, file) };
-}
-
-/** What `stele verify` takes: of a fork the evidence, which lies beside the record of the alert. */
-function convicting(kind: string, record: string): string {
-  if (kind !== 'fork') return record;
-  return join(dirname(record), basename(record).replace(/^fork-/, 'fork-evidence-'));
+  return {
+    kind: kinds[kind],
+    source: 'server',
+    log,
+    message,
+    sizes,
+    evidenceFile: kind === 'fork' ? evidenceBeside(file) : file,
+  };
 }
 
 function fromHex(text: string): string {

@@ -1,4 +1,4 @@
-import { type Context, Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import type { Alerter } from '../alert/alerter.ts';
 import { TlogError } from '../core/error.ts';
 import { parseBundlePath, parseTilePath } from '../core/tile/path.ts';
@@ -10,8 +10,8 @@ import { OCTETS, textAnswer } from './answer.ts';
 import { type BodyLimit, readBody } from './body.ts';
 import { BodyMemory } from './body-memory.ts';
 import { createMonitorMetrics } from './monitor-metrics.ts';
-import { isOwnFault, problemResponse } from './problem.ts';
-import { checkPlainPath, rawPath } from './raw-path.ts';
+import { createPartyApp, READ } from './party-app.ts';
+import { rawPath } from './raw-path.ts';
 
 const BODY: BodyLimit = { bytesMax: GOSSIP_BYTES_MAX, code: 'body_too_large' };
 const IMMUTABLE = 'public, max-age=31536000, immutable';
@@ -27,52 +27,29 @@ export interface MonitorAppDeps {
 
 /** The HTTP interface of spec/monitor.md and spec/gossip.md; every refusal is problem+json with a code. */
 export function createMonitorApp({ monitor, gossip, alerter, onBug }: MonitorAppDeps): Hono {
-  const app = new Hono();
   const metrics = createMonitorMetrics(monitor, alerter);
   const bodies = new BodyMemory();
-  const refused = (thrown: unknown): Response => {
-    if (isOwnFault(thrown)) onBug?.(thrown);
-    return problemResponse(thrown);
-  };
-  app.use((c, next) => {
-    checkPlainPath(rawPath(c));
-    return next();
+  return createPartyApp({
+    metrics,
+    routes: (app) => {
+      app.get(GOSSIP, (c) => c.json({ checkpoints: monitor.heads() }));
+      app.post(GOSSIP, async (c) => {
+        const answer = await gossip.answer(await readBody(c, BODY, bodies));
+        for (const result of answer.results)
+          metrics.heard('outcome' in result ? result.outcome : result.code);
+        return c.json(answer);
+      });
+      app.get(CHECKPOINT, (c) => checkpoint(monitor, c.req.param('hash')));
+      app.get(TILE, (c) => tile(c, monitor));
+    },
+    methods: { [GOSSIP]: `${READ}, POST`, [CHECKPOINT]: READ, [TILE]: READ },
+    onBug,
   });
-  app.onError(refused);
-  app.notFound(() => refused(new TlogError('not_found', 'there is no such route')));
-  app.get(GOSSIP, (c) => c.json({ checkpoints: monitor.heads() }));
-  app.post(GOSSIP, async (c) => {
-    const answer = await gossip.answer(await readBody(c, BODY, bodies));
-    for (const result of answer.results) metrics.heard('outcome' in result ? result.outcome : result.code);
-    return c.json(answer);
-  });
-  app.get(CHECKPOINT, (c) => checkpoint(monitor, c.req.param('hash')));
-  app.get(TILE, (c) => tile(c, monitor));
-  app.get('/healthz', (c) => c.json({ status: 'ok' }));
-  app.get('/readyz', (c) => c.json({ status: 'ready' }));
-  app.get('/metrics', async () => {
-    return new Response(await metrics.text(), { headers: { 'Content-Type': metrics.contentType } });
-  });
-  for (const [path, allow] of Object.entries(METHODS)) {
-    app.all(path, () => {
-      throw new TlogError('method_not_allowed', `use ${allow}`, { details: { allow } });
-    });
-  }
-  return app;
 }
 
-const READ = 'GET, HEAD';
 const GOSSIP = '/gossip/v1/checkpoints';
 const CHECKPOINT = '/:hash{[0-9a-f]{64}}/checkpoint';
 const TILE = '/:hash{[0-9a-f]{64}}/tile/*';
-const METHODS: Readonly<Record<string, string>> = {
-  [GOSSIP]: `${READ}, POST`,
-  [CHECKPOINT]: READ,
-  [TILE]: READ,
-  '/healthz': READ,
-  '/readyz': READ,
-  '/metrics': READ,
-};
 
 function checkpoint(monitor: Monitor, hash: string): Response {
   const record = monitor.byHash(hash)?.follower.state.record;

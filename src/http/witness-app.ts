@@ -1,4 +1,4 @@
-import { type Context, Hono } from 'hono';
+import type { Context, Hono } from 'hono';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { TlogError } from '../core/error.ts';
 import { TLOG_SIZE_TYPE } from '../core/note/add-checkpoint.ts';
@@ -6,8 +6,7 @@ import type { Witness } from '../witness/running-witness.ts';
 import { textAnswer } from './answer.ts';
 import { type BodyLimit, readBody } from './body.ts';
 import { BodyMemory } from './body-memory.ts';
-import { isOwnFault, problemResponse } from './problem.ts';
-import { checkPlainPath, rawPath } from './raw-path.ts';
+import { createPartyApp, READ } from './party-app.ts';
 
 /** A proof of 63 hashes takes 3 KB; the rest is for notes with large signatures. */
 const BODY: BodyLimit = { bytesMax: 64 * 1024, code: 'body_too_large' };
@@ -21,43 +20,20 @@ export interface WitnessAppDeps {
 
 /** The HTTP interface of spec/witness.md; its refusals are problem+json, but for 409, which c2sp.org/tlog-witness fixes. */
 export function createWitnessApp({ witness, onBug }: WitnessAppDeps): Hono {
-  const app = new Hono();
   const metrics = createWitnessMetrics(witness);
   const bodies = new BodyMemory();
-  const refused = (thrown: unknown): Response => {
-    if (isOwnFault(thrown)) onBug?.(thrown);
-    return problemResponse(thrown);
-  };
-  app.use((c, next) => {
-    checkPlainPath(rawPath(c));
-    return next();
+  return createPartyApp({
+    metrics,
+    routes: (app) => {
+      app.post('/add-checkpoint', (c) => addCheckpoint(c, { witness, bodies, count: metrics.count }));
+      app.get(CHECKPOINT, (c) => cosigned(witness, c.req.param('hash')));
+    },
+    methods: { '/add-checkpoint': 'POST', [CHECKPOINT]: READ },
+    onBug,
   });
-  app.onError(refused);
-  app.notFound(() => refused(new TlogError('not_found', 'there is no such route')));
-  app.post('/add-checkpoint', (c) => addCheckpoint(c, { witness, bodies, count: metrics.count }));
-  app.get('/:hash{[0-9a-f]{64}}/checkpoint', (c) => cosigned(witness, c.req.param('hash')));
-  app.get('/healthz', (c) => c.json({ status: 'ok' }));
-  app.get('/readyz', (c) => c.json({ status: 'ready' }));
-  app.get('/metrics', async () => {
-    await witness.follow();
-    return new Response(await metrics.text(), { headers: { 'Content-Type': metrics.contentType } });
-  });
-  for (const [path, allow] of Object.entries(METHODS)) {
-    app.all(path, () => {
-      throw new TlogError('method_not_allowed', `use ${allow}`, { details: { allow } });
-    });
-  }
-  return app;
 }
 
-const READ = 'GET, HEAD';
-const METHODS: Readonly<Record<string, string>> = {
-  '/add-checkpoint': 'POST',
-  '/:hash{[0-9a-f]{64}}/checkpoint': READ,
-  '/healthz': READ,
-  '/readyz': READ,
-  '/metrics': READ,
-};
+const CHECKPOINT = '/:hash{[0-9a-f]{64}}/checkpoint';
 
 interface AddCheckpointDeps {
   readonly witness: Witness;
@@ -131,7 +107,8 @@ function createWitnessMetrics(witness: Witness): WitnessMetrics {
   return {
     contentType: registry.contentType,
     count: (outcome) => requests.inc({ outcome }),
-    text: () => {
+    text: async () => {
+      await witness.follow();
       refresh();
       return registry.metrics();
     },

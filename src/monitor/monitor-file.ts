@@ -1,11 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import type { TrustOptions } from '../client/trust.ts';
-import { TlogError } from '../core/error.ts';
 import { ED25519, parseVerifierKey } from '../core/note/key.ts';
 import { parsePolicy } from '../core/note/policy.ts';
+import { invalidConfig, readConfigText, readYamlFile } from '../runtime/yaml-file.ts';
 
 /** Logs that one monitor follows: each holds a guard file open. */
 export const FOLLOWED_LOGS_MAX = 1_000;
@@ -52,10 +50,10 @@ const fileSchema = z.strictObject({
 
 /** Reads what a monitor does from its YAML file; names of policies count from its folder. @throws TlogError invalid_config; the message names the place */
 export async function readMonitorFile(path: string): Promise<MonitorSettings> {
-  const { logs, peers, witnesses, gossipSec } = checked(await textOf(path), path);
+  const { logs, peers, witnesses, gossipSec } = await readYamlFile(path, fileSchema);
   const settings = await Promise.all(logs.map((log) => logSettings(log, path)));
   if (new Set(settings.map(({ origin }) => origin)).size !== settings.length)
-    throw invalid(path, 'two logs have one origin');
+    throw invalidConfig(path, 'two logs have one origin');
   return {
     logs: settings,
     peers: peers.map(withoutSlash),
@@ -85,43 +83,18 @@ function originOf(vkey: string, path: string): string {
     const { name, type } = parseVerifierKey(vkey);
     if (type === ED25519) return name;
   } catch (cause) {
-    throw invalid(path, (cause as Error).message, cause);
+    throw invalidConfig(path, (cause as Error).message, cause);
   }
-  throw invalid(path, `${vkey} is not the key of a log`);
+  throw invalidConfig(path, `${vkey} is not the key of a log`);
 }
 
 async function policyTrust(path: string, origin: string): Promise<TrustOptions> {
-  const text = await textOf(path);
+  const text = await readConfigText(path);
   try {
     const policy = parsePolicy(text);
     if (policy.logs.some(({ key }) => key.name === origin)) return { policy, origin };
   } catch (cause) {
-    throw invalid(path, (cause as Error).message, cause);
+    throw invalidConfig(path, (cause as Error).message, cause);
   }
-  throw invalid(path, `the policy has no log of origin ${origin}`);
-}
-
-function checked(yaml: string, path: string): z.infer<typeof fileSchema> {
-  let value: unknown;
-  try {
-    value = parseYaml(yaml, { maxAliasCount: 0, logLevel: 'error' }) ?? {};
-  } catch (cause) {
-    throw invalid(path, `not YAML: ${(cause as Error).message}`, cause);
-  }
-  const result = fileSchema.safeParse(value);
-  if (result.success) return result.data;
-  const issues = result.error.issues.map(
-    (issue) => `${issue.path.join('.') || 'top level'}: ${issue.message}`,
-  );
-  throw invalid(path, issues.join('; '), result.error);
-}
-
-async function textOf(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: Error) => {
-    throw invalid(path, `cannot be read: ${cause.message}`, cause);
-  });
-}
-
-function invalid(path: string, why: string, cause?: unknown): TlogError {
-  return new TlogError('invalid_config', `${path}: ${why}`, { cause });
+  throw invalidConfig(path, `the policy has no log of origin ${origin}`);
 }

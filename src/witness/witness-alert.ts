@@ -1,6 +1,4 @@
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
-import { writeFileDurably } from '../store/durable-file.ts';
+import { keepAlertRecord } from './alert-record.ts';
 import { originHash } from './witness-record.ts';
 
 /** What a person has to look at. */
@@ -15,29 +13,12 @@ export interface WitnessAlert {
   readonly evidence?: string;
 }
 
-/**
- * Keeps an alert as a file, and its evidence before it in one beside; durable on return. Gives back the alert's path. Of each
- * kind the first one of an origin is kept: one is enough, and nobody who can sign for a log can fill the disk.
- */
-export async function keepAlert(
+/** Keeps an alert; of each kind the first one of an origin. Gives back the path of its record. */
+export function keepAlert(
   folder: string,
-  { evidence, ...alert }: WitnessAlert,
+  { evidence, ...facts }: WitnessAlert,
   nowMs: number,
 ): Promise<string> {
-  const hash = originHash(alert.origin);
-  const path = join(folder, `${alert.kind}-${hash}.json`);
-  if (await exists(path)) return path;
-  const evidenceFile = `fork-evidence-${hash}.json`;
-  if (evidence !== undefined) await writeFileDurably(join(folder, evidenceFile), evidence);
-  const named = evidence === undefined ? {} : { evidence: evidenceFile };
-  const record = { schema: 1, at: new Date(nowMs).toISOString(), ...alert, ...named };
-  await writeFileDurably(path, `${JSON.stringify(record, null, 2)}\n`);
-  return path;
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+  const { kind, origin } = facts;
+  return keepAlertRecord(folder, { kind, id: originHash(origin), facts, evidence }, nowMs);
 }

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { access, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileDurably } from '../store/durable-file.ts';
 import { syncFolder } from '../store/guard-files.ts';
+import { keepAlertRecord } from '../witness/alert-record.ts';
 
 /** What a person has to look at. */
 export interface WitnessingAlert {
@@ -24,32 +24,15 @@ export interface WitnessingAlert {
   readonly evidence?: string;
 }
 
-/**
- * Keeps an alert as a file in `alerts/` of the log's folder, and its evidence before it in one beside; durable on return. Gives
- * back the alert's path. Of each kind and witness the first is kept: one is enough, and no witness can fill the disk.
- */
+/** Keeps an alert in `alerts/` of the log's folder; of each kind and witness the first. Gives back the path of its record. */
 export async function keepWitnessingAlert(
   logFolder: string,
-  { evidence, ...alert }: WitnessingAlert,
+  { evidence, ...facts }: WitnessingAlert,
   nowMs: number,
 ): Promise<string> {
   const folder = join(logFolder, 'alerts');
-  const id = createHash('sha256').update(alert.witness).digest('hex').slice(0, 16);
-  const path = join(folder, `${alert.kind}-${id}.json`);
-  if (await exists(path)) return path;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await syncFolder(logFolder);
-  const evidenceFile = `fork-evidence-${id}.json`;
-  if (evidence !== undefined) await writeFileDurably(join(folder, evidenceFile), evidence);
-  const named = evidence === undefined ? {} : { evidence: evidenceFile };
-  const record = { schema: 1, at: new Date(nowMs).toISOString(), ...alert, ...named };
-  await writeFileDurably(path, `${JSON.stringify(record, null, 2)}\n`);
-  return path;
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
+  const id = createHash('sha256').update(facts.witness).digest('hex').slice(0, 16);
+  return keepAlertRecord(folder, { kind: facts.kind, id, facts, evidence }, nowMs);
 }
