@@ -13,7 +13,7 @@ import { syslogSink } from './sinks/syslog.ts';
 import { webhookSink } from './sinks/webhook.ts';
 
 /** Sinks of one process. */
-export const SINKS_MAX = 16;
+const SINKS_MAX = 16;
 
 const name: z.ZodString = z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'a-z, 0-9 and "-", at most 32');
 const text: z.ZodString = z.string().min(1).max(1_000);

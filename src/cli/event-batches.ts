@@ -10,7 +10,7 @@ export const BATCH_EVENTS = 1_000;
 /** A batch ends before the record that would bring it over 2 MiB of input, line feeds counted. */
 export const BATCH_INPUT_BYTES: number = 2 * 1024 * 1024;
 /** It ends too before the event that would bring it over 7 MiB of JSON, where the input has much that is escaped. */
-export const BATCH_JSON_LENGTH: number = 7 * 1024 * 1024;
+const BATCH_JSON_LENGTH: number = 7 * 1024 * 1024;
 
 /** An event to send, with the record it was made of. */
 export interface ImportedEvent {

@@ -20,7 +20,7 @@ export interface EventOptions {
  * nothing twice when each event has an id, or the call a key. Nothing of the answer is verified.
  * @throws TlogError empty_batch, batch_too_large before anything is sent; as LogCalls.ask
  */
-export async function postEvents(
+async function postEvents(
   calls: LogCalls,
   events: readonly string[],
   { idempotencyKey, signal }: EventOptions,

@@ -97,7 +97,7 @@ export async function inspectEventFiles(logFolder: string, size: number): Promis
 }
 
 /** @throws TlogError data_damaged */
-export async function readIdSecret(path: string): Promise<Uint8Array> {
+async function readIdSecret(path: string): Promise<Uint8Array> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new TlogError('data_damaged', `cannot read ${path}: put it back, it is in every backup`, { cause });
   });

@@ -6,7 +6,7 @@ import { parsePolicy } from '../core/note/policy.ts';
 import { invalidConfig, readConfigText, readYamlFile } from '../runtime/yaml-file.ts';
 
 /** Logs that one monitor follows: each holds a guard file open. */
-export const FOLLOWED_LOGS_MAX = 1_000;
+const FOLLOWED_LOGS_MAX = 1_000;
 const POLL_SEC = 30;
 const GOSSIP_SEC = 60;
 /** Witnesses are asked for a fresh cosignature each minute. */

@@ -17,7 +17,7 @@ import { type FeedDeps, type FeedStatus, WitnessFeed } from './witness-feed.ts';
 import type { AskedWitness, WitnessPolicy } from './witness-policy.ts';
 
 /** A request that waits for witnesses waits no longer. */
-export const WITNESSED_WAIT_MS = 10_000;
+const WITNESSED_WAIT_MS = 10_000;
 /** A start waits no longer for witnesses. */
 const START_MS = 5_000;
 const REFRESH_MS = 60_000;
