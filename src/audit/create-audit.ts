@@ -7,7 +7,7 @@ import { type LoggedEvent, Sender } from './sender.ts';
 import { Spool } from './spool.ts';
 
 const SPOOL_BYTES = 64 * 1024 * 1024;
-/** Room for an event of the largest size, eight times. */
+/** Room for sixteen events of 64 KiB. */
 const SPOOL_BYTES_MIN = 1024 * 1024;
 const CLOSE_MS = 10_000;
 
