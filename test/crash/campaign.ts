@@ -216,8 +216,11 @@ export class Campaign implements AsyncDisposable {
   }
 
   /** Writes to a server until it is gone, or the signal comes. */
-  load(server: ServerProcess, weight: Weight, stop: AbortSignal): Promise<void> {
-    return this.#load.run(`${server.url}/logs/main`, weight, stop);
+  load(server: ServerProcess, weight: Weight, stop?: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    void server.ended.then(() => over.abort());
+    stop?.addEventListener('abort', () => over.abort());
+    return this.#load.run(`${server.url}/logs/main`, weight, over.signal);
   }
 
   async #killOnce(plan: CrashPlan | undefined): Promise<string> {
@@ -235,7 +238,7 @@ export class Campaign implements AsyncDisposable {
     const server = await this.serve();
     this.#restartMs.push(server.readyMs);
     await this.compare(server);
-    const load = this.load(server, weight, new AbortController().signal);
+    const load = this.load(server, weight);
     await wait(this.#random.int(20, this.#options.killWithinMs));
     server.kill('SIGKILL');
     await Promise.all([load, server.ended]);

@@ -9,6 +9,8 @@ import type { LogIdentity } from './load.ts';
 
 const WIDTH = 256;
 const HASH = 32;
+/** Longest wait for an answer: the machine may have other work. */
+const READ_MS = 10 * 60_000;
 
 /** What was promised and is not so. */
 export interface Verdict {
@@ -118,7 +120,7 @@ async function checkEntries(logUrl: string, index: number, hashes: readonly stri
 }
 
 async function bytes(url: string): Promise<Buffer> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(30_000) });
+  const answer = await fetch(url, { signal: AbortSignal.timeout(READ_MS) });
   const body = Buffer.from(await answer.arrayBuffer());
   if (answer.status !== 200) throw new Error(`GET ${url}: ${answer.status} ${body}`);
   return body;

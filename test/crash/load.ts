@@ -22,8 +22,8 @@ interface Submission {
 /** `light`: single entries and small batches; `heavy`: batches that keep LevelDB compacting. */
 export type Weight = 'light' | 'heavy';
 
-/** Waits this long after a 503 or 507. */
-const BUSY_MS = 20;
+/** Waits this long after anything that is no ack. */
+const PAUSE_MS = 20;
 const WORKERS = 32;
 
 /** Clients that write without pause, verify every answer and put it into the journal. */
@@ -49,7 +49,7 @@ export class Load {
     return this.#made;
   }
 
-  /** Writes to a log with 32 connections until the server is gone or the signal says stop. */
+  /** Writes to a log with 32 connections until the signal says stop; a lost connection is no end, a server may be slow. */
   async run(logUrl: string, weight: Weight, stop: AbortSignal): Promise<void> {
     await Promise.all(Array.from({ length: WORKERS }, () => this.#work(logUrl, weight, stop)));
   }
@@ -59,8 +59,7 @@ export class Load {
       const submission = this.#again.pop() ?? this.#make(weight);
       const outcome = await this.#submit(logUrl, submission);
       if (outcome !== 'acked' && submission.key !== undefined) this.#again.push(submission);
-      if (outcome === 'gone') return;
-      if (outcome === 'busy') await new Promise((resolve) => setTimeout(resolve, BUSY_MS));
+      if (outcome !== 'acked') await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
   }
 
@@ -75,7 +74,7 @@ export class Load {
     return random.next() < 0.5 ? { entries, key: `load-${this.#made}` } : { entries };
   }
 
-  async #submit(logUrl: string, { entries, key }: Submission): Promise<'acked' | 'busy' | 'gone'> {
+  async #submit(logUrl: string, { entries, key }: Submission): Promise<'acked' | 'refused' | 'unknown'> {
     const isBatch = entries.length > 1;
     if (key !== undefined)
       for (const entry of entries) this.#journal.keyed.add(formatBase64(nodeHasher.leafHash(entry)));
@@ -91,11 +90,11 @@ export class Load {
       response = await fetch(`${logUrl}/entries`, { method: 'POST', headers, body });
       text = await response.text();
     } catch {
-      return 'gone';
+      return 'unknown';
     }
-    if (response.status === 503 || response.status === 507) return 'busy';
+    if (response.status === 503 || response.status === 507) return 'refused';
     // The outcome is unknown and the process is about to end.
-    if (response.status === 500) return 'gone';
+    if (response.status === 500) return 'unknown';
     if (response.ok) await this.#acked(JSON.parse(text), entries);
     else this.surprises.push(`${response.status} ${text}`);
     return 'acked';

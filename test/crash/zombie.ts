@@ -19,7 +19,7 @@ export interface ZombieResult {
  */
 export async function wakeZombie(campaign: Campaign, round: number, data: string): Promise<ZombieResult> {
   const first = await campaign.serve(data);
-  const firstLoad = campaign.load(first, 'light', new AbortController().signal);
+  const firstLoad = campaign.load(first, 'light');
   await campaign.moreAcks(300 + 37 * round, first);
   first.kill('SIGSTOP');
   const copy = `copy-${round}`;

@@ -121,7 +121,7 @@ export class SyscallSweep implements AsyncDisposable {
     const strace = await attachStrace(server.pid, injecting(injection, out));
     // Only much data makes LevelDB open files.
     const weight = where === 'any' ? 'heavy' : 'light';
-    const load = this.#campaign.load(server, weight, new AbortController().signal);
+    const load = this.#campaign.load(server, weight);
     const ended = await this.#campaign.moreAcks(30_000, server);
     server.kill('SIGKILL');
     await load;
