@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { boundedFetch, type Fetch } from '../../src/client/bounded-fetch.ts';
+import { type Answer, boundedFetch, type Fetch } from '../../src/client/bounded-fetch.ts';
 
 const limits = { bytesMax: 100, timeoutMs: 10 };
 const url = 'http://log.example/checkpoint';
 
-function ask(fetch: Fetch, init: RequestInit = {}): Promise<unknown> {
+function ask(fetch: Fetch, init: RequestInit = {}): Promise<Answer> {
   return boundedFetch(fetch, url, init, limits);
 }
 
@@ -14,8 +14,18 @@ function endless(): Response {
 
 describe('CLIENT-1 every answer is bounded in bytes and time', () => {
   test.each([0, 99, 100])('a body of %i bytes is read', async (length) => {
-    const answer = await ask(async () => new Response(new Uint8Array(length), { status: 404 }));
-    expect(answer).toMatchObject({ status: 404, body: new Uint8Array(length) });
+    const answer = await ask(async () => new Response(new Uint8Array(length)));
+    expect(answer).toMatchObject({ status: 200, body: new Uint8Array(length) });
+  });
+
+  test.each([
+    ['longer than what was asked for', new Response(new Uint8Array(101), { status: 404 }), 101],
+    ['as long as is read', new Response(new Uint8Array(65_536), { status: 404 }), 65_536],
+    ['longer than is read', new Response(new Uint8Array(65_537), { status: 404 }), 65_536],
+    ['without an end', new Response(endless().body, { status: 404 }), 65_536],
+  ])('a refusal %s is one all the same', async (_, refusal, length) => {
+    const { status, body } = await ask(async () => refusal);
+    expect([status, body.length]).toEqual([404, length]);
   });
 
   test.each<[string, Fetch, string]>([
