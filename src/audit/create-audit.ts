@@ -3,6 +3,7 @@ import { type AccessOptions, logAccess } from '../client/access.ts';
 import { LogCalls } from '../client/log-calls.ts';
 import { TlogError } from '../core/error.ts';
 import { type AuditEvent, EVENT_SCHEMA, parseEvent } from '../core/event/event.ts';
+import { LOG_NAME } from '../core/log-name.ts';
 import { type LoggedEvent, Sender } from './sender.ts';
 import { Spool } from './spool.ts';
 
@@ -80,7 +81,7 @@ export function createAudit(options: AuditOptions): Audit {
   const { spoolBytesMax = SPOOL_BYTES } = options;
   if (!Number.isSafeInteger(spoolBytesMax) || spoolBytesMax < SPOOL_BYTES_MIN)
     throw new RangeError(`spoolBytesMax is ${spoolBytesMax}; ${SPOOL_BYTES_MIN} is the least`);
-  if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(options.log)) throw new TypeError(`no name of a log: ${options.log}`);
+  if (!LOG_NAME.test(options.log)) throw new TypeError(`no name of a log: ${options.log}`);
   const logUrl = `${options.server.replace(/\/+$/, '')}/logs/${options.log}`;
   const { token, fetch, timeoutMs } = options;
   const own = {

@@ -1,9 +1,9 @@
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { TlogError } from '../core/error.ts';
+import { LOG_NAME } from '../core/log-name.ts';
 import { type WitnessingSettings, witnessingSettings } from './witnessing-settings.ts';
 
-const LOG_NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** A timer of Node holds no more than 24.8 days. */
 const SCRUB_SECONDS_MAX = 2_000_000;
 /** A day: what rots is found within one. */

@@ -1,7 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
-import { LOG_NAME, type LogManifest, manifestSchema, SCHEMA } from './manifest.ts';
+import { LOG_NAME } from '../core/log-name.ts';
+import { type LogManifest, manifestSchema, SCHEMA } from './manifest.ts';
 
 /** Where a server keeps its logs, and where it remembers how far it has signed. */
 export interface DataDirectory {

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { PUBLIC_LABELS, type PublicLabel } from '../core/event/leaf.ts';
+import { LOG_NAME } from '../core/log-name.ts';
 import type { DuplicateMode, LogKind, ReadAccess } from './log.ts';
 
 /** Version of everything on disk; a directory of another version is refused. */
 export const SCHEMA = 1;
-/** What a log may be called. */
-export const LOG_NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** What `log.json` holds: the facts of a log that never change. */
 export interface LogManifest {

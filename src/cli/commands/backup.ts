@@ -5,6 +5,7 @@ import { BACKUP_FILE, BACKUP_SCHEMA, isBackup } from '../../backup/backup-folder
 import { logAccess } from '../../client/access.ts';
 import { LogCalls } from '../../client/log-calls.ts';
 import { TlogError } from '../../core/error.ts';
+import { LOG_NAME } from '../../core/log-name.ts';
 import { DurableFiles } from '../../fsck/durable-files.ts';
 import { nodeHasher } from '../../runtime/node-hasher.ts';
 import { listArgument } from '../arguments.ts';
@@ -119,11 +120,7 @@ async function namesOf(context: CommandContext, server: string): Promise<readonl
     bytesMax: LOGS_BYTES_MAX,
   });
   const { logs } = fields as { logs?: unknown };
-  if (
-    Array.isArray(logs) &&
-    logs.length > 0 &&
-    logs.every((name) => /^[a-z0-9][a-z0-9-]{0,62}$/.test(String(name)))
-  )
+  if (Array.isArray(logs) && logs.length > 0 && logs.every((name) => LOG_NAME.test(String(name))))
     return logs.map(String);
   throw new UsageError(`${server} lists no logs`);
 }

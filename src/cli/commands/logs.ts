@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { TlogError } from '../../core/error.ts';
 import type { PublicLabel } from '../../core/event/leaf.ts';
+import { LOG_NAME } from '../../core/log-name.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { systemRandom } from '../../runtime/random.ts';
 import { createLog } from '../../sequencer/create-log.ts';
@@ -8,7 +9,7 @@ import { checkDataDirectory, type DataDirectory, listLogs } from '../../sequence
 import { inspectLog } from '../../sequencer/inspect-log.ts';
 import type { LogKind, ReadAccess } from '../../sequencer/log.ts';
 import { LOGS_MAX } from '../../sequencer/log-set.ts';
-import { LOG_NAME, type LogManifest } from '../../sequencer/manifest.ts';
+import type { LogManifest } from '../../sequencer/manifest.ts';
 import { keyNameArgument, publicLabelArgument } from '../arguments.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
 import { UsageError } from '../exit-code.ts';
