@@ -24,6 +24,7 @@ export type AlertKind =
   | 'missing_witnesses'
   | 'clock_skew'
   | 'refused'
+  | 'witness_in_doubt'
   | 'damage'
   | 'test';
 
@@ -77,6 +78,10 @@ export const ALERT_KINDS: Readonly<Record<AlertKind, KindFacts>> = {
     severity: 'critical',
     next: 'Restore database and guard together from the newest copy. Nothing is taken from this log until then.',
   },
+  witness_in_doubt: {
+    severity: 'critical',
+    next: 'Ask the operator of the witness what it holds for this log, and whether it was restored from a backup. Count on no cosignature of it until that is explained.',
+  },
   damage: {
     severity: 'critical',
     next: 'Stop the server, keep a copy of data and guard, run stele repair --from a mirror or backup, then start it again.',
@@ -98,6 +103,11 @@ export interface Alert {
   readonly index?: number;
   readonly expectedHash?: string;
   readonly actualHash?: string;
+  /**
+   * What is behind it, in a few words that stay the same while it lasts, such as an error code or a key: for alerts whose sizes and
+   * hashes do not tell one cause from another, or change while the cause is the same.
+   */
+  readonly cause?: string;
   /** Path of the file that convicts (spec/evidence.md), or holds the notes. */
   readonly evidenceFile?: string;
 }
@@ -112,10 +122,14 @@ export interface RaisedAlert extends Alert {
   readonly next: string;
 }
 
-/** Name of what an alert is about: two that differ in words or time alone are one. */
-export function alertId({ kind, source, log, sizes = [], index, expectedHash, actualHash }: Alert): string {
-  const facts = [kind, source, log, sizes, index ?? null, expectedHash ?? null, actualHash ?? null];
-  return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 32);
+/** Name of an alert, by what it is about and its cause: two that differ in words or time alone are one. */
+export function alertId({ kind, source, log, cause, ...facts }: Alert): string {
+  const { sizes = [], index = null, expectedHash = null, actualHash = null } = facts;
+  const told = cause ?? [sizes, index, expectedHash, actualHash];
+  return createHash('sha256')
+    .update(JSON.stringify([kind, source, log, told]))
+    .digest('hex')
+    .slice(0, 32);
 }
 
 /** The alert with its name, time, and what to do. */

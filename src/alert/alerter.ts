@@ -1,17 +1,12 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
-import { writeFileDurably } from '../store/durable-file.ts';
 import { type Alert, alertId, raisedAlert } from './alert.ts';
 import { OutboxFolder } from './outbox-folder.ts';
 import type { Sink } from './sink.ts';
 import { SinkQueue, type SinkStatus } from './sink-queue.ts';
-
-/** What is still so is told again after a day. */
-const REPEAT_MS = 86_400_000;
-/** Names of alerts that are remembered; beyond it the oldest may be told again. */
-const SEEN_MAX = 10_000;
+import { type AlertSubject, CAUSES_MAX, ToldAlerts } from './told-alerts.ts';
 
 /** How alerts get out. */
 export interface AlerterOptions {
@@ -28,19 +23,16 @@ export interface AlerterOptions {
 /** Raises alerts: each goes to every sink, at least once, whatever becomes of the process. Spec ALERT. */
 export class Alerter implements AsyncDisposable {
   readonly #clock: Clock;
-  readonly #seenFile: string;
   readonly #onTrouble: (error: TlogError) => void;
   readonly #queues: readonly SinkQueue[];
-  /** Names with the time they were told, oldest first. Changed by #raise alone. */
-  readonly #seen: Map<string, number>;
+  readonly #told: ToldAlerts;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: AlerterOptions, queues: readonly SinkQueue[], seen: Map<string, number>) {
+  private constructor(options: AlerterOptions, queues: readonly SinkQueue[], told: ToldAlerts) {
     this.#clock = options.clock ?? systemClock;
-    this.#seenFile = seenFile(options.folder);
     this.#onTrouble = options.onTrouble ?? (() => undefined);
     this.#queues = queues;
-    this.#seen = seen;
+    this.#told = told;
   }
 
   /** Goes on with what earlier processes have left to be sent. Whoever opens it closes it. @throws TlogError no_data */
@@ -53,18 +45,33 @@ export class Alerter implements AsyncDisposable {
         return SinkQueue.open({ sink, folder: own, clock, random, onTrouble });
       }),
     );
-    const seen = await readSeen(seenFile(folder));
+    const told = await ToldAlerts.open(join(folder, 'told.json'));
     // A crash may have come between an alert and its name.
-    for (const id of queues.flatMap(({ ids }) => ids)) if (!seen.has(id)) seen.set(id, clock.nowMs());
-    return new Alerter(options, queues, seen);
+    for (const alert of queues.flatMap(({ alerts }) => alerts))
+      if (!told.has(alert.id)) told.add(alert.id, alert, clock.nowMs());
+    return new Alerter(options, queues, told);
   }
 
   /**
-   * Resolves once the alert is durable for every sink; what was told within a day is `repeated` and not told again. Never
-   * rejects and waits for no sink.
+   * Resolves once the alert is durable for every sink; what was told within a day, and is not over since, is `repeated` and not told
+   * again, nor are more than a hundred causes of one kind and log a day. Never rejects and waits for no sink.
    */
   raise(alert: Alert): Promise<'queued' | 'repeated'> {
-    const turn = this.#turn.then(() => this.#raise(alert));
+    return this.#inTurn(() => this.#raise(alert));
+  }
+
+  /**
+   * What was told of a subject is over, but for what still is so: when it comes back it is told anew, ten minutes after it was
+   * told at the earliest. Never rejects.
+   */
+  resolve(subject: AlertSubject, still: readonly Alert[] = []): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#told.end(subject, new Set(still.map(alertId)))) await this.#keepTold();
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
     this.#turn = turn;
     return turn;
   }
@@ -72,26 +79,23 @@ export class Alerter implements AsyncDisposable {
   async #raise(alert: Alert): Promise<'queued' | 'repeated'> {
     const nowMs = this.#clock.nowMs();
     const id = alertId(alert);
-    const toldMs = this.#seen.get(id);
-    // A clock that went back must not silence anything.
-    if (toldMs !== undefined && nowMs >= toldMs && nowMs - toldMs < REPEAT_MS) return 'repeated';
+    if (this.#told.isRecent(id, nowMs)) return 'repeated';
+    if (!this.#told.has(id) && this.#told.isFull(alert, nowMs)) {
+      this.#onTrouble(tooMany(alert));
+      return 'repeated';
+    }
     const raised = raisedAlert(alert, nowMs);
     for (const queue of this.#queues) await queue.add(raised);
-    this.#seen.delete(id);
-    this.#seen.set(id, nowMs);
-    await this.#keepSeen();
+    this.#told.add(id, alert, nowMs);
+    await this.#keepTold();
     return 'queued';
   }
 
   /** Behind the alerts: after a crash in between one is told twice, and none is lost. */
-  async #keepSeen(): Promise<void> {
-    for (const id of this.#seen.keys()) {
-      if (this.#seen.size <= SEEN_MAX) break;
-      this.#seen.delete(id);
-    }
-    await writeFileDurably(this.#seenFile, `${JSON.stringify(Object.fromEntries(this.#seen))}\n`).catch(
-      (cause: Error) => this.#onTrouble(new TlogError('not_writable', cause.message, { cause })),
-    );
+  #keepTold(): Promise<void> {
+    return this.#told
+      .keep()
+      .catch((cause: Error) => this.#onTrouble(new TlogError('not_writable', cause.message, { cause })));
   }
 
   /** How each sink stands. */
@@ -124,20 +128,7 @@ async function makeFolder(path: string): Promise<void> {
   });
 }
 
-function seenFile(folder: string): string {
-  return join(folder, 'told.json');
-}
-
-/** None where there is no such file, or none that can be read: then something is told once more. */
-async function readSeen(path: string): Promise<Map<string, number>> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '{}';
-    throw error;
-  });
-  try {
-    const pairs = Object.entries(JSON.parse(text) as Record<string, unknown>);
-    return new Map(pairs.filter((pair): pair is [string, number] => typeof pair[1] === 'number'));
-  } catch {
-    return new Map(); // SyntaxError
-  }
+function tooMany({ kind, log, message }: Alert): TlogError {
+  const why = `${CAUSES_MAX} alerts of kind ${kind} of ${log} were raised within a day`;
+  return new TlogError('alert_given_up', `not sent: ${message}: ${why}`);
 }

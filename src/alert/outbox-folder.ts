@@ -2,9 +2,12 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
+import { syncFolder } from '../store/guard-files.ts';
 import { ALERT_KINDS, type RaisedAlert } from './alert.ts';
 
 const FILE = /^([0-9]{16})\.json$/;
+/** Alerts given up that are kept; of those beyond there is a log line. */
+export const GIVEN_UP_MAX = 1_000;
 
 /** An alert in its place in the queue. */
 export interface StoredAlert {
@@ -42,6 +45,21 @@ export class OutboxFolder {
   /** Not synced: an alert that comes back after a power cut is sent again, and that is allowed. */
   remove(number: number): Promise<void> {
     return rm(this.#fileOf(number), { force: true });
+  }
+
+  /**
+   * Keeps an alert that is not sent any more in `given-up/`, as a record; gives back its path. Undefined when as many are kept already as may
+   * be. Durable on return.
+   */
+  async keepGivenUp({ number, alert }: StoredAlert): Promise<string | undefined> {
+    const folder = join(this.#path, 'given-up');
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await syncFolder(this.#path);
+    if ((await readdir(folder)).length >= GIVEN_UP_MAX) return undefined;
+    // By its name as well: numbers begin anew when a sink has taken everything.
+    const path = join(folder, `${String(number).padStart(16, '0')}-${alert.id}.json`);
+    await writeFileDurably(path, `${JSON.stringify(alert)}\n`);
+    return path;
   }
 
   #fileOf(number: number): string {

@@ -4,19 +4,21 @@ import type { RaisedAlert } from './alert.ts';
 import type { OutboxFolder, StoredAlert } from './outbox-folder.ts';
 import type { Sink } from './sink.ts';
 
-/** Alerts of one sink that wait. */
+/** Alerts of one sink that wait; beyond it only critical ones are taken. */
 export const WAITING_MAX = 1_000;
+/** Beyond this critical ones, too, are given up: the disk is not ours alone. */
+export const CRITICAL_WAITING_MAX = 10_000;
 /** Of each delivery, from the call to its end. */
 export const DELIVERY_MS = 15_000;
 const STEP_MS = 1_000;
 const STEP_MAX_MS = 300_000;
-/** An alert that a sink has refused for so long is given up: it must not hold up those behind it for ever. */
-const GIVE_UP_MS: number = 3 * 86_400_000;
+/** An alert that a sink has refused for so long holds up those behind it no longer; one that is not critical is given up. */
+const OVERDUE_MS: number = 3 * 86_400_000;
 
 /** What a queue works with. */
 export interface SinkQueueDeps {
   readonly sink: Sink;
-  readonly folder: OutboxFolder;
+  readonly folder: Pick<OutboxFolder, 'read' | 'write' | 'remove' | 'keepGivenUp'>;
   readonly clock: Clock;
   /** A number in [0, 1). */
   random(): number;
@@ -28,16 +30,22 @@ export interface SinkQueueDeps {
 export interface SinkStatus {
   readonly name: string;
   readonly waiting: number;
+  /** Critical alerts among them that it has refused for three days: they are tried on, in no order. */
+  readonly overdue: number;
+  /** Since the process began, as are the next two. */
   readonly delivered: number;
+  /** Tries that failed. */
   readonly failed: number;
-  /** Given up, or pushed out of a full queue. */
-  readonly dropped: number;
+  /** Refused for three days and not critical, or without room in a full queue. */
+  readonly givenUp: number;
 }
 
 interface Waiting extends StoredAlert {
   tries: number;
   /** On the monotonic clock. */
   dueMs: number;
+  /** Those behind it need not wait for it. */
+  isOverdue: boolean;
 }
 
 /**
@@ -46,22 +54,25 @@ interface Waiting extends StoredAlert {
  */
 export class SinkQueue {
   readonly #deps: SinkQueueDeps;
-  /** In order of numbers. Changed by `add`, `#try` and `#drop`, between awaits. */
+  /** In order of numbers. Changed by `add`, `#try` and `#giveUp`, between awaits. */
   readonly #waiting: Waiting[];
+  /** Owned by `#try`. */
+  #onItsWay: Waiting | undefined;
   #nextNumber: number;
   #wake = new AbortController();
   #closed = false;
   #delivered = 0;
   #failed = 0;
-  #dropped = 0;
+  #givenUp = 0;
   readonly #onEmpty = new Set<() => void>();
   readonly #running: Promise<void>;
   readonly #closing = new AbortController();
-  #removed: Promise<void> = Promise.resolve();
+  /** What is still to be done to files. */
+  #filed: Promise<void> = Promise.resolve();
 
   private constructor(deps: SinkQueueDeps, stored: readonly StoredAlert[]) {
     this.#deps = deps;
-    this.#waiting = stored.map((each) => ({ ...each, tries: 0, dueMs: 0 }));
+    this.#waiting = stored.map(fresh);
     this.#nextNumber = (stored.at(-1)?.number ?? 0) + 1;
     this.#running = this.#run();
   }
@@ -71,26 +82,33 @@ export class SinkQueue {
     return new SinkQueue(deps, await deps.folder.read(deps.onTrouble));
   }
 
-  /** Names of the alerts that wait. */
-  get ids(): readonly string[] {
-    return this.#waiting.map(({ alert }) => alert.id);
+  /** The alerts that wait. */
+  get alerts(): readonly RaisedAlert[] {
+    return this.#waiting.map(({ alert }) => alert);
   }
 
   get status(): SinkStatus {
-    const counts = { delivered: this.#delivered, failed: this.#failed, dropped: this.#dropped };
-    return { name: this.#deps.sink.name, waiting: this.#waiting.length, ...counts };
+    const overdue = this.#waiting.filter(({ isOverdue }) => isOverdue).length;
+    const counts = { delivered: this.#delivered, failed: this.#failed, givenUp: this.#givenUp };
+    return { name: this.#deps.sink.name, waiting: this.#waiting.length, overdue, ...counts };
   }
 
-  /** Durable on return, or told why not: then it is still sent, unless the process ends first. */
+  /**
+   * Durable on return, or told why not: then it is still sent, unless the process ends first. In a full queue the newest that is not
+   * critical makes way for a critical one; whatever else finds no room is given up.
+   */
   async add(alert: RaisedAlert): Promise<void> {
     const stored = { number: this.#nextNumber, alert };
     this.#nextNumber += 1;
-    if (this.#waiting.length >= WAITING_MAX && !this.#makeRoom(alert)) return;
+    if (!this.#makeRoom(alert)) {
+      this.#giveUp(stored, 'the queue is full');
+      return this.#filed;
+    }
     await this.#deps.folder.write(stored).catch((cause: Error) => {
       const message = `an alert for ${this.#deps.sink.name} could not be written: ${cause.message}`;
       this.#deps.onTrouble(new TlogError('not_writable', message, { cause }));
     });
-    this.#waiting.push({ ...stored, tries: 0, dueMs: 0 });
+    this.#waiting.push(fresh(stored));
     this.#wake.abort();
   }
 
@@ -112,19 +130,20 @@ export class SinkQueue {
     this.#wake.abort();
     await this.#running;
     // What was delivered is not sent again by the next process.
-    await this.#removed;
+    await this.#filed;
   }
 
-  /** Something less grave makes way; where all are as grave the new one does. */
-  #makeRoom({ severity, kind, log }: RaisedAlert): boolean {
-    const lesser = this.#waiting.find(({ alert, tries }) => alert.severity !== 'critical' && tries === 0);
-    const told = `the queue of ${this.#deps.sink.name} is full`;
-    if (lesser !== undefined) this.#drop(lesser, told);
-    else {
-      this.#dropped += 1;
-      this.#deps.onTrouble(new TlogError('queue_full', `${told}: ${severity} ${kind} of ${log} is not sent`));
-    }
-    return lesser !== undefined;
+  /** What is critical makes way for nothing. */
+  #makeRoom({ severity }: RaisedAlert): boolean {
+    if (this.#waiting.length < WAITING_MAX) return true;
+    if (severity !== 'critical') return false;
+    const lesser = this.#waiting.findLast(
+      (each) => each.alert.severity !== 'critical' && each !== this.#onItsWay,
+    );
+    if (lesser === undefined) return this.#waiting.length < CRITICAL_WAITING_MAX;
+    this.#giveUp(lesser, 'a critical one took its place in the full queue');
+    this.#remove(lesser);
+    return true;
   }
 
   async #run(): Promise<void> {
@@ -137,14 +156,17 @@ export class SinkQueue {
     }
   }
 
-  /** The first alert of a log whose time has come, or how long none has; for ever when none waits. */
+  /**
+   * The first alert of a log whose time has come, or how long none has; for ever when none waits. One that is overdue keeps nothing
+   * behind it waiting.
+   */
   #next(): { next?: Waiting; waitMs: number } {
     const nowMs = this.#deps.clock.monotonicMs();
     const logs = new Set<string>();
     let waitMs = Number.POSITIVE_INFINITY;
     for (const waiting of this.#waiting) {
       if (logs.has(waiting.alert.log)) continue;
-      logs.add(waiting.alert.log);
+      if (!waiting.isOverdue) logs.add(waiting.alert.log);
       if (waiting.dueMs <= nowMs) return { next: waiting, waitMs: 0 };
       waitMs = Math.min(waitMs, waiting.dueMs - nowMs);
     }
@@ -163,11 +185,14 @@ export class SinkQueue {
 
   async #try(waiting: Waiting): Promise<void> {
     waiting.tries += 1;
+    this.#onItsWay = waiting;
     try {
       await this.#deliver(waiting.alert);
     } catch (error) {
       if (!this.#closed) this.#tryLater(waiting, error);
       return;
+    } finally {
+      this.#onItsWay = undefined;
     }
     this.#delivered += 1;
     this.#remove(waiting);
@@ -177,8 +202,10 @@ export class SinkQueue {
     const { clock, random, onTrouble, sink } = this.#deps;
     this.#failed += 1;
     const why = error instanceof Error ? error.message : String(error);
-    if (clock.nowMs() - Date.parse(waiting.alert.at) > GIVE_UP_MS) {
-      this.#drop(waiting, `${sink.name} has refused it for three days: ${why}`);
+    waiting.isOverdue = clock.nowMs() - Date.parse(waiting.alert.at) > OVERDUE_MS;
+    if (waiting.isOverdue && waiting.alert.severity !== 'critical') {
+      this.#giveUp(waiting, `refused for three days: ${why}`);
+      this.#remove(waiting);
       return;
     }
     const step = Math.min(STEP_MAX_MS, STEP_MS * 2 ** (waiting.tries - 1));
@@ -187,22 +214,35 @@ export class SinkQueue {
     onTrouble(new TlogError('not_delivered', message, { cause: error }));
   }
 
-  #drop(waiting: Waiting, why: string): void {
-    this.#dropped += 1;
-    const { kind, log, message } = waiting.alert;
-    this.#deps.onTrouble(new TlogError('not_delivered', `given up: ${kind} of ${log}: ${message}: ${why}`));
-    this.#remove(waiting);
+  /** Never in silence: it is counted, told, and kept as a record. */
+  #giveUp({ number, alert }: StoredAlert, why: string): void {
+    const { folder, onTrouble, sink } = this.#deps;
+    const { severity, kind, log, message } = alert;
+    this.#givenUp += 1;
+    const told = `${sink.name} does not get ${severity} ${kind} of ${log}: ${message}: ${why}`;
+    this.#file(async () => {
+      const path = await folder.keepGivenUp({ number, alert }).catch((cause: Error) => cause.message);
+      onTrouble(
+        new TlogError('alert_given_up', `${told}; kept: ${path ?? 'no more room'}`, {
+          details: { alert: JSON.stringify(alert) },
+        }),
+      );
+    });
   }
 
   #remove(waiting: Waiting): void {
     this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
-    const removed = this.#deps.folder.remove(waiting.number).catch((cause: Error) => {
-      this.#deps.onTrouble(new TlogError('not_writable', cause.message, { cause }));
-    });
-    this.#removed = Promise.all([this.#removed, removed]).then(() => undefined);
+    this.#file(() => this.#deps.folder.remove(waiting.number));
     if (this.#waiting.length > 0) return;
     for (const resolve of this.#onEmpty) resolve();
     this.#onEmpty.clear();
+  }
+
+  /** One after the other, in the background: what it comes to is waited for at the end alone. */
+  #file(work: () => Promise<void>): void {
+    this.#filed = this.#filed.then(work).catch((cause: Error) => {
+      this.#deps.onTrouble(new TlogError('not_writable', cause.message, { cause }));
+    });
   }
 
   /** A sink that does not listen to the signal is left behind: it must not hold up the others. */
@@ -222,4 +262,8 @@ export class SinkQueue {
       done.abort();
     }
   }
+}
+
+function fresh(stored: StoredAlert): Waiting {
+  return { ...stored, tries: 0, dueMs: 0, isOverdue: false };
 }

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Alert } from '../alert/alert.ts';
 import { Alerter } from '../alert/alerter.ts';
 import { readSinkFile } from '../alert/sink-file.ts';
+import type { TlogError } from '../core/error.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Finding } from '../sequencer/finding.ts';
 import { evidenceBeside } from '../witness/alert-record.ts';
@@ -23,8 +24,15 @@ export async function openAlerter(
 ): Promise<Alerter | undefined> {
   if (config.alerts === undefined) return undefined;
   const sinks = await readSinkFile(config.alerts, { clock: systemClock, stdout: terminal.stdout });
-  const onTrouble = (err: unknown): void => lines.warn({ err }, 'an alert has not arrived yet');
-  return Alerter.open({ folder: join(config.data, 'outbox'), sinks, onTrouble });
+  return Alerter.open({ folder: join(config.data, 'outbox'), sinks, onTrouble: tellTrouble(lines) });
+}
+
+/** Trouble with the way of alerts as log lines. */
+export function tellTrouble(lines: Logger): (err: TlogError) => void {
+  return (err) => {
+    if (err.code === 'alert_given_up') lines.error({ err }, 'an alert is not sent');
+    else lines.warn({ err }, 'an alert has not arrived yet');
+  };
 }
 
 /** What a person is told of damaged bytes. */

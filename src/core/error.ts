@@ -108,6 +108,7 @@ export const ERROR_CODES = {
   spool_full: { kind: 'full' },
   unreachable: { kind: 'unavailable' },
   not_delivered: { kind: 'unavailable' },
+  alert_given_up: { kind: 'unavailable' },
   address_refused: { kind: 'forbidden' },
   // start refused
   key_file_exposed: { kind: 'refused' },

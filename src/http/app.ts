@@ -2,6 +2,7 @@ import { type Context, Hono } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { andThen, type Now } from '../runtime/now.ts';
 import type { Log } from '../sequencer/log.ts';
+import type { AlertSource } from './alert-metrics.ts';
 import { checkpoint, keepPrivate } from './answer.ts';
 import { type AppendCall, append } from './append.ts';
 import { audit, type ScrubSource } from './audit.ts';
@@ -33,6 +34,7 @@ export interface AppDeps {
   readonly gate?: WriteGate;
   readonly scrub?: ScrubSource;
   readonly witnessing?: WitnessingSource;
+  readonly alerts?: AlertSource;
   /** What backups need; without it there are no routes for them. */
   readonly backup?: BackupSource;
   /** Gets what was answered with 500: bugs of ours and stored bytes that failed a check. */

@@ -1,5 +1,6 @@
 import { Counter, Histogram, Registry } from 'prom-client';
 import type { Log } from '../sequencer/log.ts';
+import { type AlertSource, createAlertMetrics } from './alert-metrics.ts';
 import type { ScrubSource } from './audit.ts';
 import { createLogMetrics } from './log-metrics.ts';
 import type { WitnessingSource } from './witnessing.ts';
@@ -21,6 +22,7 @@ export interface MetricsDeps {
   readonly clock: { nowMs(): number };
   readonly scrub?: ScrubSource;
   readonly witnessing?: WitnessingSource;
+  readonly alerts?: AlertSource;
   /** Knows how many requests were refused unseen. */
   readonly gate?: { readonly refused: number };
 }
@@ -28,7 +30,7 @@ export interface MetricsDeps {
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST']);
 
 /** Metrics of one server, in a registry of their own. Durations are in seconds, as Prometheus has them. */
-export function createMetrics({ clock, scrub, witnessing, gate }: MetricsDeps): Metrics {
+export function createMetrics({ clock, scrub, witnessing, alerts, gate }: MetricsDeps): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const request = new Histogram({
@@ -53,6 +55,7 @@ export function createMetrics({ clock, scrub, witnessing, gate }: MetricsDeps): 
       this.inc(gate?.refused ?? 0);
     },
   });
+  createAlertMetrics(registers, alerts ?? (() => []));
   const logs = createLogMetrics(registers, clock, scrub);
   const showWitnessing = createWitnessingMetrics(registers);
   const watched = new Map<string, Log>();

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { Alerter } from '../alert/alerter.ts';
 import type { Monitor, MonitoredLogStatus } from '../monitor/running-monitor.ts';
+import { createAlertMetrics } from './alert-metrics.ts';
 
 /** The metrics of a monitor. */
 export interface MonitorMetrics {
@@ -27,7 +28,7 @@ export function createMonitorMetrics(monitor: Monitor, alerter: Alerter): Monito
   const reached = gauge('reached_timestamp_seconds', 'When the log last answered');
   const observed = gauge('observations', 'What the last look at a log has found wrong', ['origin', 'kind']);
   const refused = gauge('refused_logs', 'Logs that are not followed, their record being in doubt', []);
-  const waiting = gauge('alerts_waiting', 'Alerts that a sink has not taken yet', ['sink']);
+  createAlertMetrics(registers, () => alerter.status);
   const show = (log: MonitoredLogStatus): void => {
     const { origin } = log;
     if (log.size !== undefined) size.set({ origin }, log.size);
@@ -43,7 +44,6 @@ export function createMonitorMetrics(monitor: Monitor, alerter: Alerter): Monito
       const logs = monitor.status();
       refused.set(logs.filter((log) => log.refused !== undefined).length);
       logs.forEach(show);
-      for (const sink of alerter.status) waiting.set({ sink: sink.name }, sink.waiting);
       return registry.metrics();
     },
   };

@@ -3,6 +3,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import { TlogError } from '../core/error.ts';
 import { TLOG_SIZE_TYPE } from '../core/note/add-checkpoint.ts';
 import type { Witness } from '../witness/running-witness.ts';
+import { type AlertSource, createAlertMetrics } from './alert-metrics.ts';
 import { textAnswer } from './answer.ts';
 import { type BodyLimit, readBody } from './body.ts';
 import { BodyMemory } from './body-memory.ts';
@@ -14,13 +15,14 @@ const BODY: BodyLimit = { bytesMax: 64 * 1024, code: 'body_too_large' };
 /** What the interface of a witness is made with. */
 export interface WitnessAppDeps {
   readonly witness: Witness;
+  readonly alerts?: AlertSource;
   /** Gets what was answered with 500. */
   readonly onBug?: (thrown: unknown) => void;
 }
 
 /** The HTTP interface of spec/witness.md; its refusals are problem+json, but for 409, which c2sp.org/tlog-witness fixes. */
-export function createWitnessApp({ witness, onBug }: WitnessAppDeps): Hono {
-  const metrics = createWitnessMetrics(witness);
+export function createWitnessApp({ witness, alerts = () => [], onBug }: WitnessAppDeps): Hono {
+  const metrics = createWitnessMetrics(witness, alerts);
   const bodies = new BodyMemory();
   return createPartyApp({
     metrics,
@@ -67,10 +69,11 @@ interface WitnessMetrics {
 }
 
 /** Every label has few values: origins are those of the list. */
-function createWitnessMetrics(witness: Witness): WitnessMetrics {
+function createWitnessMetrics(witness: Witness, alerts: AlertSource): WitnessMetrics {
   const registry = new Registry();
   const registers = [registry];
   const labelNames = ['origin'];
+  createAlertMetrics(registers, alerts);
   const requests = new Counter({
     name: 'stele_witness_requests_total',
     help: 'Requests to cosign, by what came of them',

@@ -2,7 +2,7 @@ import type { AlertKind } from '../alert/alert.ts';
 import { type ErrorKind, TlogError } from '../core/error.ts';
 
 /** What a monitor can see of a log. */
-export type ObservedKind = Exclude<AlertKind, 'damage' | 'test'>;
+export type ObservedKind = Exclude<AlertKind, 'damage' | 'witness_in_doubt' | 'test'>;
 
 /** What somebody has to look at. Hashes are base64. */
 export interface Observation {

@@ -30,10 +30,25 @@ describe('ALERT-1 what is one alert', () => {
     ['another size', { sizes: [8] }, false],
     ['an index', { index: 0 }, false],
     ['another hash', { actualHash: 'CCCC' }, false],
+    ['a cause', { cause: 'a' }, false],
     ['hashes exchanged', { expectedHash: 'BBBB', actualHash: 'AAAA' }, false],
   ])('%s', (_, change, same) => {
     expect(alertId(ALERT)).toMatch(/^[0-9a-f]{32}$/);
     expect(alertId({ ...ALERT, ...change }) === alertId(ALERT)).toBe(same);
+  });
+});
+
+describe('ALERT-1 a cause', () => {
+  const told: Alert = { ...ALERT, cause: 'late' };
+  test.each<[string, Partial<Alert>, boolean]>([
+    ['another size', { sizes: [8] }, true],
+    ['another hash', { actualHash: 'CCCC' }, true],
+    ['another cause', { cause: 'later' }, false],
+    ['another kind', { kind: 'rollback' }, false],
+    ['another source', { source: 'server' }, false],
+    ['another log', { log: 'log.example/b' }, false],
+  ])('that is named stands for sizes and hashes: %s', (_, change, same) => {
+    expect(alertId({ ...told, ...change }) === alertId(told)).toBe(same);
   });
 });
 

@@ -1,10 +1,19 @@
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Alert, type RaisedAlert, raisedAlert } from '../../src/alert/alert.ts';
 import { Alerter, type AlerterOptions } from '../../src/alert/alerter.ts';
+import { GIVEN_UP_MAX, OutboxFolder, type StoredAlert } from '../../src/alert/outbox-folder.ts';
 import type { Sink } from '../../src/alert/sink.ts';
-import { DELIVERY_MS, WAITING_MAX } from '../../src/alert/sink-queue.ts';
+import {
+  CRITICAL_WAITING_MAX,
+  DELIVERY_MS,
+  SinkQueue,
+  type SinkQueueDeps,
+  WAITING_MAX,
+} from '../../src/alert/sink-queue.ts';
+import { CAUSES_MAX } from '../../src/alert/told-alerts.ts';
+import type { TlogError } from '../../src/core/error.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { latch } from '../support/latch.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -63,6 +72,12 @@ const outbox = async (): Promise<string> => join(await tempFolder(), 'outbox');
 const waiting = async (folder: string): Promise<string[]> =>
   (await readdir(join(folder, 's'))).filter((name) => name.endsWith('.json'));
 
+const givenUp = async (folder: string): Promise<Alert[]> => {
+  const path = join(folder, 's', 'given-up');
+  const files = await readdir(path);
+  return Promise.all(files.sort().map(async (file) => JSON.parse(await readFile(join(path, file), 'utf8'))));
+};
+
 describe('ALERT-3 at least once', () => {
   test('a sink that refuses is asked until it takes the alert', async () => {
     let left = 5;
@@ -74,7 +89,9 @@ describe('ALERT-3 at least once', () => {
     await alerter.drained(LONG_MS);
     expect([names(sink.taken), sink.tries]).toEqual([['a 1'], 6]);
     expect(troubles).toEqual(Array.from({ length: 5 }, () => 'not_delivered'));
-    expect(alerter.status).toEqual([{ name: 's', waiting: 0, delivered: 1, failed: 5, dropped: 0 }]);
+    expect(alerter.status).toEqual([
+      { name: 's', waiting: 0, overdue: 0, delivered: 1, failed: 5, givenUp: 0 },
+    ]);
   });
 
   test('what was not delivered when the process ended is delivered by the next, under its id', async () => {
@@ -109,17 +126,49 @@ describe('ALERT-3 at least once', () => {
     expect(told).toEqual([expect.stringContaining(one), expect.stringContaining(two)]);
   });
 
-  test('an alert that a sink refuses for three days is given up, and the next one of its log goes', async () => {
+  test('a lesser alert that a sink refuses for three days is given up: counted, told, kept, and the next of its log goes', async () => {
     const sink = new TestSink('s', ({ sizes }) => sizes?.[0] === 1);
-    const told: string[] = [];
-    const alerter = await opened({
-      ...{ folder: await outbox(), sinks: [sink], onTrouble: ({ message }) => told.push(message) },
-    });
-    await alerter.raise(alert('a', 1));
+    const told: TlogError[] = [];
+    const folder = await outbox();
+    const alerter = await opened({ folder, sinks: [sink], onTrouble: (error) => told.push(error) });
+    await alerter.raise(alert('a', 1, 'stale_head'));
     await alerter.raise(alert('a', 2));
     await alerter.drained(LONG_MS);
+    await alerter.close();
     expect(names(sink.taken)).toEqual(['a 2']);
-    expect(told.at(-1)).toContain('given up: fork of a');
+    expect(alerter.status).toMatchObject([{ waiting: 0, givenUp: 1, delivered: 1 }]);
+    expect(told.at(-1)).toMatchObject({ code: 'alert_given_up' });
+    expect(told.at(-1)?.message).toMatch(
+      /^s does not get warning stale_head of a: m: refused for three days: refused; kept: /,
+    );
+    expect(await givenUp(folder)).toMatchObject([{ kind: 'stale_head', sizes: [1] }]);
+    expect(await waiting(folder)).toEqual([]);
+  });
+
+  test('a critical alert is never given up: after three days those behind it go, and it is tried on', async () => {
+    const sink = new TestSink('s', ({ sizes }) => sizes?.[0] === 1);
+    const folder = await outbox();
+    const alerter = await opened({ folder, sinks: [sink] });
+    await alerter.raise(alert('a', 1));
+    await alerter.raise(alert('a', 2));
+    while (sink.taken.length < 1) await systemClock.nextTurn();
+    expect(alerter.status).toMatchObject([{ waiting: 1, overdue: 1, givenUp: 0 }]);
+    sink.refuses = () => false;
+    await alerter.drained(LONG_MS);
+    expect(names(sink.taken)).toEqual(['a 2', 'a 1']);
+    expect(alerter.status).toMatchObject([{ waiting: 0, overdue: 0, givenUp: 0, delivered: 2 }]);
+  });
+
+  test('a thousand records of what was given up are kept', async () => {
+    const path = await tempFolder();
+    const folder = new OutboxFolder(path);
+    const given = { number: 1, alert: raisedAlert(alert('a', 1), 0) };
+    const kept = await folder.keepGivenUp(given);
+    expect(JSON.parse(await readFile(kept ?? '', 'utf8'))).toEqual(given.alert);
+    const names = Array.from({ length: GIVEN_UP_MAX - 2 }, (_, i) => join(path, 'given-up', `${i}`));
+    await Promise.all(names.map((name) => writeFile(name, '')));
+    expect(await folder.keepGivenUp({ ...given, number: 2 })).toBeDefined();
+    expect(await folder.keepGivenUp({ ...given, number: 3 })).toBeUndefined();
   });
 
   test('no data directory is made for it', async () => {
@@ -158,6 +207,48 @@ describe('ALERT-4 told once', () => {
     await writeFile(join(folder, 'told.json'), '{');
     const second = await opened({ folder, sinks, clock });
     expect(await second.raise(alert('a', 1))).toBe('repeated');
+  });
+
+  test('what is over is told anew when it comes back, ten minutes after it was told at the earliest', async () => {
+    const clock = new StillClock();
+    const folder = await outbox();
+    const stale = (size: number): Alert => alert('a', size, 'stale_head');
+    const { log, kind, source } = stale(1);
+    const first = await opened({ folder, clock });
+    const raise = (alerter: Alerter, each: Alert): Promise<string> => alerter.raise(each);
+    expect(await raise(first, stale(1))).toBe('queued');
+    expect(await raise(first, stale(2))).toBe('queued');
+    await first.resolve({ log, kind: 'unreachable', source });
+    await first.resolve({ log: 'b', kind, source });
+    await first.resolve({ log, kind, source: 'server' });
+    clock.pass(600_000);
+    expect(await raise(first, stale(1))).toBe('repeated');
+    await first.resolve({ log, kind, source }, [stale(2)]);
+    await first.close();
+    const second = await opened({ folder, clock });
+    expect(await raise(second, stale(1))).toBe('queued');
+    expect(await raise(second, stale(2))).toBe('repeated');
+    await second.resolve({ log, kind, source });
+    clock.pass(600_000 - 1);
+    expect(await raise(second, stale(1))).toBe('repeated');
+    clock.pass(1);
+    expect(await raise(second, stale(1))).toBe('queued');
+  });
+
+  test('beyond a hundred causes of one kind and log a day no new one is sent, which is told; the others stay', async () => {
+    const clock = new StillClock();
+    const told: TlogError[] = [];
+    const alerter = await opened({ folder: await outbox(), clock, onTrouble: (error) => told.push(error) });
+    for (let size = 1; size < CAUSES_MAX; size += 1) await alerter.raise(alert('a', size));
+    expect(await alerter.raise(alert('a', CAUSES_MAX))).toBe('queued');
+    expect(told).toEqual([]);
+    expect(await alerter.raise(alert('a', 1_000))).toBe('repeated');
+    expect(told).toMatchObject([{ code: 'alert_given_up' }]);
+    for (const other of [alert('b', 1_000), alert('a', 1_000, 'rollback')])
+      expect(await alerter.raise(other)).toBe('queued');
+    clock.pass(86_400_000);
+    expect(await alerter.raise(alert('a', 1))).toBe('queued');
+    expect(await alerter.raise(alert('a', 1_000))).toBe('queued');
   });
 
   test('a clock that went back silences nothing', async () => {
@@ -217,25 +308,40 @@ describe('ALERT-5 in order, and nothing waits for a dead sink', () => {
     expect(told).toEqual(['not_writable', 'not_writable']);
   });
 
-  test(`beyond ${WAITING_MAX} the lesser alerts make way, and a full queue of grave ones takes no more`, async () => {
-    const folder = await outbox();
-    await mkdir(join(folder, 's'), { recursive: true });
-    for (let number = 1; number < WAITING_MAX; number += 1) {
-      const kept = raisedAlert(alert('a', number, number === 2 ? 'stale_head' : 'fork'), new HandClock().ms);
-      await writeFile(join(folder, 's', `${String(number).padStart(16, '0')}.json`), JSON.stringify(kept));
-    }
-    const told: string[] = [];
-    const options = { folder, sinks: [new TestSink('s', () => true)], clock: new StillClock() };
-    const alerter = await opened({ ...options, onTrouble: ({ code }) => told.push(code) });
-    for (const size of [0, WAITING_MAX, WAITING_MAX + 1]) await alerter.raise(alert('a', size));
-    expect(alerter.status).toMatchObject([{ waiting: WAITING_MAX, dropped: 2 }]);
-    expect(told.at(-1)).toBe('queue_full');
-    await alerter.close();
-    const files = await waiting(folder);
-    const left = await Promise.all(
-      files.map(async (file) => JSON.parse(await readFile(join(folder, 's', file), 'utf8'))),
+  const BEYOND = 'a critical one took its place in the full queue';
+  test.each<[string, number, Alert['kind'], Alert['kind'] | undefined, string | undefined]>([
+    ['a lesser one finds no room', WAITING_MAX, 'stale_head', undefined, 'the queue is full'],
+    ['a critical one takes the place of the newest lesser one', WAITING_MAX, 'fork', 'stale_head', BEYOND],
+    ['a critical one finds room though all are critical', WAITING_MAX, 'fork', undefined, undefined],
+    ['a critical one finds the last room', CRITICAL_WAITING_MAX - 1, 'fork', undefined, undefined],
+    ['no room is left', CRITICAL_WAITING_MAX, 'fork', undefined, 'the queue is full'],
+  ])('in a full queue %s', async (_, count, kind, lesser, why) => {
+    const kept = Array.from({ length: count }, (__, i) =>
+      alert('a', i, i % 500 === 2 ? (lesser ?? 'fork') : 'fork'),
     );
-    expect(left.map(({ kind }) => kind)).not.toContain('stale_head');
-    expect(left.map(({ sizes }) => sizes[0])).toEqual(expect.arrayContaining([0, 1, 3, WAITING_MAX]));
+    const stored = kept.map((each, i) => ({ number: i + 1, alert: raisedAlert(each, 0) }));
+    const told: TlogError[] = [];
+    const given: StoredAlert[] = [];
+    const folder: SinkQueueDeps['folder'] = {
+      read: async () => stored,
+      write: async () => undefined,
+      remove: async () => undefined,
+      keepGivenUp: async (each) => void given.push(each),
+    };
+    const queue = await SinkQueue.open({
+      ...{ sink: new TestSink('s', () => true), folder, clock: new StillClock(), random: () => 0 },
+      onTrouble: (error) => told.push(error),
+    });
+    onTestFinished(() => queue.close());
+    await queue.add(raisedAlert(alert('b', count, kind), 0));
+    await queue.close();
+    const hasRoom = why !== 'the queue is full';
+    expect(queue.alerts.some(({ log }) => log === 'b')).toBe(hasRoom);
+    expect(queue.alerts.filter(({ log }) => log === 'a')).toHaveLength(count - (why === BEYOND ? 1 : 0));
+    expect(given.map(({ number }) => number)).toEqual(why === undefined ? [] : [hasRoom ? 503 : count + 1]);
+    expect(told.filter(({ code }) => code === 'alert_given_up').map(({ message }) => message)).toEqual(
+      why === undefined ? [] : [expect.stringContaining(`: ${why}; kept: no more room`)],
+    );
+    expect(queue.status.givenUp).toBe(why === undefined ? 0 : 1);
   });
 });

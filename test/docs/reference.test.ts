@@ -106,16 +106,16 @@ test('the page of imports names every format', async () => {
 });
 
 /** Every metric in a text of Prometheus, as rows of a table. */
-function metricTable(text: string): string {
-  const metrics = [...text.matchAll(/^# HELP (\S+) (.+)\n# TYPE \1 (\S+)$/gm)].map(
-    ([, name = '', help = '', type = '']) => {
+function metricTable(text: string, prefix = /^stele_(?!alerts_)/): string {
+  const metrics = [...text.matchAll(/^# HELP (\S+) (.+)\n# TYPE \1 (\S+)$/gm)]
+    .filter(([, name = '']) => prefix.test(name))
+    .map(([, name = '', help = '', type = '']) => {
       const sample = new RegExp(`^${name}(?:_bucket)?\\{(.*)\\} `, 'm').exec(text)?.[1] ?? '';
       const labels = [...sample.matchAll(/(\w+)="/g)]
         .map((match) => match[1] ?? '')
         .filter((label) => label !== 'le');
       return `| \`${name}\` | ${type} | ${labels.sort().join(', ')} | ${help} |\n`;
-    },
-  );
+    });
   expect(metrics.length).toBeGreaterThan(3);
   return `| Metric | Type | Labels | Meaning |\n|---|---|---|---|\n${metrics.sort().join('')}`;
 }
@@ -132,10 +132,20 @@ test('the metrics page has every metric with its type and labels', async () => {
   const log = GrowingLog.of(testSigner('log.example/main'), 1);
   const witness = await runWitness(await newWitness([log.signer.vkey]));
   await witness.post(await log.request(0, 1));
-  const ofWitness = metricTable((await witness.get('/metrics')).text);
-  const ofMonitor = metricTable(await monitorMetrics());
-  const page = `## Log server\n\n${metricTable(text)}\n## Witness\n\n${ofWitness}\n## Monitor\n\n${ofMonitor}`;
-  await expectWritten('docs/reference/metrics.md', page);
+  const ofWitness = (await witness.get('/metrics')).text;
+  const ofMonitor = await monitorMetrics();
+  const alerts = metricTable(ofMonitor, /^stele_alerts_/);
+  // Those of alerts have no values where there are no sinks.
+  for (const each of [text, ofWitness])
+    expect(metricTable(each, /^stele_alerts_/)).toContain('_given_up_total');
+  const tables = {
+    'Log server': metricTable(text),
+    Witness: metricTable(ofWitness),
+    Monitor: metricTable(ofMonitor),
+    'All three, where `alerts` names sinks': alerts,
+  };
+  const page = Object.entries(tables).map(([title, table]) => `## ${title}\n\n${table}`);
+  await expectWritten('docs/reference/metrics.md', page.join('\n'));
 });
 
 /** The metrics of a monitor that has found something, and has heard of a head. */

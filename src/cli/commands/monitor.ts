@@ -16,7 +16,7 @@ import { openMonitor } from '../../monitor/open-monitor.ts';
 import { Reporter } from '../../monitor/reporter.ts';
 import type { Monitor } from '../../monitor/running-monitor.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { alertFlags } from '../alerting.ts';
+import { alertFlags, tellTrouble } from '../alerting.ts';
 import type { Defaults } from '../config.ts';
 import type { CommandContext, CommandHost } from '../context.ts';
 import type { ExitCode } from '../exit-code.ts';
@@ -99,7 +99,7 @@ function openAlerts(
   lines: Logger,
 ): Promise<Alerter> {
   const deps = { clock: systemClock, stdout: terminal.stdout };
-  const onTrouble = (err: unknown): void => lines.warn({ err }, 'an alert has not arrived yet');
+  const onTrouble = tellTrouble(lines);
   const named = config.alerts === undefined ? Promise.resolve([]) : readSinkFile(config.alerts, deps);
   return named.then((sinks) => Alerter.open({ folder: monitorPaths(dir).outbox, sinks, onTrouble }));
 }

@@ -86,6 +86,7 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
       onBug,
       scrub,
       witnessing: (log: string) => witnessings.of(log),
+      alerts: () => alerter?.status ?? [],
       backup: backupSource(dir, logs),
     };
     await using servers = await listen(context.config, createApp(deps), SERVER_LIMITS, gate);

@@ -93,7 +93,8 @@ async function runWitness(context: CommandContext): Promise<ExitCode> {
   });
   try {
     const onBug = (err: unknown): void => lines.error({ err }, 'a request failed');
-    await using servers = await listen(context.config, createWitnessApp({ witness, onBug }), LIMITS);
+    const app = createWitnessApp({ witness, alerts: () => alerter?.status ?? [], onBug });
+    await using servers = await listen(context.config, app, LIMITS);
     await warnOfOneDevice(context, lines);
     await announce(context, servers, witness);
     lines.info({ url: servers.url, opsUrl: servers.opsUrl, logs: witness.logs().length }, 'serving');
