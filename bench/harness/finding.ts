@@ -9,7 +9,7 @@ export interface Goal {
 }
 
 /** What a number counts. */
-export type Unit = 'req/s' | 'entries/s' | 'ops/s' | 'ms' | 's' | 'B' | 'MiB' | 'x';
+export type Unit = 'req/s' | 'entries/s' | 'events/s' | 'ops/s' | 'ms' | 's' | 'B' | 'MiB' | 'x';
 
 /** One line of the table: ours, theirs, and ours over theirs. Without a goal it is shown only. */
 export interface Finding extends Partial<Spread> {

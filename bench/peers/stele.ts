@@ -25,9 +25,10 @@ export interface Place {
   readonly token: string;
 }
 
-/** The log's server in a process of its own. `url` is that of the log. */
+/** The log's server in a process of its own. `url` is that of the log, `appends` the path below it that takes what is new. */
 export interface SteleServer extends Child {
   readonly root: string;
+  readonly appends: 'entries' | 'events';
   readonly place: Place;
   /** Headers of an append. */
   headers(contentType: string): Record<string, string>;
@@ -78,7 +79,13 @@ export async function serveStele(bench: Bench, place: Place, node?: NodeOptions)
     Authorization: `Bearer ${place.token}`,
     'Content-Type': type,
   });
-  return { ...child, root: child.url, url: `${child.url}/logs/main`, place, headers };
+  const log = { root: child.url, url: `${child.url}/logs/main`, appends: 'entries' as const };
+  return { ...child, ...log, place, headers };
+}
+
+/** The log of audit events of the same server. */
+export function eventsOf(server: SteleServer): SteleServer {
+  return { ...server, url: `${server.root}/logs/audit`, appends: 'events' };
 }
 
 /** A new log, served. */
@@ -128,7 +135,7 @@ async function postInTime(server: SteleServer, type: string, body: Buffer<ArrayB
 }
 
 function send(server: SteleServer, type: string, body: Buffer<ArrayBuffer>): Promise<Response> {
-  return fetch(`${server.url}/entries`, { method: 'POST', headers: server.headers(type), body });
+  return fetch(`${server.url}/${server.appends}`, { method: 'POST', headers: server.headers(type), body });
 }
 
 /** One append. @throws Error when it is refused */

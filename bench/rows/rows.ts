@@ -3,6 +3,7 @@ import { appendRows } from './append.ts';
 import { batchRow } from './batch.ts';
 import { catchUpRow } from './catch-up.ts';
 import { ceiling } from './ceiling.ts';
+import { eventRows } from './events.ts';
 import { growthRow } from './growth.ts';
 import { latencyRow } from './latency.ts';
 import { microRow } from './micro.ts';
@@ -18,6 +19,7 @@ export const ROWS: readonly Row[] = [
   ceiling,
   ...appendRows,
   batchRow,
+  ...eventRows,
   ...readRows,
   mixedRow,
   overloadRow,

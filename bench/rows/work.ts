@@ -1,7 +1,7 @@
 import { type Bench, type Outcome, type Row, saySample } from '../harness/bench.ts';
 import { type Finding, type Goal, judge, pairsOf, type Unit } from '../harness/finding.ts';
 import { type Load, load, loadAmount } from '../harness/load.ts';
-import { measureInTurns } from '../harness/rounds.ts';
+import { measureInTurns, type Pace } from '../harness/rounds.ts';
 import type { Contender, Metric, Sample } from '../harness/sample.ts';
 import { countSyncs } from '../harness/strace.ts';
 import type { Answer, SteleServer } from '../peers/stele.ts';
@@ -44,6 +44,8 @@ export interface Work {
   readonly more?: (samples: Samples, syncs: Syncs) => Finding[];
   /** Whether the work writes, so that its syncs are counted and shown. */
   readonly countsSyncs?: boolean;
+  /** Where answers are so few that a quick run would count a handful: measure at least this long. */
+  readonly secondsMin?: number;
 }
 
 /** A server under a load. Disposing ends the server. */
@@ -78,7 +80,7 @@ async function runWork(work: Work, bench: Bench): Promise<Outcome> {
       else contenders.push(contender);
     }
     const onSample = (name: string, sample: Sample): void => saySample(bench, name, sample);
-    const samples = await measureInTurns(contenders, bench.pace, onSample);
+    const samples = await measureInTurns(contenders, paceOf(work, bench), onSample);
     const syncs = work.countsSyncs === true ? await syncsOf(bench, contenders) : {};
     if (work.countsSyncs === true) notes.push(syncNote(syncs));
     return {
@@ -89,6 +91,11 @@ async function runWork(work: Work, bench: Bench): Promise<Outcome> {
   } finally {
     for (const contender of contenders) await contender[Symbol.asyncDispose]();
   }
+}
+
+function paceOf({ secondsMin = 0 }: Work, { pace }: Bench): Pace {
+  const atLeast = (seconds: number): number => Math.max(seconds, secondsMin);
+  return { ...pace, seconds: atLeast(pace.seconds), warmUpSeconds: atLeast(pace.warmUpSeconds) };
 }
 
 async function syncsOf(bench: Bench, contenders: readonly (Contender & { plan?: Load })[]): Promise<Syncs> {

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { ENTRY_BYTES, EntrySource, seededRandom } from '../../bench/harness/entries.ts';
+import { EVENT_BYTES, EventSource } from '../../bench/harness/events.ts';
 import { dueTimes } from '../../bench/harness/open-load.ts';
 import { measureInTurns } from '../../bench/harness/rounds.ts';
 import { countCalls } from '../../bench/harness/strace.ts';
 import { chosenRows, PACES, readArguments } from '../../bench/run/arguments.ts';
+import { parseEvent } from '../../src/core/event/event.ts';
+import { slotValues } from '../../src/core/event/slots.ts';
 import { sample } from './fixture.ts';
 
 describe('entries', () => {
@@ -27,6 +30,21 @@ describe('entries', () => {
     expect([bundle.length, bundle.readUInt16BE(0), bundle.readUInt16BE(302)]).toEqual([604, 300, 300]);
     expect(bundle.toString('latin1', 304)).toMatch(/^[\w-]{300}$/);
     expect(source.plain(2)).toHaveLength(2 * ENTRY_BYTES);
+  });
+});
+
+describe('events', () => {
+  const source = new EventSource();
+
+  test('are audit events with every member and an id of their own, all of one length', () => {
+    const events = [source.event().toString(), ...source.lines(400).toString().trimEnd().split('\n')];
+    const ids = events.map((event) => {
+      expect(event).toHaveLength(EVENT_BYTES);
+      const values = slotValues(parseEvent(event));
+      expect(values).not.toContain(null);
+      return parseEvent(event).id;
+    });
+    expect(new Set(ids).size).toBe(401);
   });
 });
 
