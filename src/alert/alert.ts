@@ -18,6 +18,7 @@ export type AlertKind =
   | 'bad_signature'
   | 'bad_tile'
   | 'bad_entry'
+  | 'bad_witness'
   | 'no_proof'
   | 'unreachable'
   | 'stale_head'
@@ -53,6 +54,10 @@ export const ALERT_KINDS: Readonly<Record<AlertKind, KindFacts>> = {
   bad_entry: {
     severity: 'critical',
     next: 'The log serves an entry that it did not sign. Tell its operator to run stele fsck, and restore the entry from a mirror.',
+  },
+  bad_witness: {
+    severity: 'critical',
+    next: 'Check the evidence file with stele verify, publish it, and take the witness out of every policy.',
   },
   no_proof: {
     severity: 'warning',

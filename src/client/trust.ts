@@ -13,6 +13,8 @@ export class LogTrust {
   /** The log's own keys. */
   readonly logVerifiers: readonly NoteVerifier[];
   readonly keys: readonly VerifierKey[];
+  /** Keys of the witnesses that the policy names. */
+  readonly witnesses: readonly VerifierKey[];
   readonly ed25519: Ed25519Verify;
   readonly #policy: Policy;
 
@@ -21,6 +23,7 @@ export class LogTrust {
     this.#policy = 'vkey' in trust ? policyOfVkey(trust.vkey) : policyOfOrigin(trust.policy, trust.origin);
     this.ed25519 = ed25519;
     this.keys = this.#policy.logs.map(({ key }) => key);
+    this.witnesses = this.#policy.witnesses.map(({ key }) => key);
     this.logVerifiers = this.#policy.logs.map(({ key }) => createNoteVerifier(key, ed25519));
     this.origin = 'vkey' in trust ? (this.logVerifiers[0]?.name ?? '') : trust.origin;
   }

@@ -10,9 +10,8 @@ import type { VerifiedCheckpoint } from '../core/note/checkpoint.ts';
 import { decodeBundle } from '../core/tile/bundle.ts';
 import { type Edge, edgeRoot, growEdge, type SealedTile } from '../core/tile/edge.ts';
 import { TILE_WIDTH } from '../core/tile/tile.ts';
-import { forkError, notAPrefix } from './fork.ts';
+import { checkPrefix } from './fork.ts';
 import { type LogState, sizeOf } from './log-state.ts';
-import { rootAt } from './tree-nodes.ts';
 
 /** Bundles that are read before their turn, of at most 16 MiB each. */
 const AHEAD = 6;
@@ -43,20 +42,9 @@ export interface NextHead {
 export async function catchUp(deps: CatchUpDeps, state: LogState, next: NextHead): Promise<void> {
   const tiles = new TileCalls(deps.calls, next.signal);
   const tree = await TileTree.open(deps.hasher, tiles, next.head);
-  await checkPrefix(deps.hasher, state, tree, next.head);
+  if (state.record !== undefined)
+    await checkPrefix(deps.hasher, tree, { older: state.record, newer: next.head });
   await new Growth(deps, { state, tiles, tree, next }).run();
-}
-
-/** The tree that was verified before must be the first part of the new one: else the two heads convict the log. */
-async function checkPrefix(
-  hasher: TreeHasher,
-  { record }: LogState,
-  tree: TileTree,
-  head: VerifiedCheckpoint,
-): Promise<void> {
-  if (record === undefined || record.size === 0) return;
-  if (equalBytes(await rootAt(hasher, tree, record.size), record.rootHash)) return;
-  throw forkError(await notAPrefix(hasher, tree, { older: record, newer: head }));
 }
 
 interface GrowthParts {

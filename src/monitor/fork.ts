@@ -1,3 +1,4 @@
+import { equalBytes } from '../core/bytes.ts';
 import { formatBase64 } from '../core/encoding/base64.ts';
 import { TlogError } from '../core/error.ts';
 import { type Evidence, evidenceOfRoots, formatEvidence } from '../core/evidence/evidence.ts';
@@ -52,6 +53,17 @@ export async function notAPrefix(
     expected: await rootAt(hasher, tree, older.size),
     actual: older.rootHash,
   };
+}
+
+/** A tree that was verified before must be the first part of a larger one, `tree`. @throws TlogError fork with evidence; as TileTree.node */
+export async function checkPrefix(
+  hasher: TreeHasher,
+  tree: TreeNodes,
+  heads: { readonly older: SignedTree; readonly newer: SignedTree },
+): Promise<void> {
+  const { size, rootHash } = heads.older;
+  if (size === 0 || equalBytes(await rootAt(hasher, tree, size), rootHash)) return;
+  throw forkError(await notAPrefix(hasher, tree, heads));
 }
 
 /** The error of a fork; the text of its evidence file is in `details.evidence`. */

@@ -1,5 +1,6 @@
 import { equalBytes } from '../core/bytes.ts';
 import type { VerifiedCheckpoint } from '../core/note/checkpoint.ts';
+import type { TreeSize } from '../core/units.ts';
 import { forkError, twoRoots } from './fork.ts';
 import type { LogState } from './log-state.ts';
 
@@ -9,11 +10,14 @@ const HEARD_MAX = 8;
 /** A head that was heard of. */
 export interface HeardHead {
   readonly head: VerifiedCheckpoint;
-  /** On the monotonic clock of this process. */
-  readonly sinceMs: number;
+  /** Milliseconds since 1970 of the first of the rounds in a row that it could not be connected in. */
+  readonly failingSinceMs?: number;
 }
 
-/** Heads that others have seen and that could not be compared with the verified tree yet. Kept over restarts. */
+/**
+ * Heads that others have seen and that could not be compared with the verified tree yet. Kept over restarts, as is since when: a
+ * monitor that runs once at a time has no other memory.
+ */
 export class HeardHeads {
   readonly #state: LogState;
   #heads: readonly HeardHead[];
@@ -23,16 +27,17 @@ export class HeardHeads {
     this.#heads = heads;
   }
 
-  /** `verify` checks a stored note again; one that fails is dropped. */
+  /** `verify` checks a stored note again; one that fails is dropped. A time after `nowMs` is that of a clock that was set back. */
   static async open(
     state: LogState,
     verify: (note: string) => Promise<VerifiedCheckpoint | undefined>,
     nowMs: number,
   ): Promise<HeardHeads> {
     const heads: HeardHead[] = [];
-    for (const note of await state.heard()) {
+    for (const { note, sinceMs } of await state.heard()) {
       const head = await verify(note);
-      if (head !== undefined) heads.push({ head, sinceMs: nowMs });
+      if (head === undefined) continue;
+      heads.push(sinceMs === 0 ? { head } : { head, failingSinceMs: Math.min(sinceMs, nowMs) });
     }
     return new HeardHeads(state, heads);
   }
@@ -42,18 +47,39 @@ export class HeardHeads {
   }
 
   /** Durable on return; what is too much is let go. @throws TlogError fork when one of this size has another root */
-  async add(head: VerifiedCheckpoint, nowMs: number): Promise<void> {
-    const known = this.#heads.find((each) => each.head.size === head.size)?.head;
+  async add(head: VerifiedCheckpoint): Promise<void> {
+    const known = this.#of(head.size)?.head;
     if (known !== undefined && !equalBytes(known.rootHash, head.rootHash))
       throw forkError(twoRoots(known, head));
-    if (known !== undefined || this.#heads.length >= HEARD_MAX) return;
-    this.#heads = [...this.#heads, { head, sinceMs: nowMs }];
-    await this.#state.keepHeard([head], []);
+    if (known === undefined && this.#heads.length < HEARD_MAX) await this.#put({ head });
+  }
+
+  /** Since when it could not be connected; durable on return. */
+  async failed({ head, failingSinceMs }: HeardHead, nowMs: number): Promise<number> {
+    if (failingSinceMs !== undefined) return failingSinceMs;
+    await this.#put({ head, failingSinceMs: nowMs });
+    return nowMs;
+  }
+
+  /** What was said of it before is forgotten. */
+  async connected({ size }: VerifiedCheckpoint): Promise<undefined> {
+    const known = this.#of(size);
+    if (known?.failingSinceMs !== undefined) await this.#put({ head: known.head });
   }
 
   /** Forgets a head that is on the verified tree. */
-  async drop({ head }: HeardHead): Promise<void> {
-    this.#heads = this.#heads.filter((each) => each.head.size !== head.size);
-    await this.#state.keepHeard([], [head.size]);
+  async drop({ size }: VerifiedCheckpoint): Promise<void> {
+    this.#heads = this.#heads.filter(({ head }) => head.size !== size);
+    await this.#state.forgetHeard(size);
+  }
+
+  #of(size: TreeSize): HeardHead | undefined {
+    return this.#heads.find(({ head }) => head.size === size);
+  }
+
+  async #put(heard: HeardHead): Promise<void> {
+    const { size, note } = heard.head;
+    this.#heads = [...this.#heads.filter(({ head }) => head.size !== size), heard];
+    await this.#state.keepHeard({ size, note, sinceMs: heard.failingSinceMs ?? 0 });
   }
 }

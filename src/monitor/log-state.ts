@@ -20,8 +20,11 @@ import {
 import {
   bundleKey,
   decodeEdge,
+  decodeHeard,
   edgeKey,
   encodeEdge,
+  encodeHeard,
+  type HeardRow,
   heardKey,
   heardRange,
   recordKey,
@@ -127,24 +130,22 @@ export class LogState {
     return this.#deps.store.get(tileKey(this.#hash, place));
   }
 
-  /** Notes of heads that were heard of and not reached yet, the smallest first. */
-  async heard(): Promise<string[]> {
-    const notes: string[] = [];
-    for await (const [, note] of this.#deps.store.iterate(heardRange(this.#hash)))
-      notes.push(new TextDecoder().decode(note));
-    return notes;
+  /** Heads that were heard of and not reached yet, the smallest first. */
+  async heard(): Promise<HeardRow[]> {
+    const rows: HeardRow[] = [];
+    for await (const [, row] of this.#deps.store.iterate(heardRange(this.#hash))) rows.push(decodeHeard(row));
+    return rows;
   }
 
-  /** Keeps or forgets heads that were heard of; durable on return. */
-  async keepHeard(
-    notes: readonly { readonly size: TreeSize; readonly note: string }[],
-    gone: readonly TreeSize[],
-  ): Promise<void> {
-    const puts = notes.map(({ size, note }) => ({
-      key: heardKey(this.#hash, size),
-      value: new TextEncoder().encode(note),
-    }));
-    await this.#commit({ puts, deletes: gone.map((size) => heardKey(this.#hash, size)) });
+  /** Keeps a head that was heard of; durable on return. */
+  async keepHeard({ size, ...row }: HeardRow & { readonly size: TreeSize }): Promise<void> {
+    const put = { key: heardKey(this.#hash, size), value: encodeHeard(row) };
+    await this.#commit({ puts: [put], deletes: [] });
+  }
+
+  /** Forgets a head that was heard of; durable on return. */
+  async forgetHeard(size: TreeSize): Promise<void> {
+    await this.#commit({ puts: [], deletes: [heardKey(this.#hash, size)] });
   }
 
   close(): Promise<void> {

@@ -69,6 +69,24 @@ export function decodeEdge(hasher: TreeHasher, bytes: Uint8Array): Edge {
   return { size: treeSize(Number(size)), tiles };
 }
 
+/** A head that was heard of: its note, and the milliseconds since 1970 since when it could not be connected, or 0. */
+export interface HeardRow {
+  readonly note: string;
+  readonly sinceMs: number;
+}
+
+/** u64 milliseconds, note. */
+export function encodeHeard({ note, sinceMs }: HeardRow): Uint8Array {
+  return concatBytes(u64(sinceMs), new TextEncoder().encode(note));
+}
+
+/** The note has to be verified. */
+export function decodeHeard(row: Uint8Array): HeardRow {
+  if (row.length < 8) throw new TlogError('storage_corrupt', 'a heard head of a monitor is cut short');
+  const sinceMs = Number(new DataView(row.buffer, row.byteOffset, row.length).getBigUint64(0));
+  return { sinceMs, note: new TextDecoder().decode(row.subarray(8)) };
+}
+
 function u16(value: number): Uint8Array {
   return Uint8Array.of(Math.floor(value / 256), value % 256);
 }

@@ -85,7 +85,7 @@ export interface MonitorParts {
 export async function openMonitoredLog(log: LogSettings, parts: MonitorParts): Promise<MonitoredLog> {
   const trust = new LogTrust(log.trust, ed25519Verify);
   const { origin, pollMs, mirror } = log;
-  const facts = { origin, pollMs, mirror, signed: (note: string) => trust.signed(note) };
+  const facts = { origin, pollMs, mirror, trust };
   try {
     return { ...facts, follower: await openFollower(log, trust, parts) };
   } catch (error) {
@@ -103,7 +103,7 @@ async function openFollower(log: LogSettings, trust: LogTrust, parts: MonitorPar
     const leaves = (index: number): Promise<Uint8Array> => readLeaves(calls, index);
     const state = await LogState.open(log.origin, { hasher, store, guard, leaves });
     const verify = (note: string) => trust.signed(note).catch(() => undefined);
-    const heard = await HeardHeads.open(state, verify, clock.monotonicMs());
+    const heard = await HeardHeads.open(state, verify, clock.nowMs());
     const { mirror, staleSec } = log;
     const stale = staleSec === undefined ? {} : { staleSec };
     return new Follower({ calls, hasher, trust, clock, state, heard, mirror, ...stale });

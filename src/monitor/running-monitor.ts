@@ -1,10 +1,14 @@
+import type { LogTrust } from '../client/trust.ts';
 import { TlogError } from '../core/error.ts';
-import { parseCheckpoint, type VerifiedCheckpoint } from '../core/note/checkpoint.ts';
+import { parseCheckpoint } from '../core/note/checkpoint.ts';
 import { parseNote } from '../core/note/signed-note.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { nodeHasher } from '../runtime/node-hasher.ts';
 import type { Store } from '../store/store.ts';
 import { originHash } from '../witness/witness-record.ts';
-import type { Follower, HeardOutcome, Round } from './follower.ts';
+import { withWitnesses } from './bad-witness.ts';
+import type { Follower, Round } from './follower.ts';
+import type { HeardOutcome } from './head-comparer.ts';
 import { type Observation, observationOfTree } from './observation.ts';
 
 /** A log that is followed, or the reason why it is not. */
@@ -13,8 +17,8 @@ export interface MonitoredLog {
   readonly pollMs: number;
   readonly mirror: boolean;
   readonly follower: Follower | TlogError;
-  /** Gives the checkpoint of a note that a key of the log has signed. @throws TlogError as verifyCheckpoint */
-  signed(note: string): Promise<VerifiedCheckpoint>;
+  /** Verifies its notes, also where it is not followed. */
+  readonly trust: LogTrust;
 }
 
 /** What a monitor is made of. Whoever makes these closes none: the monitor does. */
@@ -121,12 +125,14 @@ export class Monitor implements AsyncDisposable {
     const log = this.#logs.get(origin);
     if (log === undefined)
       throw new TlogError('unknown_origin', `this monitor does not follow ${JSON.stringify(origin)}`);
-    const head = await log.signed(note).catch((cause: TlogError) => {
+    const head = await log.trust.signed(note).catch((cause: TlogError) => {
       throw new TlogError('untrusted_checkpoint', cause.message, { cause });
     });
-    if (log.follower instanceof TlogError) return { origin, size, outcome: 'refused' };
+    const { follower } = log;
+    if (follower instanceof TlogError) return { origin, size, outcome: 'refused' };
+    for (const observation of await follower.wentBackwards(head)) await this.#report(origin, observation);
     try {
-      const outcome = await log.follower.hear(head);
+      const outcome = await follower.hear(head);
       if (outcome === 'ahead') this.wake(origin);
       return { origin, size, outcome };
     } catch (error) {
@@ -137,7 +143,7 @@ export class Monitor implements AsyncDisposable {
   /** Reports evidence that somebody else has handed over and that convicts a followed log. */
   async convicted(origin: string, evidence: string, sizes: readonly number[]): Promise<void> {
     const message = `the log has signed two histories: sizes ${sizes.join(' and ')}; a peer had the evidence`;
-    await this.#report(origin, { kind: 'fork', message, sizes, evidence });
+    await this.#reportFork(origin, { kind: 'fork', message, sizes, evidence });
   }
 
   status(): MonitoredLogStatus[] {
@@ -174,13 +180,20 @@ export class Monitor implements AsyncDisposable {
     return this.#deps.report(origin, observation);
   }
 
+  /** With it the witnesses who cosigned both sides. */
+  async #reportFork(origin: string, fork: Observation): Promise<void> {
+    const trust = this.#logs.get(origin)?.trust;
+    const all = trust === undefined ? [fork] : await withWitnesses(nodeHasher, fork, trust);
+    for (const observation of all) await this.#report(origin, observation);
+  }
+
   async #heardFork(origin: string, size: number, error: unknown): Promise<Heard> {
     if (!(error instanceof TlogError) || error.code !== 'fork') {
       this.#fail(error);
       throw error;
     }
     const observation = observationOfTree(error, size);
-    if (observation !== undefined) await this.#report(origin, observation);
+    if (observation !== undefined) await this.#reportFork(origin, observation);
     const { evidence } = error.details;
     return { origin, size, outcome: 'fork', ...(typeof evidence === 'string' ? { evidence } : {}) };
   }
@@ -205,10 +218,10 @@ export class Monitor implements AsyncDisposable {
       const { message } = follower;
       return this.#report(origin, { kind: 'refused', message });
     }
-    const round = await follower.round(this.#stop.signal);
+    const tell = (observation: Observation): Promise<void> => this.#report(origin, observation);
+    const round = await follower.round(tell, this.#stop.signal);
     const before = this.#rounds.get(origin)?.reachedSec;
     const reachedSec = round.unanswered === undefined ? Math.floor(this.#deps.clock.nowMs() / 1_000) : before;
     this.#rounds.set(origin, { ...round, ...(reachedSec === undefined ? {} : { reachedSec }) });
-    for (const observation of round.observations) await this.#report(origin, observation);
   }
 }

@@ -78,7 +78,7 @@ const forkByClient: Attack = ({ a, b }, { size, next, random }) => {
 export const ATTACKS: Readonly<Record<string, Planned>> = {
   'fork by client': { kinds: ['fork'], attack: forkByClient },
   'fork by client, cosigned by a witness that cosigns everything': {
-    kinds: ['fork'],
+    kinds: ['fork', 'bad_witness'],
     attack: forkByClient,
     isCosigned: true,
   },
@@ -179,6 +179,8 @@ export async function tryAttack(name: string, random: SeededRandom): Promise<Out
   if (other !== undefined) return { attack: name, detected, wrong: `called ${other.kind}: ${other.message}` };
   if (!detected && ![world.a, world.b].every((watcher) => watcher.isOnMain()))
     return { attack: name, detected, wrong: 'a head outside the honest history, and nobody knows' };
+  if (isCosigned && !observed.some(({ kind }) => kind === 'bad_witness'))
+    return { attack: name, detected, wrong: 'the witness is not accused' };
   const forks = observed.filter(({ kind }) => kind === 'fork');
   for (const fork of forks)
     if (!(await convicts(fork))) return { attack: name, detected, wrong: 'no conviction' };

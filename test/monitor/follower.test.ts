@@ -12,11 +12,14 @@ import { nodeHasher } from '../../src/runtime/node-hasher.ts';
 import { testSigner } from '../support/growing-log.ts';
 import { type MonitorDesk, monitorMemory, openDesk } from '../support/monitor-desk.ts';
 import { History, problem, signedHead, TileLog, type View } from '../support/tile-log.ts';
+import { HandClock } from '../support/witness-desk.ts';
 
 const log = new TileLog(testSigner('log.example/main'));
 const trust = { origin: 'log.example/main', trust: { vkey: log.signer.vkey } };
 const main = new History(70_000);
 const other = new History(700, { from: 100, name: 'other' });
+
+const PROOF_URL = 'http://a/proofs/consistency?from=300&to=600';
 
 type Lie = (path: string, honest: () => Promise<Response>) => Promise<Response> | Response;
 const honest: Lie = (_, answer) => answer();
@@ -279,6 +282,29 @@ describe('MONITOR-6 witnesses and time', () => {
     expect(desk.monitor.status()[0]?.timeSec).toBe(nowSec);
   });
 
+  test('a cosignature from the future is as old as when it was first seen: it hides no freeze, however often it is shown', async () => {
+    const { desk, nowSec, shows } = await cosigned(100);
+    for (const ahead of [1_000_000, 1_000_001]) {
+      expect(await shows(9, nowSec + ahead)).toMatchObject([{ kind: 'clock_skew' }]);
+      expect(desk.monitor.status()[0]?.timeSec).toBe(desk.clock.ms / 1_000);
+      desk.clock.pass(1_000);
+    }
+    desk.clock.pass(100_000);
+    for (const ahead of [1_000_000, 1_000_001, 1_000_000])
+      expect((await shows(9, nowSec + ahead)).map(({ kind }) => kind)).toEqual(['clock_skew', 'stale_head']);
+    expect(await shows(9, nowSec + 1_000_002)).toMatchObject([{ kind: 'clock_skew' }]);
+    expect(desk.monitor.status()[0]?.timeSec).toBe(nowSec + 102);
+  });
+
+  test('a head of a time that this clock has not reached is told, for it would be fresh until then', async () => {
+    const memory = monitorMemory();
+    const first = await following({ history: main, size: 9 }, { memory, staleSec: 100 });
+    first.clock.pass(1_000_000);
+    expect(await first.round()).toEqual([]);
+    const later = await following({ history: main, size: 9 }, { memory, staleSec: 100 });
+    expect(await later.round()).toMatchObject([{ kind: 'clock_skew', sizes: [9] }]);
+  });
+
   test.each([
     [60, []],
     [61, ['clock_skew']],
@@ -408,6 +434,70 @@ describe('MONITOR-7 heads that others have seen', () => {
     const [found] = await desk.round();
     expect(found).toMatchObject({ kind: 'suspicion', sizes: [300, 600] });
     expect([found?.evidence, found?.notes?.at(-1)]).toEqual([undefined, note]);
+  });
+
+  test('a log of tiles alone is asked for the tiles of a larger head: its own tree is no word, a second one convicts', async () => {
+    const tilesOf = (view: View): Lie => {
+      return (path, answer) =>
+        path.startsWith('proofs')
+          ? problem(404, 'not_found')
+          : path === 'checkpoint'
+            ? answer()
+            : log.answer(view, `http://a/${path}`);
+    };
+    for (const [history, kinds] of [
+      [main, []],
+      [other, ['fork']],
+    ] as const) {
+      const desk = await following({ history: main, size: 300 });
+      await desk.round();
+      await desk.monitor.hear(await noteOf({ history, size: 600 }));
+      desk.show({ history: main, size: 300 }, tilesOf({ history, size: 600 }));
+      const found = await desk.round();
+      desk.clock.pass(120_000);
+      expect([...found, ...(await desk.round())].map(({ kind }) => kind)).toEqual([...kinds, ...kinds]);
+      if (history === other) expect(await convicted(found[0])).toBe('not-a-prefix');
+    }
+  });
+
+  test('since when a head could not be connected outlives the process, and is forgotten once it could', async () => {
+    const memory = monitorMemory();
+    const first = await following({ history: main, size: 300 }, { memory });
+    await first.round();
+    await first.monitor.hear(await noteOf({ history: main, size: 600 }));
+    const looks = async (sec: number, lie: Lie): Promise<readonly string[]> => {
+      const clock = new HandClock();
+      clock.pass(sec * 1_000);
+      const desk = await following({ history: main, size: 300 }, { memory, clock });
+      desk.show({ history: main, size: lie === honest ? 600 : 300 }, lie);
+      return (await desk.round()).map(({ kind }) => kind);
+    };
+    const hidden = on('proofs', () => problem(500, 'internal'));
+    const shown: Lie = (path, answer) =>
+      path === 'checkpoint' ? log.answer({ history: main, size: 300 }, `http://a/${path}`) : answer();
+    const proven: Lie = (path, answer) =>
+      path.startsWith('proofs') ? log.answer({ history: main, size: 600 }, PROOF_URL) : shown(path, answer);
+    expect(await looks(10, hidden)).toEqual([]);
+    expect(await looks(129, hidden)).toEqual([]);
+    expect(await looks(140, proven)).toEqual([]);
+    expect(await looks(150, hidden)).toEqual([]);
+    expect(await looks(269, hidden)).toEqual([]);
+    expect(await looks(270, hidden)).toEqual(['suspicion']);
+    expect(await looks(271, honest)).toEqual([]);
+    expect(await looks(500, hidden)).toEqual(['rollback']);
+  });
+
+  test('a clock that is set back hides no suspicion', async () => {
+    const memory = monitorMemory();
+    const desk = await following({ history: main, size: 300 }, { memory });
+    await desk.round();
+    await desk.monitor.hear(await noteOf({ history: other, size: 600 }));
+    desk.clock.pass(1_000_000);
+    await desk.round();
+    const later = await following({ history: main, size: 300 }, { memory });
+    expect(await later.round()).toEqual([]);
+    later.clock.pass(120_000);
+    expect(await later.round()).toMatchObject([{ kind: 'suspicion' }]);
   });
 
   test('no more than eight are kept', async () => {

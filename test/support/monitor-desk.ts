@@ -67,15 +67,14 @@ export function monitorMemory(): MonitorMemory {
 
 /** A log, and how it is followed. */
 export type DeskSettings = Pick<LogSettings, 'origin' | 'trust'> &
-  Partial<LogSettings> & { readonly timeoutMs?: number };
+  Partial<LogSettings> & { readonly timeoutMs?: number; readonly clock?: HandClock };
 
 /** A monitor of one log, which is asked through `fetch`. */
 export async function openDesk(
-  { timeoutMs = 10_000, ...settings }: DeskSettings,
+  { timeoutMs = 10_000, clock = new HandClock(), ...settings }: DeskSettings,
   fetch: Fetch,
   { store, guard }: MonitorMemory = monitorMemory(),
 ): Promise<MonitorDesk> {
-  const clock = new HandClock();
   const retry = { sleep: async () => undefined, random: () => 0 };
   const access = { logUrl: 'http://log.example', fetch, retry, triesMax: 2, timeoutMs };
   const log = { url: access.logUrl, pollMs: 1_000, mirror: false, ...settings };

@@ -1,0 +1,60 @@
+import type { LogTrust } from '../client/trust.ts';
+import { TlogError } from '../core/error.ts';
+import { type Evidence, formatEvidence, parseEvidence } from '../core/evidence/evidence.ts';
+import { type Conviction, judgeEvidence } from '../core/evidence/judge.ts';
+import type { TreeHasher } from '../core/merkle/hasher.ts';
+import { formatVerifierKey } from '../core/note/key.ts';
+import type { SignedTree } from './fork.ts';
+import type { Observation } from './observation.ts';
+
+/** Of whom a monitor knows keys: those of the log, and of the witnesses of its policy. */
+export type KnownWitnesses = Pick<LogTrust, 'witnesses' | 'ed25519'>;
+
+/** A fork of a log, and behind it the witnesses that have cosigned both sides, where there are any. Others come back alone. */
+export async function withWitnesses(
+  hasher: TreeHasher,
+  observation: Observation,
+  trust: KnownWitnesses,
+): Promise<Observation[]> {
+  if (observation.kind !== 'fork' || observation.evidence === undefined) return [observation];
+  const evidence = parseEvidence(observation.evidence);
+  if (evidence.kind !== 'two-roots' && evidence.kind !== 'not-a-prefix') return [observation];
+  return [observation, ...(await convicted(hasher, { ...evidence, accused: 'witness' }, trust))];
+}
+
+/** Witnesses that have cosigned the smaller of two trees after the larger: an honest one never goes back. */
+export async function wentBackwards(
+  hasher: TreeHasher,
+  one: SignedTree,
+  other: SignedTree,
+  trust: KnownWitnesses,
+): Promise<Observation[]> {
+  if (one.size === other.size) return [];
+  const notes = one.size < other.size ? ([one.note, other.note] as const) : ([other.note, one.note] as const);
+  return convicted(hasher, { accused: 'witness', kind: 'backwards', notes }, trust);
+}
+
+/** One observation for all whom the same file convicts. */
+async function convicted(
+  hasher: TreeHasher,
+  evidence: Evidence,
+  { witnesses, ed25519 }: KnownWitnesses,
+): Promise<Observation[]> {
+  const names: string[] = [];
+  let sizes: Conviction['sizes'] = [];
+  for (const key of witnesses) {
+    const conviction = await judgeEvidence(hasher, evidence, { keys: [key], ed25519 }).catch(unlessInnocent);
+    if (conviction === undefined) continue;
+    names.push(formatVerifierKey(key));
+    ({ sizes } = conviction);
+  }
+  if (names.length === 0) return [];
+  const what = evidence.kind === 'backwards' ? 'a smaller tree after a larger one' : 'two histories';
+  const message = `${names.join(' and ')} cosigned ${what}: sizes ${sizes.join(' and ')}; the notes are evidence`;
+  return [{ kind: 'bad_witness', message, sizes, evidence: formatEvidence(evidence) }];
+}
+
+function unlessInnocent(error: unknown): undefined {
+  if (error instanceof TlogError) return undefined;
+  throw error;
+}
