@@ -1,15 +1,6 @@
-import { equalBytes } from '../core/bytes.ts';
-import { formatBase64 } from '../core/encoding/base64.ts';
-import { utf8Decode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
 import { SEED_BYTES } from '../core/event/commitment.ts';
-import type { AuditEvent } from '../core/event/event.ts';
-import { decodeLeaf } from '../core/event/leaf.ts';
-import { encryptionKey } from '../events/event-keys.ts';
-import { commitmentTo } from '../events/seal-event.ts';
-import { openBytes, placeOf } from '../events/sealed-bytes.ts';
-import { nodeEventHasher } from '../runtime/event-hasher.ts';
-import { decodePayload } from '../store/event-rows.ts';
+import { checkRaw, provenEvent } from '../events/open-event.ts';
 import type { BackupLog, LogBackup } from './backup-folder.ts';
 import type { PayloadCopy } from './event-copies.ts';
 
@@ -38,7 +29,7 @@ export async function verifyEvents(copy: EventsToVerify): Promise<void> {
       signal?.throwIfAborted();
       const index = start + i;
       while (payload !== undefined && payload.index < index) payload = await nextOf(payloads);
-      if (payload?.index !== index) throw wrong(index, 'is missing');
+      if (payload?.index !== index) throw missing(index);
       if (index < from) continue;
       await verifyEvent(copy, payload, seeds.subarray(i * SEED_BYTES, (i + 1) * SEED_BYTES));
     }
@@ -55,23 +46,12 @@ async function verifyEvent(
   { index, payload, raw, file }: PayloadCopy,
   seed: Uint8Array,
 ): Promise<void> {
-  const key = encryptionKey(nodeEventHasher, seed);
-  const open = (sealed: Uint8Array): Uint8Array => {
-    try {
-      return openBytes({ key, place: placeOf(origin, index) }, sealed);
-    } catch (cause) {
-      throw wrong(index, 'does not open', cause);
-    }
-  };
-  const event: AuditEvent = JSON.parse(utf8Decode(open(decodePayload(payload).sealed)) ?? '');
-  const { commitment } = decodeLeaf(await entryOf(index));
-  if (!equalBytes(commitmentTo(nodeEventHasher, event, seed), commitment))
-    throw wrong(index, 'is not what its leaf commits to');
+  const place = { origin, index, seed };
+  const event = provenEvent(place, payload, await entryOf(index));
   const sealed = raw ?? file;
-  if (sealed !== undefined && formatBase64(nodeEventHasher.sha256(open(sealed))) !== event.raw?.sha256)
-    throw wrong(index, 'is not the record that its event describes');
+  if (sealed !== undefined) checkRaw(place, sealed, event);
 }
 
-function wrong(index: number, what: string, cause?: unknown): TlogError {
-  return new TlogError('storage_corrupt', `the payload of event ${index} ${what}; run stele fsck`, { cause });
+function missing(index: number): TlogError {
+  return new TlogError('storage_corrupt', `the payload of event ${index} is missing; run stele fsck`);
 }

@@ -6,7 +6,8 @@ import { writeFileDurably } from '../store/durable-file.ts';
 import { BlobFolder, type Blobs } from './blobs.ts';
 import { IdHasher } from './event-keys.ts';
 import { pooled } from './random-pool.ts';
-import { SeedFile, type SeedGap, type SeedRun } from './seed-file.ts';
+import { SeedFile, type SeedRun } from './seed-file.ts';
+import type { SeedGap } from './seed-header.ts';
 import type { Seeds } from './seeds.ts';
 
 const SECRET_BYTES = 32;

@@ -1,29 +1,24 @@
 import { readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { crc32 } from 'node:zlib';
-import { utf8Encode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
 import { SEED_BYTES } from '../core/event/commitment.ts';
 import type { Random } from '../runtime/random.ts';
 import { syncFolder } from '../store/guard-files.ts';
-import { readU64, writeU64 } from '../store/rows.ts';
+import {
+  damaged,
+  GAPS_MAX,
+  gapsOf,
+  HEADER_BYTES,
+  headerOf,
+  openFile,
+  placeOf,
+  type SeedGap,
+} from './seed-header.ts';
 import type { Seeds } from './seeds.ts';
 
-const MAGIC = utf8Encode('stele/seeds/v1\0\0');
-/** Seeds begin on a page of their own: each is overwritten in place when its event is erased. */
-const HEADER_BYTES = 4_096;
-const CHECK_AT = HEADER_BYTES - 4;
-const GAP_BYTES = 16;
-const GAPS_MAX = 250;
 /** Seeds made ahead of the leaf that needs one: 256 KiB. */
 const AHEAD = 8_192;
-
-/** Leaves [start, end) whose seeds are not in a file. */
-export interface SeedGap {
-  readonly start: number;
-  readonly end: number;
-}
 
 /** Seeds of events from `start` on, one behind the other. */
 export interface SeedRun {
@@ -88,6 +83,12 @@ export class SeedFile implements Seeds {
     } finally {
       await file.close();
     }
+  }
+
+  /** How many slots a file has, those of gaps and those made ahead included. @throws TlogError data_damaged when there is no such file */
+  static async slots(path: string): Promise<number> {
+    await using file = await openFile(path, 'r');
+    return slotsOf(file);
   }
 
   /**
@@ -204,42 +205,8 @@ async function fill(
   throw damaged(`there are ${gaps.length} gaps between the seeds`);
 }
 
-function placeOf(slot: number): number {
-  return HEADER_BYTES + slot * SEED_BYTES;
-}
-
-function headerOf(gaps: readonly SeedGap[]): Uint8Array {
-  const header = new Uint8Array(HEADER_BYTES);
-  header.set(MAGIC);
-  writeU64(header, MAGIC.length, gaps.length);
-  for (const [i, { start, end }] of gaps.entries()) {
-    writeU64(header, MAGIC.length + 8 + i * GAP_BYTES, start);
-    writeU64(header, MAGIC.length + 16 + i * GAP_BYTES, end);
-  }
-  new DataView(header.buffer).setUint32(CHECK_AT, crc32(header.subarray(0, CHECK_AT)));
-  return header;
-}
-
 function noRandom(): never {
   throw new TypeError('seeds were opened to be looked at');
-}
-
-async function openFile(path: string, flags = 'r+'): Promise<FileHandle> {
-  return open(path, flags).catch((cause: unknown) => {
-    throw damaged(`cannot read the seeds of events at ${path}`, cause);
-  });
-}
-
-async function gapsOf(file: FileHandle, path: string): Promise<readonly SeedGap[]> {
-  const header = new Uint8Array(HEADER_BYTES);
-  await file.read(header, 0, HEADER_BYTES, 0);
-  const count = Math.min(GAPS_MAX, readU64(header, MAGIC.length));
-  const gaps = Array.from({ length: count }, (_, i) => ({
-    start: readU64(header, MAGIC.length + 8 + i * GAP_BYTES),
-    end: readU64(header, MAGIC.length + 16 + i * GAP_BYTES),
-  }));
-  if (Buffer.compare(header, headerOf(gaps)) === 0) return gaps;
-  throw damaged(`${path} is not a file of seeds`);
 }
 
 async function slotsOf(file: FileHandle): Promise<number> {
@@ -255,9 +222,4 @@ async function wholeEnd(file: FileHandle, from: number): Promise<number> {
   for (let at = 0; at < ahead.length; at += SEED_BYTES)
     if (ahead.subarray(at, at + SEED_BYTES).every((byte) => byte === 0)) return from + at / SEED_BYTES;
   return end;
-}
-
-function damaged(what: string, cause?: unknown): TlogError {
-  const message = `${what}: put the file back, or restore a backup; payloads without their seeds cannot be read`;
-  return new TlogError('data_damaged', message, { cause });
 }

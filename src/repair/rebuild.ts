@@ -10,7 +10,7 @@ import { DerivedRepair } from './repair-derived.ts';
 import { removeEventsBeyond } from './repair-events.ts';
 import { RowRepair } from './repair-rows.ts';
 import { DerivedTiles, StoredTree } from './stored-tree.ts';
-import type { Tally } from './tally.ts';
+import { joined, type Tally } from './tally.ts';
 import type { TreeSource } from './tree-source.ts';
 
 /** A database that is to hold exactly the tree of a signed head. */
@@ -81,7 +81,3 @@ export async function rebuild(deps: RebuildDeps): Promise<Rebuilt> {
 }
 
 const NOTHING: Tally = { count: 0, names: [] };
-
-function joined(a: Tally, b: Tally): Tally {
-  return { count: a.count + b.count, names: [...a.names, ...b.names] };
-}

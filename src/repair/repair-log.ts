@@ -1,6 +1,5 @@
 import { TlogError } from '../core/error.ts';
-import { eventPaths, type InspectedEvents, inspectEventFiles } from '../events/event-files.ts';
-import { SeedFile } from '../events/seed-file.ts';
+import { type InspectedEvents, inspectEventFiles } from '../events/event-files.ts';
 import { headVerifier } from '../fsck/head-verifier.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import { LogPass, newPass } from '../scrub/pass.ts';
@@ -17,10 +16,13 @@ import { CheckedStore } from '../store/checked-store.ts';
 import { levelDamage } from '../store/disk-error.ts';
 import { readFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
-import { decodeState, OPEN_KEY, STATE_KEY } from '../store/rows.ts';
+import { rowName } from '../store/row-place.ts';
+import { decodeState, LETTER, OPEN_KEY, STATE_KEY } from '../store/rows.ts';
+import type { Store } from '../store/store.ts';
 import { type RebuildDeps, type Rebuilt, rebuild } from './rebuild.ts';
+import { type EventLogFiles, repairEvents } from './repair-events.ts';
 import { commitOrFail } from './repair-rows.ts';
-import { Counter, type Tally } from './tally.ts';
+import { Counter, joined, type Tally } from './tally.ts';
 import type { TreeSource } from './tree-source.ts';
 
 /** A log to be repaired while no server runs on it. */
@@ -56,16 +58,19 @@ export async function repairLog(job: RepairJob): Promise<RepairReport> {
   await headVerifier({ origin: manifest.origin, vkeys: [manifest.vkey] })(head);
   const engine = await LevelStore.open(paths.db);
   try {
-    const sources = source === undefined ? [] : [source];
+    const log = { root: paths.root, engine, manifest, head, sources: source === undefined ? [] : [source] };
     const own = await sizeOf(engine);
-    const rebuilt = await rebuild({ ...job, hasher: nodeHasher, engine, manifest, head, sources });
-    // What came from a source without secrets is proven and stays unreadable; new seeds begin behind it.
-    if (manifest.kind === 'events') await SeedFile.giveUp(eventPaths(paths.root).seeds, head.size, own);
+    const rebuilt = await rebuild({ ...job, hasher: nodeHasher, ...log });
+    const mended = manifest.kind === 'events' ? await repairEvents({ ...log, own, signal: job.signal }) : [];
     await engine.compact();
-    const damages = await checkAll(engine, paths.root, { manifest, head });
+    const { damages, dropped } = await checkAndDrop(job, log);
     const clean = damages.length === 0 && rebuilt.lost.count === 0;
     await settle(job, engine, head, clean, damages);
-    return { log: name, treeSize: head.size, clean, damaged: inWords(damages), ...rebuilt };
+    return {
+      ...{ log: name, treeSize: head.size, clean, damaged: inWords(damages), ...rebuilt },
+      repaired: joined(rebuilt.repaired, ...mended),
+      dropped: joined(rebuilt.dropped, dropped),
+    };
   } catch (error) {
     throw asRefusal(error, paths.db);
   } finally {
@@ -84,8 +89,28 @@ async function sizeOf(engine: LevelStore): Promise<number | undefined> {
   }
 }
 
+/** Ids and keys of events that are wrong even now are given up where that is asked for. */
+async function checkAndDrop(
+  { dropLost }: RepairJob,
+  log: EventLogFiles,
+): Promise<{ readonly damages: readonly Damage[]; readonly dropped: Tally }> {
+  const { engine, root } = log;
+  const damages = await checkAll(engine, root, log);
+  const lost = dropLost ? damages.flatMap(({ row }) => (row !== undefined && isOfId(row) ? [row] : [])) : [];
+  const dropped = new Counter();
+  for (const row of lost) {
+    await commitOrFail(new CheckedStore(engine), { puts: [], deletes: [row] });
+    dropped.add(rowName(row));
+  }
+  return { damages: lost.length === 0 ? damages : await checkAll(engine, root, log), dropped };
+}
+
+function isOfId([letter]: Uint8Array): boolean {
+  return letter === LETTER.eventId || letter === LETTER.eventRetry;
+}
+
 /** Everything once more, as a running server would. */
-async function checkAll(engine: LevelStore, logFolder: string, log: Signed): Promise<readonly Damage[]> {
+async function checkAll(engine: Store, logFolder: string, log: Signed): Promise<readonly Damage[]> {
   if (log.manifest.kind === 'entries') return checkRows(engine, log);
   await using events = await inspectEventFiles(logFolder, log.head.size);
   return await checkRows(engine, log, events);
@@ -97,7 +122,7 @@ interface Signed {
 }
 
 async function checkRows(
-  engine: LevelStore,
+  engine: Store,
   { manifest, head }: Signed,
   events?: InspectedEvents,
 ): Promise<readonly Damage[]> {

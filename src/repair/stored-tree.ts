@@ -126,7 +126,8 @@ function before(start: number): Uint8Array | undefined {
   return start === 0 ? undefined : edgeKey(start - 1);
 }
 
-function tolerant<T>(read: () => T): T | undefined {
+/** What is read; undefined where it is not in its form. */
+export function tolerant<T>(read: () => T): T | undefined {
   try {
     return read();
   } catch (error) {

@@ -17,3 +17,11 @@ export class Counter implements Tally {
     if (this.names.length < NAMES_MAX) this.names.push(name);
   }
 }
+
+/** Tallies of one sort as one. */
+export function joined(...tallies: readonly Tally[]): Tally {
+  return {
+    count: tallies.reduce((sum, { count }) => sum + count, 0),
+    names: tallies.flatMap(({ names }) => names).slice(0, NAMES_MAX),
+  };
+}

@@ -1,5 +1,8 @@
+import type { PayloadCopy } from '../backup/event-copies.ts';
+import type { KnownEventRow } from '../backup/event-rows.ts';
 import type { BundleId } from '../core/tile/path.ts';
 import type { TileId } from '../core/tile/tile.ts';
+import type { SeedRun } from '../events/seed-file.ts';
 import type { SignedHead } from '../sequencer/log.ts';
 import type { KeyedRetry } from '../store/rows.ts';
 
@@ -16,4 +19,10 @@ export interface TreeSource {
   heads?(): AsyncIterable<SignedHead>;
   /** Retry keys in any order; absent where the source has none to give. */
   retries?(): AsyncIterable<KeyedRetry>;
+  /** What is stored of events, by index; absent where the source has none to give. */
+  payloads?(): AsyncIterable<PayloadCopy>;
+  /** Seeds of events, by index; absent where the source has none to give. */
+  seeds?(): AsyncIterable<SeedRun>;
+  /** Ids and retry keys of events in any order; absent where the source has none to give. */
+  eventRows?(): AsyncIterable<KnownEventRow>;
 }

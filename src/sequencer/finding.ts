@@ -37,7 +37,7 @@ const WHAT_NEXT =
   'The log signs nothing until this is repaired. Stop the server, keep a copy of data and guard, run stele repair --from a mirror or backup, then start it again';
 
 const WHAT_NEXT_OF_EVENTS =
-  'The log signs nothing until this is right, and no mirror has what is stored of events. Stop the server, keep a copy of data and guard, put a sound copy of the data directory in its place, and bring it up to the guard with stele repair --from the damaged one';
+  'The log signs nothing until this is right, and no mirror has what is stored of events. Stop the server, keep a copy of data and guard, run stele repair --from a backup (one made --with-seeds where seeds are damaged too) or a copy of the data directory, then start it again';
 
 /** Rows that a log of events has beside its tree. */
 const EVENT_PARTS: readonly Finding['part'][] = ['payload', 'raw', 'event-id', 'event-retry'];

@@ -21,7 +21,7 @@ export function registerRepair(program: Command, host: CommandHost): void {
     .option('--log <name>', 'name of the log (STELE_LOG; default main)')
     .option(
       '--drop-lost',
-      'remove kept heads and retry keys that are damaged and that the source does not have',
+      'remove kept heads, retry keys and ids of events that are damaged and that the source does not have',
     );
   host.bind(repair, runRepair);
 }
