@@ -47,7 +47,8 @@ function entriesOf(request: RawRequest): Uint8Array[] {
   return entries;
 }
 
-function bodyOf(request: RawRequest): Uint8Array {
+/** The body without its framing. */
+export function bodyOf(request: RawRequest): Uint8Array {
   if (header(request, 'transfer-encoding') === undefined) return request.body;
   const text = Buffer.from(request.body).toString('latin1');
   const end = text.indexOf('\r\n');

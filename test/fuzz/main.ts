@@ -5,6 +5,8 @@ import { parseArgs } from 'node:util';
 import { coreParsers } from './core-parsers.ts';
 import { fileParsers, otherParsers } from './file-parsers.ts';
 import { startFuzzServer } from './fuzz-server.ts';
+import { monitorTargets } from './monitor-routes.ts';
+import { startFuzzMonitor } from './monitor-server.ts';
 import { routeTargets } from './routes.ts';
 import type { FuzzSettings, Target } from './target.ts';
 import { witnessTargets } from './witness-routes.ts';
@@ -30,7 +32,8 @@ async function main(): Promise<number> {
   try {
     await using server = await startFuzzServer();
     await using witness = await startFuzzWitness();
-    const routes = [...routeTargets(server), ...witnessTargets(witness)];
+    await using monitor = await startFuzzMonitor();
+    const routes = [...routeTargets(server), ...witnessTargets(witness), ...monitorTargets(monitor)];
     const all = [...coreParsers, ...otherParsers, ...(await fileParsers(folder)), ...routes];
     return await run(
       all.filter(({ name }) => name.includes(values.only ?? '')),
