@@ -19,9 +19,10 @@ import { proveConsistent } from './consistency.ts';
 import { type LogEntry, verifiedEntries } from './entries.ts';
 import { gossipWith } from './gossip.ts';
 import { HeadTracker } from './head-tracker.ts';
+import { type LaterDeps, laterReceipt, refuseReceipt } from './later-receipt.ts';
 import { LogCalls } from './log-calls.ts';
 import { type Mark, type MarkStore, memoryMarks } from './mark.ts';
-import { askInclusion, askMulti, type LeafName, sameLeaf } from './proofs.ts';
+import { askInclusion, askMulti, type LeafName } from './proofs.ts';
 import { type AppendOptions, Submissions } from './submissions.ts';
 import { LogTrust, type TrustOptions } from './trust.ts';
 import { webCryptoEd25519 } from './webcrypto.ts';
@@ -160,7 +161,10 @@ export class LogClient {
     const { origin, logVerifiers } = this.#trust;
     const given = entry === undefined ? {} : { entry };
     const head = await verifyReceipt(this.#hasher, receipt, { origin, logVerifiers, ...given });
-    await this.#heads.takeReceipt(head, signal);
+    await this.#heads.takeReceipt(head, signal).catch(async (cause: unknown) => {
+      const kept = await this.#heads.largest();
+      return refuseReceipt(this.#deps, receipt, { cause, head: kept, signal });
+    });
     return head;
   }
 
@@ -212,8 +216,7 @@ export class LogClient {
     newer: VerifiedCheckpoint,
     { signal }: CallOptions = {},
   ): Promise<readonly Hash[]> {
-    const deps = { calls: this.#calls, hasher: this.#hasher };
-    return proveConsistent(deps, { kept: older, fresh: newer, signal });
+    return proveConsistent(this.#deps, { kept: older, fresh: newer, signal });
   }
 
   /**
@@ -228,15 +231,16 @@ export class LogClient {
       const details = { treeSize: head.size };
       throw new TlogError('beyond_log_head', `entries to ${end} of a tree of size ${head.size}`, { details });
     }
-    const deps = { calls: this.#calls, hasher: this.#hasher };
-    yield* verifiedEntries(deps, { head, start, end, ahead, signal });
+    yield* verifiedEntries(this.#deps, { head, start, end, ahead, signal });
   }
 
   /** The same leaf under the published head: a later one, or one that witnesses have signed. */
-  async upgrade(receipt: Receipt, options: CallOptions = {}): Promise<Receipt> {
-    await this.verify(receipt, options);
-    const { receipt: upgraded } = await this.inclusion(receipt.index, options);
-    return sameLeaf(receipt, upgraded);
+  async upgrade(receipt: Receipt, { signal }: CallOptions = {}): Promise<Receipt> {
+    await this.verify(receipt, { signal });
+    const before = await this.#heads.published();
+    const { later, head } = await laterReceipt(this.#deps, receipt, { treeSize: undefined, signal });
+    await this.#heads.takePublished(head, before, signal);
+    return later;
   }
 
   /**
@@ -246,17 +250,9 @@ export class LogClient {
   async witnessed(receipt: Receipt, { signal }: CallOptions = {}): Promise<Receipt> {
     await this.verify(receipt, { signal });
     const query = { treeSize: undefined, head: 'witnessed', signal } as const;
-    const {
-      checkpoint = '',
-      index,
-      leafHash,
-      inclusionProof,
-    } = await askInclusion(this.#calls, receipt.index, query);
-    const { checkpoint: head } = await this.#trust.published(checkpoint);
+    const { later, head } = await laterReceipt(this.#deps, receipt, query);
     await this.#heads.takeReceipt(head, signal);
-    const { size, rootHash } = head;
-    verifyInclusion(this.#hasher, { index, size, leafHash, proof: inclusionProof, root: rootHash });
-    return sameLeaf(receipt, { index, leafHash, treeSize: size, rootHash, inclusionProof, checkpoint });
+    return later;
   }
 
   /**
@@ -269,6 +265,10 @@ export class LogClient {
     const access = { logUrl: monitorUrl, fetch, retry, timeoutMs, triesMax };
     const calls = new LogCalls(logAccess(access));
     return gossipWith({ calls, hasher: this.#hasher, trust: this.#trust, heads: this.#heads, signal });
+  }
+
+  get #deps(): LaterDeps {
+    return { calls: this.#calls, hasher: this.#hasher, trust: this.#trust };
   }
 
   async #takePublished(

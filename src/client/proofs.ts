@@ -2,7 +2,6 @@ import { equalBytes } from '../core/bytes.ts';
 import { formatHex } from '../core/encoding/hex.ts';
 import { TlogError } from '../core/error.ts';
 import type { Hash } from '../core/merkle/hasher.ts';
-import type { Receipt } from '../core/proof/receipt.ts';
 import type { LeafIndex } from '../core/units.ts';
 import { type InclusionAnswer, type MultiAnswer, readInclusion, readMulti } from './answers.ts';
 import type { LogCalls } from './log-calls.ts';
@@ -59,10 +58,4 @@ export async function askMulti(
   const headers = { 'Content-Type': 'application/json' };
   const call = { path: 'proofs/multi', method: 'POST', headers, body, bytesMax, signal } as const;
   return readMulti((await calls.askFields(call)).fields);
-}
-
-/** A later receipt of the leaf of an earlier one. @throws TlogError entry_mismatch */
-export function sameLeaf(receipt: Receipt, later: Receipt): Receipt {
-  if (equalBytes(later.leafHash, receipt.leafHash)) return later;
-  throw new TlogError('entry_mismatch', `leaf ${receipt.index} was another one when the receipt was given`);
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { LogClient } from '../../src/client/log-client.ts';
 import { memoryMarks } from '../../src/client/mark.ts';
 import { formatBase64 } from '../../src/core/encoding/base64.ts';
 import { parseEvidence } from '../../src/core/evidence/evidence.ts';
@@ -16,6 +17,7 @@ import {
 } from '../../src/core/note/key.ts';
 import { parsePolicy } from '../../src/core/note/policy.ts';
 import { createNoteVerifier } from '../../src/core/note/verifier.ts';
+import type { Receipt } from '../../src/core/proof/receipt.ts';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
 import { generateSigningKey } from '../../src/keys/generate.ts';
 import { ed25519Verify } from '../../src/runtime/ed25519.ts';
@@ -234,6 +236,34 @@ describe('CLIENT-3 rollback and fork are refused with both notes', () => {
     await client.checkpoint();
     expect(await evidence(logs[0], client.verify(foreign.receipt))).toEqual({ code: 'fork', sizes: [4, 4] });
     expect(await evidence(logs[0], client.upgrade(foreign.receipt))).toMatchObject({ code: 'fork' });
+  });
+
+  test.each<[string, (reader: LogClient, receipt: Receipt) => Promise<unknown>, boolean]>([
+    ['upgraded, though nothing else is known', (reader, receipt) => reader.upgrade(receipt), false],
+    ['upgraded', (reader, receipt) => reader.upgrade(receipt), true],
+    ['verified', (reader, receipt) => reader.verify(receipt), true],
+  ])('a receipt whose leaf is another one under the head of today convicts where the log hides how both trees stand: %s', async (_, work, knows) => {
+    const logs = await forkedLogs(3, [['a'], ['b', 'c']]);
+    const today = logs[1] as ServedLog;
+    const { receipt } = await (logs[0] as ServedLog).client().inclusion(leafIndex(3));
+    const fetch = lying(today.fetch, 'proofs/consistency', () => new Response(null, { status: 404 }));
+    const reader = today.client({ fetch });
+    if (knows) await reader.checkpoint();
+    const failed = work(reader, receipt);
+    expect(await evidence(today, failed)).toEqual({ code: 'fork', sizes: [4, 5] });
+    await expect(failed).rejects.toMatchObject({
+      details: { evidence: expect.stringContaining('"two-leaves"') },
+    });
+  });
+
+  test('a receipt of one leaf under two trees that the log does not connect convicts nobody', async () => {
+    const logs = await forkedLogs(3, [['a'], ['b', 'c']]);
+    const today = logs[1] as ServedLog;
+    const { receipt } = await (logs[0] as ServedLog).client().inclusion(leafIndex(2));
+    const fetch = lying(today.fetch, 'proofs/consistency', () => new Response(null, { status: 404 }));
+    const reader = today.client({ fetch });
+    await reader.checkpoint();
+    await expect(reader.verify(receipt)).rejects.toMatchObject({ code: 'not_found' });
   });
 
   test('an old head served again is a rollback, though the log still proves the new one', async () => {

@@ -76,7 +76,7 @@ describe('CLIENT-10 witnessed gives the leaf under a head that the quorum has co
     ],
     ['another index', 'malformed_answer', (m) => ({ ...m, index: 0 })],
     ['another leaf', 'proof_mismatch', (m) => ({ ...m, leafHash: Buffer.alloc(32).toString('base64') })],
-    ['no checkpoint', 'malformed_note', ({ checkpoint: _, ...m }) => m],
+    ['no checkpoint', 'malformed_answer', ({ checkpoint: _, ...m }) => m],
   ])('a server that answers with %s is refused: %s', async (_, code, lie) => {
     const { desk, client } = await prefers();
     const reader = client((fetch) => lying(fetch, 'head=witnessed', members(lie)));
