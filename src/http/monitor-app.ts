@@ -11,6 +11,7 @@ import { type BodyLimit, readBody } from './body.ts';
 import { BodyMemory } from './body-memory.ts';
 import { createMonitorMetrics } from './monitor-metrics.ts';
 import { createPartyApp, READ } from './party-app.ts';
+import { peerAddress } from './peer-address.ts';
 import { rawPath } from './raw-path.ts';
 
 const BODY: BodyLimit = { bytesMax: GOSSIP_BYTES_MAX, code: 'body_too_large' };
@@ -32,8 +33,9 @@ export function createMonitorApp({ monitor, gossip, alerter, onBug }: MonitorApp
   return createPartyApp({
     metrics,
     routes: (app) => {
-      app.get(GOSSIP, (c) => c.json({ checkpoints: monitor.heads() }));
+      app.get(GOSSIP, (c) => c.json({ checkpoints: gossip.heads(peerAddress(c)) }));
       app.post(GOSSIP, async (c) => {
+        gossip.admit(peerAddress(c));
         const answer = await gossip.answer(await readBody(c, BODY, bodies));
         for (const result of answer.results)
           metrics.heard('outcome' in result ? result.outcome : result.code);

@@ -7,7 +7,6 @@ import { NOTE_BYTES_MAX } from '../core/note/signed-note.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { ed25519Verify } from '../runtime/ed25519.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
-import { RateLimit } from '../witness/rate-limit.ts';
 import { originHash } from '../witness/witness-record.ts';
 import {
   GOSSIP_ANSWER_BYTES_MAX,
@@ -16,12 +15,13 @@ import {
   parseGossip,
   parseGossipAnswer,
 } from './gossip-text.ts';
+import { PeerLimits } from './peer-limits.ts';
 import type { Monitor } from './running-monitor.ts';
 import { Turns } from './turns.ts';
 
-/** Requests a second, of all peers together. */
-const REQUESTS_PER_SEC = 5;
 const TIMEOUT_MS = 30_000;
+/** Logs whose heads a witness is asked for at once. */
+const LANES = 8;
 
 /** Whom a monitor talks to, and about what. */
 export interface GossipDeps {
@@ -41,7 +41,7 @@ export interface GossipDeps {
 /** Swaps heads with others. Of what comes in only what a followed log has signed is looked at, and only what convicts is believed. */
 export class Gossip implements AsyncDisposable {
   readonly #deps: GossipDeps;
-  readonly #limit: RateLimit;
+  readonly #limits: PeerLimits;
   readonly #stop = new AbortController();
   /** What was shown to peers, and given as an answer, the last time. */
   readonly #shown = new Turns(GOSSIP_NOTES_MAX);
@@ -50,7 +50,7 @@ export class Gossip implements AsyncDisposable {
 
   constructor(deps: GossipDeps) {
     this.#deps = deps;
-    this.#limit = new RateLimit(REQUESTS_PER_SEC, deps.clock.monotonicMs());
+    this.#limits = new PeerLimits(deps.clock.monotonicMs());
   }
 
   /** Exchanges with every peer, again and again until `close`. */
@@ -58,9 +58,19 @@ export class Gossip implements AsyncDisposable {
     this.#loop = this.#run();
   }
 
-  /** Answers the body of a POST. @throws TlogError rate_limited, invalid_json */
+  /** Counts a request of an IP address. @throws TlogError rate_limited */
+  admit(address: string): void {
+    this.#limits.take(address, this.#deps.clock.monotonicMs());
+  }
+
+  /** Answers a GET of an IP address: all verified heads. @throws TlogError rate_limited */
+  heads(address: string): string[] {
+    this.admit(address);
+    return this.#deps.monitor.heads();
+  }
+
+  /** Answers the body of a POST. @throws TlogError invalid_json */
   async answer(body: Uint8Array): Promise<{ results: GossipResult[]; checkpoints: string[] }> {
-    this.#limit.take(this.#deps.clock.monotonicMs());
     const results: GossipResult[] = [];
     for (const note of parseGossip(body)) results.push(await this.#hear(note));
     return { results, checkpoints: [...this.#answered.take(this.#deps.monitor.heads())] };
@@ -106,13 +116,32 @@ export class Gossip implements AsyncDisposable {
     for (const note of checkpoints) await this.#hear(note);
   }
 
-  /** A witness has the head that it cosigned last (c2sp.org/tlog-witness). */
+  /**
+   * A witness has the head that it cosigned last of each log (c2sp.org/tlog-witness). All are asked for, whatever one comes to,
+   * within the time of one request. @throws what the first that failed came to
+   */
   async #pull(witness: string): Promise<void> {
-    for (const { origin } of this.#deps.monitor.status()) {
-      const url = `${witness}/${originHash(origin)}/checkpoint`;
-      const body = await this.#ask(url, NOTE_BYTES_MAX, {}).catch(unlessAbsent);
-      if (body !== undefined) await this.#hear(new TextDecoder().decode(body));
-    }
+    const late = AbortSignal.timeout(TIMEOUT_MS);
+    const signal = AbortSignal.any([this.#stop.signal, late]);
+    const told = (error: unknown): unknown =>
+      late.aborted && error === late.reason
+        ? new TlogError('unreachable', `${witness} did not give all heads in ${TIMEOUT_MS} ms`)
+        : error;
+    const failed: unknown[] = [];
+    const origins = this.#deps.monitor.status().values();
+    const lane = async (): Promise<void> => {
+      for (const { origin } of origins)
+        await this.#pullOne(witness, origin, signal).catch((error: unknown) => failed.push(told(error)));
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+    const worst = failed.find((error) => !(error instanceof TlogError) || error.kind === 'fatal');
+    if (failed.length > 0) throw worst ?? failed[0];
+  }
+
+  async #pullOne(witness: string, origin: string, signal: AbortSignal): Promise<void> {
+    const url = `${witness}/${originHash(origin)}/checkpoint`;
+    const body = await this.#ask(url, NOTE_BYTES_MAX, { signal }).catch(unlessAbsent);
+    if (body !== undefined) await this.#hear(new TextDecoder().decode(body));
   }
 
   async #ask(url: string, bytesMax: number, init: RequestInit): Promise<Uint8Array> {
@@ -120,7 +149,7 @@ export class Gossip implements AsyncDisposable {
     const { status, body } = await boundedFetch(
       this.#deps.fetch,
       url,
-      { ...init, signal: this.#stop.signal },
+      { signal: this.#stop.signal, ...init },
       limits,
     );
     if (status === 200) return body;

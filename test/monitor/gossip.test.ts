@@ -1,13 +1,16 @@
+import { request } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import type { Fetch } from '../../src/client/bounded-fetch.ts';
 import { TlogError } from '../../src/core/error.ts';
 import { parseVerifierKey } from '../../src/core/note/key.ts';
 import { createMonitorApp } from '../../src/http/monitor-app.ts';
+import { startServer } from '../../src/http/server.ts';
 import { Gossip } from '../../src/monitor/gossip.ts';
 import { originHash } from '../../src/witness/witness-record.ts';
 import { testSigner } from '../support/growing-log.ts';
 import { type MonitorDesk, openDesk } from '../support/monitor-desk.ts';
 import { History, signedHead, TileLog, type View } from '../support/tile-log.ts';
+import { HandClock } from '../support/witness-desk.ts';
 
 const log = new TileLog(testSigner('log.example/main'));
 const key = parseVerifierKey(log.signer.vkey);
@@ -117,8 +120,25 @@ describe('GOSSIP-1 the interface', () => {
     for (let i = 0; i < 51; i += 1) statuses.push((await a.post('{"checkpoints":[]}')).status);
     expect(statuses.filter((status) => status === 200)).toHaveLength(50);
     expect(statuses.at(-1)).toBe(429);
-    a.clock.pass(200);
+    expect((await a.app.request(GOSSIP)).status).toBe(429);
+    a.clock.pass(400);
     expect((await a.post('{"checkpoints":[]}')).status).toBe(200);
+    expect((await a.app.request(GOSSIP)).status).toBe(200);
+  });
+
+  test('GOSSIP-3 one address takes no request of another', async () => {
+    const { app } = await party('a', { history: main, size: 300 }, {}, []);
+    await using server = await startServer(app, { hostname: '127.0.0.1', port: 0 });
+    const get = (localAddress: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const { port } = server;
+        const made = request({ port, path: GOSSIP, localAddress, host: '127.0.0.1' }, (answer) => {
+          answer.resume().on('end', () => resolve(answer.statusCode));
+        });
+        made.on('error', reject).end();
+      });
+    for (let i = 0; i < 50; i += 1) expect(await get('127.0.0.1')).toBe(200);
+    expect([await get('127.0.0.1'), await get('127.0.0.2')]).toEqual([429, 200]);
   });
 
   test.each([
@@ -205,6 +225,29 @@ describe('GOSSIP-2 a witness', () => {
     const a = await withWitness(view === undefined ? undefined : await log.note(view));
     expect([kinds(a), a.troubles]).toEqual([expected, []]);
   });
+});
+
+test('GOSSIP-2 a log whose head a witness does not give stops no other', async () => {
+  const asked: string[] = [];
+  const troubles: string[] = [];
+  const origins = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k'];
+  const heard: string[] = [];
+  const monitor = {
+    known: () => [],
+    status: () => origins.map((origin) => ({ origin })),
+    hear: async (note: string) => void heard.push(note),
+  } as unknown as MonitorDesk['monitor'];
+  const gossip = new Gossip({
+    ...{ monitor, clock: new HandClock(), peers: [], witnesses: ['http://w.example'], gossipMs: 1, keys: [] },
+    fetch: async (url) => {
+      asked.push(url);
+      if (url.includes(originHash('a'))) throw new TypeError('reset');
+      return url.includes(originHash('b')) ? new Response('', { status: 500 }) : new Response('note');
+    },
+    onTrouble: (peer, { code }) => troubles.push(`${peer} ${code}`),
+  });
+  await gossip.exchange();
+  expect([asked.length, heard.length, troubles]).toEqual([11, 9, ['http://w.example unreachable']]);
 });
 
 describe('GOSSIP-4 a peer is not believed', () => {
