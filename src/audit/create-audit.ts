@@ -22,7 +22,7 @@ export interface AuditOptions extends Pick<AccessOptions, 'fetch' | 'timeoutMs'>
   readonly log: string;
   /** Folder where events wait; of this process alone. */
   readonly spool: string;
-  /** The most that waits, in bytes; default 64 MiB, at least 1 MiB. */
+  /** The most that the folder holds before new events are refused, in bytes; default 64 MiB, at least 1 MiB. */
   readonly spoolBytesMax?: number;
   /** Is told what keeps events from the log; a warning of the process unless given. */
   readonly onError?: (error: TlogError) => void;
@@ -46,6 +46,7 @@ export interface AuditEntry {
 export interface AuditStatus {
   /** Events that wait. */
   readonly waiting: number;
+  /** Of events that wait, and of those that the log has refused. */
   readonly spoolBytes: number;
   readonly spoolBytesMax: number;
   /** Whether the last event found no room. */

@@ -10,10 +10,11 @@ import {
   rmSync,
   writeSync,
 } from 'node:fs';
-import { appendFile, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TlogError } from '../core/error.ts';
+import { RefusedEvents } from './refused-events.ts';
 import { lockSpool } from './spool-lock.ts';
 
 const sync = promisify(fdatasync);
@@ -50,6 +51,7 @@ export class Spool {
   readonly #segmentBytes: number;
   /** Oldest first; the last one is written to. */
   readonly #segments: Segment[] = [];
+  readonly #refused: RefusedEvents;
   #fd = -1;
   #waiting = 0;
   #isFolderDirty = true;
@@ -61,17 +63,19 @@ export class Spool {
     this.folder = folder;
     this.bytesMax = bytesMax;
     this.#segmentBytes = Math.min(SEGMENT_BYTES_MAX, Math.ceil(bytesMax / 8));
+    let unlock = (): void => undefined;
     try {
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      this.#unlock = lockSpool(folder);
-      for (const name of readdirSync(folder)
-        .filter((file) => SEGMENT.test(file))
-        .sort())
-        this.#find(join(folder, name));
+      unlock = lockSpool(folder);
+      const names = readdirSync(folder).filter((file) => SEGMENT.test(file));
+      for (const name of names.sort()) this.#find(join(folder, name));
+      this.#refused = new RefusedEvents(folder);
       this.#begin();
     } catch (error) {
+      unlock();
       throw unwritable(folder, error);
     }
+    this.#unlock = unlock;
   }
 
   /** Lines that are not dealt with. */
@@ -79,19 +83,20 @@ export class Spool {
     return this.#waiting;
   }
 
-  /** Bytes of all files. */
+  /** Bytes of all files, refused events included. */
   get bytes(): number {
-    return this.#segments.reduce((sum, { size }) => sum + size, 0);
+    this.#refused.look();
+    return this.#bytes;
+  }
+
+  get #bytes(): number {
+    return this.#segments.reduce((sum, { size }) => sum + size, this.#refused.bytes);
   }
 
   /** Appends a line, which has no LF. @throws TlogError spool_full, also where the disk is; not_writable. Nothing is appended then */
   append(text: string): void {
     const line = Buffer.from(`${text}\n`);
-    if (this.bytes + line.length > this.bytesMax)
-      throw new TlogError(
-        'spool_full',
-        `the spool ${this.folder} has ${this.bytesMax} bytes and no room for more`,
-      );
+    this.#checkRoom(line.length);
     try {
       if (this.#current.size >= this.#segmentBytes) this.#begin();
       this.#write(line);
@@ -134,10 +139,13 @@ export class Spool {
     if (segment.done >= segment.size) this.#forget(segment);
   }
 
-  /** Keeps a line that no log takes, in a file that nobody reads but people. */
-  async reject(line: string, { code, message: reason }: TlogError): Promise<void> {
-    const text = JSON.stringify({ code, reason, event: line });
-    await appendFile(join(this.folder, 'refused.ndjson'), `${text}\n`, { mode: 0o600 });
+  /** Keeps a line that no log takes: it was taken here, so it has room whatever else there is. @throws TlogError spool_full, not_writable */
+  async reject(line: string, reason: TlogError): Promise<void> {
+    try {
+      await this.#refused.add(line, reason);
+    } catch (error) {
+      throw unwritable(this.folder, error);
+    }
   }
 
   /** Brings all to the disk and lets go of the folder. */
@@ -146,6 +154,14 @@ export class Spool {
       closeSync(this.#fd);
       this.#unlock();
     });
+  }
+
+  #checkRoom(more: number): void {
+    if (this.#bytes + more <= this.bytesMax || this.bytes + more <= this.bytesMax) return;
+    const { bytes } = this.#refused;
+    const refused = bytes === 0 ? '' : `; ${bytes} are in refused.ndjson: read it, and take it away`;
+    const message = `the spool ${this.folder} has ${this.bytesMax} bytes and no room for more${refused}`;
+    throw new TlogError('spool_full', message, { details: { refusedBytes: bytes } });
   }
 
   get #current(): Segment {
@@ -165,6 +181,8 @@ export class Spool {
   #begin(): void {
     const last = this.#segments.at(-1)?.path.slice(-17, -7) ?? '0';
     const path = join(this.folder, `${String(Number(last) + 1).padStart(10, '0')}.ndjson`);
+    // First: where it fails there is no file yet, and this one goes on.
+    if (this.#fd >= 0) fsyncSync(this.#fd);
     const fd = openSync(path, 'ax', 0o600);
     if (this.#fd >= 0) this.#retire(this.#fd);
     this.#fd = fd;
@@ -174,7 +192,6 @@ export class Spool {
 
   /** A sync that is under way needs its file open. */
   #retire(fd: number): void {
-    fsyncSync(fd);
     const close = (): void => closeSync(fd);
     if (this.#syncing === undefined) close();
     else this.#syncing.then(close, close);

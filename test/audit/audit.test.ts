@@ -1,4 +1,4 @@
-import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Audit, type AuditOptions, createAudit, type NewEvent } from '../../src/audit/audit.ts';
@@ -191,7 +191,45 @@ describe('AUDIT-4 what the log refuses', () => {
     expect(log.ids).toEqual([a?.id, b?.id, c?.id]);
     expect([status().refused, errors]).toEqual([1, ['invalid_event']]);
     const kept = JSON.parse(await readFile(join(spool, 'refused.ndjson'), 'utf8'));
-    expect(kept).toMatchObject({ code: 'invalid_event', event: expect.stringContaining(bad?.id ?? '*') });
+    expect(kept).toMatchObject({ code: 'invalid_event', event: { id: bad?.id, labels: { word: 'bad' } } });
+  });
+
+  test('has no more room than the spool, and none is lost: new events are refused until somebody takes the file away', async () => {
+    const log = await standInEventLog('refuses-bad');
+    const spool = await tempFolder();
+    const spoolBytesMax = 1_024 * 1_024;
+    const { audit, flush, status } = opened({ server: log.url, spool, spoolBytesMax });
+    const bad = { ...EVENT, labels: { word: 'bad' }, data: { text: 'x'.repeat(40_000) } };
+    const taken: string[] = [];
+    const fill = async (): Promise<void> => {
+      for (;;) {
+        taken.push(audit(bad).id);
+        await flush({ timeoutMs: FOR_EVER });
+      }
+    };
+    await expect(fill()).rejects.toMatchObject({
+      code: 'spool_full',
+      message: expect.stringContaining('refused.ndjson'),
+    });
+    expect(status()).toMatchObject({ isFull: true, waiting: 0, refused: taken.length });
+    expect(status().spoolBytes).toBeLessThanOrEqual(spoolBytesMax + 1_024);
+    const lines = (await readFile(join(spool, 'refused.ndjson'), 'utf8')).trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line).event.id)).toEqual(taken);
+    await rm(join(spool, 'refused.ndjson'));
+    await audit(EVENT).logged;
+    expect(status()).toMatchObject({ isFull: false, spoolBytes: 0 });
+  });
+
+  test('stays readable where the end of a process cut it short, and where a disk spoiled an event', async () => {
+    const log = await standInEventLog('refuses-bad');
+    const spool = await tempFolder();
+    await writeFile(join(spool, 'refused.ndjson'), '{"code":"inval');
+    await writeFile(join(spool, '0000000001.ndjson'), 'bad: no JSON\n');
+    const { audit, flush } = opened({ server: log.url, spool });
+    audit({ ...EVENT, labels: { word: 'bad' } });
+    expect(await flush({ timeoutMs: FOR_EVER })).toBe(0);
+    const [, ...lines] = (await readFile(join(spool, 'refused.ndjson'), 'utf8')).trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line).event)).toMatchObject(['bad: no JSON', EVENT]);
   });
 
   test('a log of another kind keeps everything waiting', async () => {
