@@ -5,6 +5,7 @@ import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
 import { decodeBundle } from '../core/tile/bundle.ts';
 import { TILE_HEIGHT, TILE_WIDTH } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';
+import type { Now } from '../runtime/now.ts';
 import type { Damage } from '../sequencer/finding.ts';
 import { bundleKey, decodeIndex, leafKey } from '../store/rows.ts';
 import type { ReadRow, RowReader } from './row-reader.ts';
@@ -17,8 +18,12 @@ export interface CheckDeps {
   readonly rows: RowReader;
   readonly tiles: VerifiedTiles;
   readonly slices: Slices;
-  readonly leafHashIndex: boolean;
+  /** Absent in a log without a leaf-hash index. */
+  readonly checkIndex?: IndexCheck;
 }
+
+/** Compares the leaf-hash index with leaves that are right, those from `start` on. */
+export type IndexCheck = (start: number, hashes: readonly Hash[]) => Now<readonly Damage[]>;
 
 /** A full bundle, its tile of level 0, and the rows of the leaf-hash index that its entries must have. */
 export async function checkBundle(deps: CheckDeps, index: number): Promise<readonly Damage[]> {
@@ -33,8 +38,8 @@ export async function checkBundle(deps: CheckDeps, index: number): Promise<reado
       ? { row: key, message: `bundle ${index}: ${hashes.message}` }
       : await wrongLeaf(deps, index, hashes, tile.nodes);
   if (wrong !== undefined) return [...found, wrong];
-  const indexed = hashes instanceof TlogError || !deps.leafHashIndex ? [] : hashes;
-  return [...found, ...(await checkIndexRows(deps, index * TILE_WIDTH, indexed))];
+  if (hashes instanceof TlogError || deps.checkIndex === undefined) return found;
+  return [...found, ...(await deps.checkIndex(index * TILE_WIDTH, hashes))];
 }
 
 async function leafHashes({ hasher, slices }: CheckDeps, bundle: Uint8Array): Promise<Hash[] | TlogError> {
@@ -79,11 +84,10 @@ async function wrongLeaf(
  * leaf, each row names the first.
  */
 export async function checkIndexRows(
-  deps: CheckDeps,
+  deps: Pick<CheckDeps, 'rows' | 'tiles'>,
   start: number,
   hashes: readonly Hash[],
 ): Promise<readonly Damage[]> {
-  if (hashes.length === 0) return [];
   const rows = await deps.rows.readMany(hashes.map(leafKey));
   const found: Damage[] = [];
   for (const [i, hash] of hashes.entries()) {
@@ -95,7 +99,7 @@ export async function checkIndexRows(
 
 /** Why a row of the index does not lead to the first leaf with this hash; undefined when it does. */
 async function wrongIndexRow(
-  { tiles }: CheckDeps,
+  { tiles }: Pick<CheckDeps, 'tiles'>,
   leaf: number,
   hash: Hash,
   row: ReadRow | undefined,

@@ -53,11 +53,20 @@ async function keyDifference(path: string, vkey: string): Promise<string | undef
 }
 
 /** Every row of a stopped log, by its check and by what it says: those that no tile or entry depends on, too. */
-export async function checkRows(dir: DataDirectory, log: InspectedLog): Promise<CheckedRows> {
+export function checkRows(dir: DataDirectory, log: InspectedLog): Promise<CheckedRows> {
+  return withEvents(dir, log, firstWrong);
+}
+
+/** Does something with all that a stopped log has stored. @throws TlogError data_damaged */
+export async function withEvents<T>(
+  dir: DataDirectory,
+  log: InspectedLog,
+  use: (stored: StoredLog) => Promise<T>,
+): Promise<T> {
   const stored = await log.stored();
-  if (stored.kind === 'entries') return firstWrong(stored);
+  if (stored.kind === 'entries') return use(stored);
   await using events = await inspectEventFiles(logPaths(dir, log.name).root, stored.tree().state.size);
-  return await firstWrong({ ...stored, events });
+  return await use({ ...stored, events });
 }
 
 async function firstWrong(stored: StoredLog): Promise<CheckedRows> {

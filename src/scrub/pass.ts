@@ -3,7 +3,7 @@ import { TILE_WIDTH } from '../core/tile/tile.ts';
 import type { Damage } from '../sequencer/finding.ts';
 import type { StoredLog } from '../sequencer/stored-log.ts';
 import { LETTER } from '../store/rows.ts';
-import { type CheckDeps, checkBundle } from './check-bundle.ts';
+import { type CheckDeps, checkBundle, checkIndexRows, type IndexCheck } from './check-bundle.ts';
 import { checkEdge, checkMemory, checkState } from './check-edge.ts';
 import { EventCheck } from './check-events.ts';
 import { gapDamages, missingHeads } from './check-links.ts';
@@ -90,17 +90,26 @@ function tileAt(treeSize: number, number: number): { level: number; index: numbe
   throw new RangeError(`no tile number ${number} in a tree of size ${treeSize}`);
 }
 
+/** How a pass does its work, where that is not as it is done beside requests. */
+export interface PassWays {
+  readonly slices?: Slices;
+  readonly rows?: RowReader;
+  readonly checkIndex?: IndexCheck;
+}
+
 /** Reads a log again from its rows, one step after the other (spec SCRUB-1). */
 export class LogPass {
   readonly #log: StoredLog;
   readonly #deps: CheckDeps;
   readonly #events: EventCheck | undefined;
 
-  constructor(log: StoredLog, hasher: TreeHasher, slices: Slices = new Slices()) {
-    const rows = new RowReader(log.stored);
+  constructor(log: StoredLog, hasher: TreeHasher, ways: PassWays = {}) {
+    const { slices = new Slices(), rows = new RowReader(log.stored) } = ways;
     const tiles = new VerifiedTiles(hasher, rows, () => log.tree().state.edge);
+    const lookUp: IndexCheck = (start, hashes) => checkIndexRows({ rows, tiles }, start, hashes);
+    const { checkIndex = lookUp } = ways;
     this.#log = log;
-    this.#deps = { hasher, rows, tiles, slices, leafHashIndex: log.leafHashIndex };
+    this.#deps = { hasher, rows, tiles, slices, ...(log.leafHashIndex ? { checkIndex } : {}) };
     this.#events = log.events && new EventCheck(this.#deps, log, log.events);
   }
 

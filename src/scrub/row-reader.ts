@@ -71,7 +71,8 @@ function after(key: Uint8Array): Uint8Array {
   return new Uint8Array([...key, 0]);
 }
 
-function opened(key: Uint8Array, sealed: Uint8Array): ReadRow {
+/** The value of a stored row, or that it fails its check. */
+export function opened(key: Uint8Array, sealed: Uint8Array): ReadRow {
   try {
     return { value: unsealValue(key, sealed) };
   } catch (error) {

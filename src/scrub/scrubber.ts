@@ -52,7 +52,8 @@ export class Scrubber implements AsyncDisposable {
 
   private constructor(deps: ScrubberDeps) {
     this.#deps = deps;
-    this.#pass = new LogPass(deps.log, deps.hasher, new Slices(() => deps.clock.nextTurn()));
+    const slices = new Slices(() => deps.clock.nextTurn());
+    this.#pass = new LogPass(deps.log, deps.hasher, { slices });
     // Not caught: a bug in here ends the process, as every bug does.
     this.#ended = this.#run();
   }

@@ -10,7 +10,7 @@ import { type DataDirectory, logPaths, readManifest } from './data-directory.ts'
 import { keptHeadOf } from './kept-heads.ts';
 import type { LogDescription, SignedHead } from './log.ts';
 import { LogReader } from './log-reader.ts';
-import { loadTree } from './recovery.ts';
+import { checkAgainstGuard, loadTree } from './recovery.ts';
 import type { StoredLog } from './stored-log.ts';
 import { TileReader } from './tile-reader.ts';
 
@@ -23,6 +23,8 @@ export interface InspectedLog extends Pick<LogDescription, 'name' | 'origin' | '
   keptHeads(from: TreeSize, limit: number): Promise<readonly SignedHead[]>;
   /** All of its rows, and the tree that they make; that may be ahead of the head by one commit. @throws TlogError data_damaged */
   stored(): Promise<StoredLog>;
+  /** @throws TlogError guard_ahead, guard_conflict unless the tree of the rows had the head's root at its size; data_damaged */
+  checkHead(): Promise<void>;
 }
 
 /**
@@ -81,6 +83,8 @@ export async function inspectLog(dir: DataDirectory, name: string): Promise<Insp
       const description = { name, kind, origin, vkeys: [vkey], duplicates, leafHashIndex, reads };
       return { ...description, stored: engine, tree: () => tree, report: () => undefined };
     },
+    checkHead: async () =>
+      checkAgainstGuard(nodeHasher, tiles, await loadTree(nodeHasher, store, tiles), head),
     [Symbol.asyncDispose]: () => store.close(),
   };
 }

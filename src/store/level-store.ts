@@ -148,12 +148,14 @@ export class LevelStore implements Store {
       limit: range.limit ?? -1,
     });
     try {
-      for (
-        let rows = await iterator.nextv(ITERATE_ROWS);
-        rows.length > 0;
-        rows = await iterator.nextv(ITERATE_ROWS)
-      ) {
-        yield* rows;
+      for (let next = iterator.nextv(ITERATE_ROWS); ; ) {
+        const rows = await next;
+        if (rows.length === 0) return;
+        // Read while the last ones are looked at.
+        next = iterator.nextv(ITERATE_ROWS);
+        next.catch(() => undefined);
+        // One by one: `yield*` would wait for each row as if it were a promise, for three times as long.
+        for (const row of rows) yield row;
       }
     } finally {
       await iterator.close();

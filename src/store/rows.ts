@@ -11,7 +11,7 @@ import type { KeyRange } from './store.ts';
 const U32 = 2 ** 32;
 const ROOT_BYTES = 32;
 /** Bytes of a leaf hash in an index key. The full hash is compared on every hit, so a collision misleads nobody. */
-const LEAF_KEY_BYTES = 16;
+export const LEAF_KEY_BYTES = 16;
 
 /** The first byte of a key says what the row is. */
 export const LETTER = {

@@ -276,7 +276,7 @@ describe('SCRUB-2 slices', () => {
     const slices = new Slices(async () => {
       turns += 1;
     });
-    const run = new LogPass(log.stored(), nodeHasher, slices);
+    const run = new LogPass(log.stored(), nodeHasher, { slices });
     for (let at = newPass(size, 0), isLast = false; !isLast; ) ({ next: at, isLast } = await run.step(at));
     expect(turns).toBeGreaterThanOrEqual(turnsMin);
   });
