@@ -18,6 +18,7 @@ export type AlertKind =
   | 'bad_signature'
   | 'bad_tile'
   | 'bad_entry'
+  | 'bad_event'
   | 'bad_witness'
   | 'no_proof'
   | 'unreachable'
@@ -54,6 +55,10 @@ export const ALERT_KINDS: Readonly<Record<AlertKind, KindFacts>> = {
   bad_entry: {
     severity: 'critical',
     next: 'The log serves an entry that it did not sign. Tell its operator to run stele fsck, and restore the entry from a mirror.',
+  },
+  bad_event: {
+    severity: 'critical',
+    next: 'The log has signed what no log of events may hold. Ask its operator about the clock and software of the server; received times mean little there.',
   },
   bad_witness: {
     severity: 'critical',

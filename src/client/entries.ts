@@ -1,6 +1,8 @@
+import { concatBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
 import type { TreeHasher } from '../core/merkle/hasher.ts';
 import { TILE_WIDTH } from '../core/tile/tile.ts';
+import { TileNodes } from '../core/tile/tile-nodes.ts';
 import { type LeafIndex, leafIndex } from '../core/units.ts';
 import type { LogCalls } from './log-calls.ts';
 import { ReadAhead } from './read-ahead.ts';
@@ -45,7 +47,7 @@ export async function* verifiedEntries(
       const bundle = Math.floor(at / TILE_WIDTH);
       const entries = await bundles.take(bundle);
       const hashes = entries.map((entry) => deps.hasher.leafHash(entry));
-      await tree.checkLeaves(bundle, hashes);
+      await tree.checkLeaves(bundle, TileNodes.fromLeaves(deps.hasher, concatBytes(...hashes)));
       for (const last = Math.min(end, (bundle + 1) * TILE_WIDTH); at < last; at += 1) {
         const entry = entries[at % TILE_WIDTH];
         if (entry === undefined) throw new RangeError(`bundle ${bundle} lacks entry ${at}`);

@@ -1,4 +1,4 @@
-import { concatBytes, equalBytes } from '../core/bytes.ts';
+import { equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
 import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
 import type { NodeId } from '../core/merkle/node.ts';
@@ -49,11 +49,10 @@ export class TileTree {
   }
 
   /**
-   * Accepts iff these are the leaf hashes of entry bundle `index`, all that the tree has of it.
+   * Accepts iff these are the leaf hashes of entry bundle `index`, all that the tree has of it. What it hashes of them stays with them.
    * @throws TlogError entry_mismatch, and as `open`
    */
-  async checkLeaves(index: number, hashes: readonly Hash[]): Promise<void> {
-    const leaves = TileNodes.fromLeaves(this.#hasher, concatBytes(...hashes));
+  async checkLeaves(index: number, leaves: TileNodes): Promise<void> {
     const isFull = leaves.width === TILE_WIDTH;
     const holds = isFull
       ? equalBytes(leaves.node(TILE_HEIGHT, 0), await this.#hash(1, index))

@@ -2,16 +2,19 @@ import type { LogCalls } from '../client/log-calls.ts';
 import { ReadAhead } from '../client/read-ahead.ts';
 import { TileCalls } from '../client/tile-calls.ts';
 import { TileTree } from '../client/tile-tree.ts';
-import { equalBytes } from '../core/bytes.ts';
+import { concatBytes, equalBytes } from '../core/bytes.ts';
 import { formatBase64 } from '../core/encoding/base64.ts';
 import { TlogError } from '../core/error.ts';
-import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
+import type { TreeHasher } from '../core/merkle/hasher.ts';
 import type { VerifiedCheckpoint } from '../core/note/checkpoint.ts';
 import { decodeBundle } from '../core/tile/bundle.ts';
 import { type Edge, edgeRoot, growEdge, type SealedTile } from '../core/tile/edge.ts';
 import { TILE_WIDTH } from '../core/tile/tile.ts';
+import { TileNodes } from '../core/tile/tile-nodes.ts';
+import { EventCheck } from './event-check.ts';
 import { checkPrefix } from './fork.ts';
 import { type LogState, sizeOf } from './log-state.ts';
+import type { Observation } from './observation.ts';
 
 /** Bundles that are read before their turn, of at most 16 MiB each. */
 const AHEAD = 6;
@@ -24,6 +27,8 @@ export interface CatchUpDeps {
   readonly hasher: TreeHasher;
   /** Whether entries and leaf hashes are stored, too. */
   readonly mirror: boolean;
+  /** Whether each entry has to be a leaf of a log of events. */
+  readonly events: boolean;
 }
 
 /** A head to go on to; `timeSec` is kept with it. */
@@ -31,6 +36,8 @@ export interface NextHead {
   readonly head: VerifiedCheckpoint;
   readonly timeSec: number;
   readonly signal: AbortSignal | undefined;
+  /** Gets what the log has signed and should not have, before the head is taken. Resolves once it is durable. */
+  tell(found: readonly Observation[]): Promise<void>;
 }
 
 /**
@@ -62,11 +69,13 @@ class Growth {
   #tiles: SealedTile[] = [];
   #bundles: { index: number; bytes: Uint8Array }[] = [];
   #bytes = 0;
+  readonly #events: EventCheck | undefined;
 
   constructor(deps: CatchUpDeps, parts: GrowthParts) {
     this.#deps = deps;
     this.#parts = parts;
     this.#edge = parts.state.edge;
+    this.#events = deps.events ? new EventCheck(parts.state.edge.size) : undefined;
   }
 
   async run(): Promise<void> {
@@ -74,15 +83,22 @@ class Growth {
     const { size, rootHash, note } = next.head;
     const end = Math.ceil(size / TILE_WIDTH);
     const bundles = new ReadAhead((index) => this.#read(index), { ahead: AHEAD, end });
-    for (let index = Math.floor(sizeOf(state.record) / TILE_WIDTH); index < end; index += 1) {
+    for (let index = this.#firstBundle(); index < end; index += 1) {
       next.signal?.throwIfAborted();
       await this.#take(index, await bundles.take(index));
       if (this.#bytes >= STAGE_BYTES) await this.#stage();
     }
     if (!equalBytes(edgeRoot(this.#deps.hasher, this.#edge), rootHash))
       throw new TlogError('proof_mismatch', `the entries do not lead to the root hash of size ${size}`);
+    await next.tell(this.#events?.found(size) ?? []);
     const rows = { tiles: this.#tiles, bundles: this.#bundles };
     await state.advance({ size, rootHash, note, timeSec: next.timeSec }, this.#edge, rows);
+  }
+
+  /** Of events, the one with the last verified entry is read once more: the next one must not be received before it. */
+  #firstBundle(): number {
+    const size = sizeOf(this.#parts.state.record);
+    return Math.floor((this.#events === undefined || size === 0 ? size : size - 1) / TILE_WIDTH);
   }
 
   async #read(index: number): Promise<Uint8Array> {
@@ -96,9 +112,14 @@ class Growth {
   async #take(index: number, bytes: Uint8Array): Promise<void> {
     const { hasher, mirror } = this.#deps;
     const width = Math.min(TILE_WIDTH, this.#parts.next.head.size - index * TILE_WIDTH);
-    const hashes = entriesOf(index, bytes, width).map((entry) => hasher.leafHash(entry));
-    await this.#checkLeaves(index, hashes);
-    const { edge, sealed } = growEdge(hasher, this.#edge, hashes.slice(this.#edge.size - index * TILE_WIDTH));
+    const entries = entriesOf(index, bytes, width);
+    const hashes = entries.map((entry) => hasher.leafHash(entry));
+    const known = this.#edge.size - index * TILE_WIDTH;
+    const { edge, sealed } = growEdge(hasher, this.#edge, hashes.slice(known));
+    // The nodes of new tiles are hashed once, for the check and for the edge.
+    const own = known > 0 ? undefined : (sealed[0]?.nodes ?? edge.tiles[0]);
+    await this.#checkLeaves(index, own ?? TileNodes.fromLeaves(hasher, concatBytes(...hashes)));
+    for (const [i, entry] of entries.entries()) this.#events?.take(index * TILE_WIDTH + i, entry);
     this.#edge = edge;
     const kept = mirror ? sealed : sealed.filter(({ level }) => level > 0);
     this.#tiles.push(...kept);
@@ -111,19 +132,19 @@ class Growth {
     [this.#tiles, this.#bundles, this.#bytes] = [[], [], 0];
   }
 
-  async #checkLeaves(index: number, hashes: readonly Hash[]): Promise<void> {
+  async #checkLeaves(index: number, leaves: TileNodes): Promise<void> {
     try {
-      await this.#parts.tree.checkLeaves(index, hashes);
+      await this.#parts.tree.checkLeaves(index, leaves);
     } catch (error) {
       if (!(error instanceof TlogError) || error.code !== 'entry_mismatch') throw error;
-      throw await this.#wrongEntry(index, hashes, error);
+      throw await this.#wrongEntry(index, leaves, error);
     }
   }
 
   /** Which entry it is, by the leaf hashes of the signed tree. @throws TlogError of the tile where that is the wrong one */
-  async #wrongEntry(bundle: number, hashes: readonly Hash[], cause: TlogError): Promise<TlogError> {
-    for (const [i, actual] of hashes.entries()) {
-      const index = bundle * TILE_WIDTH + i;
+  async #wrongEntry(bundle: number, leaves: TileNodes, cause: TlogError): Promise<TlogError> {
+    for (let i = 0; i < leaves.width; i += 1) {
+      const [index, actual] = [bundle * TILE_WIDTH + i, leaves.node(0, i)];
       const expected = await this.#parts.tree.node({ level: 0, index });
       if (equalBytes(actual, expected)) continue;
       const details = { index, expectedHash: formatBase64(expected), actualHash: formatBase64(actual) };

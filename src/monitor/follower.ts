@@ -8,7 +8,7 @@ import type { PolicyCheckpoint } from '../core/note/policy-checkpoint.ts';
 import { NOTE_BYTES_MAX } from '../core/note/signed-note.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { wentBackwards, withWitnesses } from './bad-witness.ts';
-import { catchUp } from './catch-up.ts';
+import { catchUp, type NextHead } from './catch-up.ts';
 import { clockSkew, staleness, timeOfHead } from './freshness.ts';
 import { checkEmpty, HeadComparer, type HeardOutcome } from './head-comparer.ts';
 import type { HeardHeads } from './heard-heads.ts';
@@ -27,6 +27,7 @@ export interface FollowerDeps {
   readonly state: LogState;
   readonly heard: HeardHeads;
   readonly mirror: boolean;
+  readonly events: boolean;
   /** A head whose freshness is older is stale; undefined: never. */
   readonly staleSec?: number;
 }
@@ -131,7 +132,7 @@ export class Follower {
       ...(await this.wentBackwards(head)),
     ]);
     const taken = await observed(
-      () => this.#goOn(head, published?.freshnessSec, signal),
+      () => this.#goOn(head, published?.freshnessSec, { tell: note, signal }),
       (error) => observationOfTree(error, head.size),
     );
     await note(taken.found);
@@ -141,14 +142,14 @@ export class Follower {
   async #goOn(
     head: VerifiedCheckpoint,
     freshnessSec: number | undefined,
-    signal: AbortSignal | undefined,
+    how: Pick<NextHead, 'tell' | 'signal'>,
   ): Promise<void> {
     const { state, hasher } = this.#deps;
     const { tree } = state;
     checkEmpty(hasher, head);
     if (tree === undefined || head.size > tree.record.size) {
       const timeSec = timeOfHead(freshnessSec, this.#nowSec());
-      return catchUp(this.#deps, state, { head, timeSec, signal });
+      return catchUp(this.#deps, state, { head, timeSec, ...how });
     }
     // A smaller head may be an old one, and may be another history: the worse is told, as soon as it can be shown.
     const outcome = await this.hear(head);

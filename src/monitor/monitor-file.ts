@@ -23,6 +23,8 @@ export interface LogSettings {
   readonly staleSec?: number;
   /** Whether entries and leaf hashes are stored and served. */
   readonly mirror: boolean;
+  /** Whether it is a log of events: its entries are leaves of a form of their own. */
+  readonly events: boolean;
 }
 
 /** What a monitor does. */
@@ -40,6 +42,7 @@ const httpUrl = z.url({ protocol: /^https?$/ });
 const logSchema = z.strictObject({
   ...{ vkey: z.string(), url: httpUrl, policyFile: z.string().min(1).optional() },
   ...{ pollSec: seconds.default(POLL_SEC), staleSec: seconds.optional(), mirror: z.boolean().default(false) },
+  kind: z.enum(['entries', 'events']).default('entries'),
 });
 const fileSchema = z.strictObject({
   logs: z.array(logSchema).max(FOLLOWED_LOGS_MAX).default([]),
@@ -75,7 +78,7 @@ async function logSettings(log: z.infer<typeof logSchema>, path: string): Promis
   const staleSec =
     log.staleSec ?? ('policy' in trust && trust.policy.quorum !== undefined ? STALE_SEC : undefined);
   const stale = staleSec === undefined ? {} : { staleSec };
-  return { origin, trust, url, pollMs: pollSec * 1_000, mirror, ...stale };
+  return { origin, trust, url, pollMs: pollSec * 1_000, mirror, events: log.kind === 'events', ...stale };
 }
 
 function originOf(vkey: string, path: string): string {

@@ -104,9 +104,9 @@ async function openFollower(log: LogSettings, trust: LogTrust, parts: MonitorPar
     const state = await LogState.open(log.origin, { hasher, store, guard, leaves });
     const verify = (note: string) => trust.signed(note).catch(() => undefined);
     const heard = await HeardHeads.open(state, verify, clock.nowMs());
-    const { mirror, staleSec } = log;
+    const { mirror, events, staleSec } = log;
     const stale = staleSec === undefined ? {} : { staleSec };
-    return new Follower({ calls, hasher, trust, clock, state, heard, mirror, ...stale });
+    return new Follower({ calls, hasher, trust, clock, state, heard, mirror, events, ...stale });
   } catch (error) {
     await guard.close();
     throw error;

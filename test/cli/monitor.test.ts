@@ -120,6 +120,15 @@ describe('MONITOR-9 stele monitor --once', () => {
     expect(await desk.once()).toMatchObject({ exitCode: 3, log: { unanswered: expect.any(String) } });
   });
 
+  test('MONITOR-11 kind: events holds entries to the form of events', async () => {
+    const log = await servedLog(10);
+    const { url } = await address(log);
+    const desk = await newMonitor(`logs: [{vkey: '${log.vkey}', url: '${url}', kind: events}]`);
+    const { exitCode, log: looked } = await desk.once();
+    expect([exitCode, looked['treeSize']]).toEqual([1, 10]);
+    expect(looked['observations']).toMatchObject([{ kind: 'bad_event', index: 0 }]);
+  });
+
   test.each<[string, string, string]>([
     ['a key that is none', 'logs: [{vkey: a, url: "http://a.example"}]', 'malformed_key|not a key|vkey'],
     ['an unknown key', 'log: []', 'log'],

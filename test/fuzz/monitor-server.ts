@@ -59,7 +59,7 @@ function serve(log: TileLog, history: History): ReturnType<typeof startServer> {
 function settingsOf(log: TileLog, port: number): MonitorSettings {
   const trust = { vkey: log.signer.vkey };
   const url = `http://127.0.0.1:${port}`;
-  const followed = { origin: ORIGIN, trust, url, pollMs: 1_000, mirror: true };
+  const followed = { origin: ORIGIN, trust, url, pollMs: 1_000, mirror: true, events: false };
   return { logs: [followed], peers: [], witnesses: [], gossipMs: 1_000 };
 }
 

@@ -77,7 +77,7 @@ export async function openDesk(
 ): Promise<MonitorDesk> {
   const retry = { sleep: async () => undefined, random: () => 0 };
   const access = { logUrl: 'http://log.example', fetch, retry, triesMax: 2, timeoutMs };
-  const log = { url: access.logUrl, pollMs: 1_000, mirror: false, ...settings };
+  const log = { url: access.logUrl, pollMs: 1_000, mirror: false, events: false, ...settings };
   const parts = {
     clock,
     store,

@@ -16,10 +16,16 @@ export class History {
   readonly entries: readonly Uint8Array[];
   readonly #nodes = new Map<string, Hash>();
 
-  /** `size` entries; those from `from` on are of a history of its own, called `name`. */
-  constructor(size: number, { from = size, name = '' }: { from?: number; name?: string } = {}) {
+  /** `size` entries, or these; those from `from` on are of a history of its own, called `name`. */
+  constructor(
+    entries: number | readonly Uint8Array[],
+    { from = Number.POSITIVE_INFINITY, name = '' }: { from?: number; name?: string } = {},
+  ) {
     const text = (i: number): string => (i < from ? `entry ${i}` : `entry ${i} of ${name}`);
-    this.entries = Array.from({ length: size }, (_, i) => new TextEncoder().encode(text(i)));
+    this.entries =
+      typeof entries === 'number'
+        ? Array.from({ length: entries }, (_, i) => new TextEncoder().encode(text(i)))
+        : entries;
   }
 
   node(level: number, index: number): Hash {
