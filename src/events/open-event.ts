@@ -7,7 +7,6 @@ import { decodeLeaf } from '../core/event/leaf.ts';
 import { nodeEventHasher } from '../runtime/event-hasher.ts';
 import { decodePayload } from '../store/event-rows.ts';
 import { encryptionKey } from './event-keys.ts';
-import { commitmentTo } from './seal-event.ts';
 import { openBytes, placeOf } from './sealed-bytes.ts';
 
 /** Whose secret it is, and where: a log, a leaf, its seed. */
@@ -26,7 +25,7 @@ export function provenEvent(place: SealedPlace, payload: Uint8Array, entry: Uint
   const event = eventIn(open(place, decodePayload(payload).sealed));
   if (
     event !== undefined &&
-    equalBytes(commitmentTo(nodeEventHasher, event, place.seed), decodeLeaf(entry).commitment)
+    equalBytes(commitmentTo(nodeEventHasher, eventText(event), place.seed), decodeLeaf(entry).commitment)
   )
     return event;
   throw wrong(place, 'is not what its leaf commits to');

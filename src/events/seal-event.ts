@@ -1,8 +1,7 @@
 import { utf8Encode } from '../core/encoding/utf8.ts';
-import { commitmentOf, type EventHasher, slotDigest, slotSalts } from '../core/event/commitment.ts';
+import { commitmentTo, type EventHasher } from '../core/event/commitment.ts';
 import type { AuditEvent } from '../core/event/event.ts';
 import { encodeLeaf, labelOf, type PublicLabel, type PublicLabels } from '../core/event/leaf.ts';
-import { slotValues } from '../core/event/slots.ts';
 import type { Random } from '../runtime/random.ts';
 import { encryptionKey, sameMac } from './event-keys.ts';
 import { NONCE_BYTES, placeOf, sealBytes } from './sealed-bytes.ts';
@@ -58,27 +57,22 @@ export function sealEvent(
   const seal = (plain: Uint8Array): Uint8Array =>
     sealBytes({ key, nonce: random(NONCE_BYTES), place }, plain);
   return {
-    entry: entryOf(deps, event, at),
+    entry: entryOf(deps, { event, text }, at),
     sameMac: sameMac(hasher, at.seed, sent),
     payload: seal(utf8Encode(text)),
     raw: content === undefined ? undefined : seal(content),
   };
 }
 
-function entryOf({ hasher, publicLabels }: SealDeps, event: AuditEvent, at: EventPlace): Uint8Array {
-  const commitment = commitmentTo(hasher, event, at.seed);
+function entryOf(
+  { hasher, publicLabels }: SealDeps,
+  { event, text }: Pick<NewEvent, 'event' | 'text'>,
+  at: EventPlace,
+): Uint8Array {
+  const commitment = commitmentTo(hasher, text, at.seed);
   const labels = labelsOf(event, publicLabels);
   const shown = Object.keys(labels).length === 0 ? {} : { labels };
   return encodeLeaf({ type: 0, receivedMs: at.receivedMs, commitment, ...shown });
-}
-
-/** What a leaf holds of an event with this seed. */
-export function commitmentTo(hasher: EventHasher, event: AuditEvent, seed: Uint8Array): Uint8Array {
-  const salts = slotSalts(hasher, seed);
-  const digests = slotValues(event).map((value, slot) =>
-    slotDigest(hasher, slot, { salt: salts[slot] ?? seed, value }),
-  );
-  return commitmentOf(hasher, digests);
 }
 
 function labelsOf(event: AuditEvent, names: readonly PublicLabel[]): PublicLabels {

@@ -1,13 +1,12 @@
 import { concatBytes, equalBytes } from '../core/bytes.ts';
 import { formatBase64 } from '../core/encoding/base64.ts';
 import { TlogError } from '../core/error.ts';
-import type { EventHasher } from '../core/event/commitment.ts';
-import type { AuditEvent } from '../core/event/event.ts';
+import { commitmentTo, type EventHasher } from '../core/event/commitment.ts';
+import { type AuditEvent, eventText } from '../core/event/event.ts';
 import { decodeLeaf } from '../core/event/leaf.ts';
 import { type LeafIndex, leafIndex, treeSize } from '../core/units.ts';
 import type { Blobs } from '../events/blobs.ts';
 import { encryptionKey, type IdHasher } from '../events/event-keys.ts';
-import { commitmentTo } from '../events/seal-event.ts';
 import { openBytes, placeOf } from '../events/sealed-bytes.ts';
 import type { Seeds } from '../events/seeds.ts';
 import { corruptRow, decodedRow } from '../store/corrupt-row.ts';
@@ -55,7 +54,7 @@ export class EventReader {
     // One entry.
     const leaf = decodeLeaf(concatBytes(...(await reader.readEntries(index, treeSize(index + 1)))));
     const seed = this.#seedOf(index);
-    if (!equalBytes(commitmentTo(hasher, event, seed), leaf.commitment))
+    if (!equalBytes(commitmentTo(hasher, eventText(event), seed), leaf.commitment))
       throw corruptRow(payloadKey(index), 'is not what its leaf commits to');
     return { index, event, leaf, seed };
   }

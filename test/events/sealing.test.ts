@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { parseHex } from '../../src/core/encoding/hex.ts';
 import { portableEventHasher } from '../../src/core/event/commitment.ts';
-import { parseEvent } from '../../src/core/event/event.ts';
+import { eventText, parseEvent } from '../../src/core/event/event.ts';
 import type { PublicLabel } from '../../src/core/event/leaf.ts';
 import { encryptionKey, IdHasher, sameMac } from '../../src/events/event-keys.ts';
 import { hmacSha256 } from '../../src/events/hmac.ts';
@@ -24,7 +24,7 @@ describe('EVENT-5 and EVENT-6 the leaf that a server makes', () => {
     const event = parseEvent(leaf.event);
     const publicLabels = Object.keys(leaf.labels ?? {}) as PublicLabel[];
     const deps = { hasher, random: systemRandom, origin: 'log.example/audit', publicLabels };
-    const text = leaf.event;
+    const text = eventText(event);
     const sent = { event, text, sent: text, idKey: seed, hasId: true, content: bytes('raw') };
     const at = { index: 3, receivedMs: leaf.received, seed: parseHex(leaf.seed) };
     const sealed = sealEvent(deps, sent, at);
@@ -41,9 +41,11 @@ describe('EVENT-5 what a leaf tells', () => {
     '{"action":"a","actor":{"id":"u","type":"t"},"id":"i","outcome":"success","schema":"audit-event/1","time":"2026-11-18T11:06:40Z"}',
     eventVectors.leaves[0]?.event ?? '',
   ];
-  const entryOf = (text: string, own: Uint8Array): Buffer => {
+  const entryOf = (json: string, own: Uint8Array): Buffer => {
     const deps = { hasher, random: systemRandom, origin: 'log.example/audit', publicLabels: [] };
-    const sent = { event: parseEvent(text), text, sent: text, idKey: seed, hasId: true, content: undefined };
+    const event = parseEvent(json);
+    const text = eventText(event);
+    const sent = { event, text, sent: text, idKey: seed, hasId: true, content: undefined };
     return Buffer.from(sealEvent(deps, sent, { index: 0, receivedMs: 1_795_000_000_000, seed: own }).entry);
   };
 

@@ -1,5 +1,8 @@
 // Every supported runtime has both; the core compiles without the DOM's or Node's types.
-declare const TextEncoder: new () => { encode(text: string): Uint8Array };
+declare const TextEncoder: new () => {
+  encode(text: string): Uint8Array;
+  encodeInto(text: string, target: Uint8Array): { written: number };
+};
 declare const TextDecoder: new (
   label: string,
   options: { fatal: boolean; ignoreBOM: boolean },
@@ -11,6 +14,11 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** UTF-8 bytes of a text. A lone surrogate becomes U+FFFD. */
 export function utf8Encode(text: string): Uint8Array {
   return encoder.encode(text);
+}
+
+/** The same into memory that has room for it: three bytes a unit of the text are enough. @returns the number of bytes */
+export function utf8EncodeInto(text: string, target: Uint8Array): number {
+  return encoder.encodeInto(text, target).written;
 }
 
 /** Text of UTF-8 bytes, a leading BOM kept; undefined when they are not UTF-8. */

@@ -3,9 +3,9 @@ import { shake256 } from '@noble/hashes/sha3.js';
 import { concatBytes } from '../bytes.ts';
 import { canonicalJson } from '../encoding/canonical-json.ts';
 import type { JsonObject } from '../encoding/strict-json.ts';
-import { utf8Encode } from '../encoding/utf8.ts';
+import { utf8Encode, utf8EncodeInto } from '../encoding/utf8.ts';
 import { createTreeHasher, HASH_BYTES, type Hash, type Sha256, type TreeHasher } from '../merkle/hasher.ts';
-import { SLOT_NAMES } from './slots.ts';
+import { SLOT_NAMES, slotTexts } from './slots.ts';
 
 /** Length of an event's secret, and of the salt of each slot. */
 export const SEED_BYTES = 32;
@@ -26,7 +26,6 @@ export const portableEventHasher: EventHasher = {
 
 const SALTS_LABEL = utf8Encode('stele/salts/v1\0');
 const SLOT_LABEL = utf8Encode('stele/slot/v1\0');
-const NO_TEXT = new Uint8Array(0);
 const EVENT_LABEL = utf8Encode('stele/event/v1\0');
 
 /** The nine salts, of 32 bytes each, that come of an event's seed. @throws RangeError unless it has 32 bytes */
@@ -38,23 +37,54 @@ export function slotSalts({ shake256 }: EventHasher, seed: Uint8Array): readonly
 
 /** The digest of slot `slot`, a number from 0; null is the empty one, which has a digest like any other. */
 export function slotDigest(
-  { sha256 }: EventHasher,
+  hasher: EventHasher,
   slot: number,
   { salt, value }: { readonly salt: Uint8Array; readonly value: JsonObject | null },
 ): Hash {
-  const text = value === null ? NO_TEXT : utf8Encode(canonicalJson(value));
-  const bytes = new Uint8Array(SLOT_LABEL.length + salt.length + 2 + text.length);
-  bytes.set(SLOT_LABEL);
-  bytes.set(salt, SLOT_LABEL.length);
-  bytes[SLOT_LABEL.length + salt.length] = slot;
-  bytes[SLOT_LABEL.length + salt.length + 1] = value === null ? 0 : 1;
-  bytes.set(text, SLOT_LABEL.length + salt.length + 2);
-  return sha256(bytes);
+  return textDigest(hasher, slot, salt, value === null ? undefined : canonicalJson(value));
 }
+
+const SALT_AT = SLOT_LABEL.length;
+const TEXT_AT = SALT_AT + SEED_BYTES + 2;
+/** For all texts but those that are near the most. As in the tree's hasher, no two calls can meet in it. */
+const slotScratch = slotBytes(4_096);
+
+/** @param text undefined of an empty slot */
+function textDigest({ sha256 }: EventHasher, slot: number, salt: Uint8Array, text: string | undefined): Hash {
+  const roomMax = TEXT_AT + 3 * (text?.length ?? 0);
+  const bytes = roomMax <= slotScratch.length ? slotScratch : slotBytes(roomMax);
+  bytes.set(salt, SALT_AT);
+  bytes[TEXT_AT - 2] = slot;
+  bytes[TEXT_AT - 1] = text === undefined ? 0 : 1;
+  const length = text === undefined ? 0 : utf8EncodeInto(text, bytes.subarray(TEXT_AT));
+  return sha256(bytes.subarray(0, TEXT_AT + length));
+}
+
+function slotBytes(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  bytes.set(SLOT_LABEL);
+  return bytes;
+}
+
+/** What a leaf holds of an event with this seed. @param eventText its canonical text */
+export function commitmentTo(hasher: EventHasher, eventText: string, seed: Uint8Array): Hash {
+  const texts = slotTexts(eventText);
+  const digests = slotSalts(hasher, seed).map((salt, slot) => textDigest(hasher, slot, salt, texts[slot]));
+  return commitmentOf(hasher, digests);
+}
+
+const DIGESTS_AT = EVENT_LABEL.length + 1;
+const commitmentScratch = concatBytes(
+  EVENT_LABEL,
+  Uint8Array.of(SLOT_NAMES.length),
+  new Uint8Array(SLOT_NAMES.length * HASH_BYTES),
+);
 
 /** What a leaf holds of an event. @throws RangeError unless there are nine digests of 32 bytes */
 export function commitmentOf({ sha256 }: EventHasher, digests: readonly Hash[]): Hash {
   if (digests.length !== SLOT_NAMES.length || digests.some(({ length }) => length !== HASH_BYTES))
     throw new RangeError('a commitment is made of nine digests of 32 bytes');
-  return sha256(concatBytes(EVENT_LABEL, Uint8Array.of(digests.length), ...digests));
+  for (const [slot, digest] of digests.entries())
+    commitmentScratch.set(digest, DIGESTS_AT + slot * HASH_BYTES);
+  return sha256(commitmentScratch);
 }

@@ -190,6 +190,11 @@ export function parseEvent(json: string): AuditEvent {
   return checkEvent(value, '').event;
 }
 
+/** The canonical text of an event, which parseEvent reads. */
+export function eventText(event: AuditEvent): string {
+  return canonicalJson(event as unknown as JsonObject);
+}
+
 /** @throws TlogError event_too_large for a JSON text of more characters than any event needs */
 export function checkJsonLength(characters: number): void {
   if (characters > TEXT_LENGTH_MAX) throw tooLarge(`its JSON has more than ${TEXT_LENGTH_MAX} characters`);

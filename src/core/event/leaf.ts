@@ -36,19 +36,23 @@ export function labelOf(event: Partial<AuditEvent>, label: PublicLabel): string 
   return label === 'service.name' ? event.service?.name : event[label];
 }
 
+const [KEY_0_VERSION, KEY_1, KEY_2, KEY_3] = [
+  Uint8Array.of(0, LEAF_VERSION),
+  Uint8Array.of(1),
+  Uint8Array.of(2),
+  Uint8Array.of(3),
+];
+
 /** The entry of a leaf: what its leaf hash is made of. */
 export function encodeLeaf({ type, receivedMs, commitment, labels, content, marks }: EventLeaf): Uint8Array {
-  const key = (n: number): Uint8Array => cborHead(CBOR.uint, n);
-  const pairs = [
-    [key(0), key(LEAF_VERSION)],
-    [key(1), key(type)],
-    [key(2), key(receivedMs)],
-    [key(3), ...cborBytes(commitment)],
-    ...(labels === undefined ? [] : [[key(4), ...encodeLabels(labels)]]),
-    ...(content === undefined ? [] : [[key(5), content]]),
-    ...(marks === undefined ? [] : [[key(6), ...cborBytes(marks)]]),
-  ];
-  return concatBytes(cborHead(CBOR.map, pairs.length), ...pairs.flat());
+  const uint = (n: number): Uint8Array => cborHead(CBOR.uint, n);
+  const pairs = 4 + [labels, content, marks].filter((value) => value !== undefined).length;
+  const parts = [cborHead(CBOR.map, pairs), KEY_0_VERSION, KEY_1, uint(type), KEY_2, uint(receivedMs)];
+  parts.push(KEY_3, ...cborBytes(commitment));
+  if (labels !== undefined) parts.push(uint(4), ...encodeLabels(labels));
+  if (content !== undefined) parts.push(uint(5), content);
+  if (marks !== undefined) parts.push(uint(6), ...cborBytes(marks));
+  return concatBytes(...parts);
 }
 
 function encodeLabels(labels: PublicLabels): readonly Uint8Array[] {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { canonicalJson } from '../../../src/core/encoding/canonical-json.ts';
 import { TlogError } from '../../../src/core/error.ts';
-import { EVENT_DATA_BYTES_MAX, parseEvent } from '../../../src/core/event/event.ts';
-import { slotValues } from '../../../src/core/event/slots.ts';
+import { EVENT_DATA_BYTES_MAX, eventText, parseEvent } from '../../../src/core/event/event.ts';
+import { slotTexts, slotValues } from '../../../src/core/event/slots.ts';
 import { eventVectors } from './vectors.ts';
 
 const SMALL = {
@@ -38,6 +38,35 @@ describe('EVENT-3 EVENT-4 values of slots', () => {
   test.each(eventVectors.leaves.filter(({ type }) => type === 0))('$name', ({ event, values }) => {
     const ours = slotValues(parseEvent(event)).map((value) => value && canonicalJson(value));
     expect(ours).toEqual(values);
+    expect(slotTexts(eventText(parseEvent(event)))).toEqual(values.map((value) => value ?? undefined));
+  });
+
+  test.each([
+    ['ends of texts and objects', { labels: { a: '"},{', b: '\\', c: '\\"', d: '[' } }],
+    ['lists in lists', { data: { '': [[], [{}], '}]'], a: [{ b: ['"'] }] }, changes: [] }],
+    ['characters of two units', { reason: { message: '😀\u0007"' }, tenant: '😀,"' }],
+  ])('cut out of the text are those that are written: %s', (_, change) => {
+    const event = parseEvent(of(change));
+    const written = slotValues(event).map((value) => (value === null ? undefined : canonicalJson(value)));
+    expect(slotTexts(eventText(event))).toEqual(written);
+  });
+
+  test('what is no member of an event is in the core, so that nothing commits to it', () => {
+    const [core] = slotTexts('{"action":"a","extra":{"id":1},"id":"i"}');
+    expect(core).toBe('{"action":"a","extra":{"id":1},"id":"i"}');
+  });
+
+  test.each([
+    '',
+    '5',
+    '"a',
+    '{',
+    '{"a',
+    '{"a":"\\"',
+    '[1,[2]]',
+    '{}',
+  ])('cutting what is no event ends: %j', (text) => {
+    expect(slotTexts(text)).toHaveLength(9);
   });
 });
 

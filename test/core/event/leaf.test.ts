@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto';
 import { decode, encode } from 'cborg';
 import { describe, expect, test } from 'vitest';
 import { CborReader } from '../../../src/core/encoding/canonical-cbor.ts';
+import { canonicalJson } from '../../../src/core/encoding/canonical-json.ts';
 import { formatHex, parseHex } from '../../../src/core/encoding/hex.ts';
 import {
   commitmentOf,
+  commitmentTo,
   portableEventHasher,
   slotDigest,
   slotSalts,
@@ -20,6 +23,23 @@ describe('EVENT-5 salts, digests and commitment', () => {
     );
     expect(made.map(formatHex)).toEqual(digests);
     expect(formatHex(commitmentOf(portableEventHasher, made))).toBe(commitment);
+  });
+
+  test.each([
+    1, 1_000, 4_020, 5_000, 48_000,
+  ])('of a text of %i characters, of one to four bytes each', (length) => {
+    const [seed, data] = [new Uint8Array(32).fill(9), { a: 'aé€😀'.repeat(length / 4), b: 'z' }];
+    const text = canonicalJson({ actor: { id: 'i' }, data });
+    const salts = slotSalts(portableEventHasher, seed);
+    const digests = salts.map((salt, slot) => {
+      const part = ['', '', '{"actor":{"id":"i"}}', '', '', '', '', canonicalJson({ data }), ''][slot] ?? '';
+      const head = [...Buffer.from('stele/slot/v1\0'), ...salt, slot, part === '' ? 0 : 1];
+      return Uint8Array.from(createHash('sha256').update(Uint8Array.from(head)).update(part).digest());
+    });
+    const expected = commitmentOf(portableEventHasher, digests);
+    expect(commitmentTo(portableEventHasher, text, seed)).toEqual(expected);
+    // A longer text must leave nothing behind in what is hashed next.
+    expect(commitmentTo(portableEventHasher, text, seed)).toEqual(expected);
   });
 
   test('other lengths are our own bugs', () => {
