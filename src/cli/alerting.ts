@@ -37,42 +37,55 @@ export function tellTrouble(lines: Logger): (err: TlogError) => void {
 
 /** What a person is told of damaged bytes. */
 export function alertOfFinding(finding: Finding): Alert {
-  const { log, message, expected, actual } = finding;
+  const { log, message, expected, actual, part, level, row } = finding;
   const index = finding.entry ?? finding.index;
   return {
     ...{ kind: 'damage', source: 'server', log, message },
     ...(index === undefined ? {} : { index }),
     ...(expected === undefined ? {} : { expectedHash: fromHex(expected) }),
     ...(actual === undefined ? {} : { actualHash: fromHex(actual) }),
+    // A tile and a bundle may have one index, and of some parts there are no hashes.
+    cause: [part, level ?? '', index ?? '', row ?? '', actual ?? ''].join(' '),
   };
 }
 
 /** What a person is told by a witness; `file` holds its record, with the evidence beside it. */
-export function alertOfWitness({ kind, origin, message }: WitnessAlert, file: string): Alert {
+export function alertOfWitness(
+  { kind, origin, message, code, sizes, expectedHash, actualHash }: WitnessAlert,
+  file: string | undefined,
+): Alert {
   return {
-    kind,
-    source: 'witness',
-    log: origin,
-    message,
-    evidenceFile: kind === 'fork' ? evidenceBeside(file) : file,
+    ...{ kind, source: 'witness', log: origin, message },
+    // Of some refusals nothing but the code is known.
+    ...(sizes === undefined ? { cause: code ?? kind } : { sizes }),
+    ...(expectedHash === undefined ? {} : { expectedHash }),
+    ...(actualHash === undefined ? {} : { actualHash }),
+    ...named(kind, file),
   };
 }
 
+const KINDS = {
+  fork: 'fork',
+  witness_ahead: 'refused',
+  witness_size_above: 'witness_in_doubt',
+  witness_forgot: 'witness_in_doubt',
+} as const;
+
 /** What a person is told of what a witness of a log's policy holds; `file` holds the notes, with the evidence beside it. */
-export function alertOfWitnessing(
-  { kind, log, message, treeSize, witnessSize }: WitnessingAlert,
-  file: string,
-): Alert {
-  const kinds = { fork: 'fork', witness_ahead: 'refused', witness_size_above: 'suspicion' } as const;
+export function alertOfWitnessing(alert: WitnessingAlert, file: string | undefined): Alert {
+  const { kind, log, message, treeSize, witnessSize, witness, expectedHash, actualHash } = alert;
   const sizes = [treeSize, witnessSize];
   return {
-    kind: kinds[kind],
-    source: 'server',
-    log,
-    message,
-    sizes,
-    evidenceFile: kind === 'fork' ? evidenceBeside(file) : file,
+    ...{ kind: KINDS[kind], source: 'server', log, message, sizes, expectedHash },
+    // The log's own key has signed it: then it is one thing, whoever shows it.
+    ...(actualHash === undefined ? { cause: [kind, witness, ...sizes].join(' ') } : { actualHash }),
+    ...named(kind, file),
   };
+}
+
+function named(kind: string, file: string | undefined): { readonly evidenceFile?: string } {
+  if (file === undefined) return {};
+  return { evidenceFile: kind === 'fork' ? evidenceBeside(file) : file };
 }
 
 function fromHex(text: string): string {

@@ -24,7 +24,7 @@ export interface WitnessingsDeps {
   readonly settings: ReadonlyMap<string, WitnessingSettings>;
   readonly lines: Logger;
   /** Resolves once people will be told, whatever becomes of the process; `file` holds the alert. */
-  readonly onAlert: (alert: WitnessingAlert, file: string) => Promise<unknown>;
+  readonly onAlert: (alert: WitnessingAlert, file: string | undefined) => Promise<unknown>;
 }
 
 /** Has the heads of a server's logs cosigned, of each log that has a policy. */
@@ -83,7 +83,7 @@ export class Witnessings {
     );
   }
 
-  async #alert(folder: string, alert: WitnessingAlert): Promise<string> {
+  async #alert(folder: string, alert: WitnessingAlert): Promise<string | undefined> {
     const file = await keepWitnessingAlert(folder, alert, systemClock.nowMs());
     const { evidence: _, notes: __, ...facts } = alert;
     this.#deps.lines.error({ alert: facts, file }, 'alert');

@@ -1,12 +1,6 @@
 import { parseShallowJson } from '../core/encoding/json.ts';
 import { utf8Decode } from '../core/encoding/utf8.ts';
-import {
-  ERROR_CODES,
-  type ErrorCode,
-  type ErrorKind,
-  TlogError,
-  type TlogErrorOptions,
-} from '../core/error.ts';
+import { ERROR_CODES, type ErrorCode, type ErrorKind, TlogError } from '../core/error.ts';
 import type { Answer } from './bounded-fetch.ts';
 
 /**
@@ -16,7 +10,8 @@ import type { Answer } from './bounded-fetch.ts';
 const OWN_KINDS: readonly ErrorKind[] = ['verification', 'refused', 'fatal', 'unavailable'];
 
 /** The error that an answer other than 2xx stands for; all of the answer may be chosen by an attacker. */
-export function refusalOf(url: string, { status, body }: Answer): TlogError {
+export function refusalOf(url: string, answer: Answer): TlogError {
+  const { status, body } = answer;
   const { code, detail, treeSize } = problemOf(body);
   const said = oneLine(
     [code, detail]
@@ -25,8 +20,21 @@ export function refusalOf(url: string, { status, body }: Answer): TlogError {
       .slice(0, 500),
   );
   const message = `${url} answered ${status}${said === '' ? '' : ` ${said}`}`;
-  const options = typeof treeSize === 'number' ? { details: { treeSize } } : {};
-  return new TlogError(codeOf(status, code), message, options satisfies TlogErrorOptions);
+  const restSec = retryAfterSec(answer);
+  const details = {
+    ...(typeof treeSize === 'number' ? { treeSize } : {}),
+    ...(restSec > 0 ? { retryAfterSec: restSec } : {}),
+  };
+  return new TlogError(codeOf(status, code), message, { details });
+}
+
+/**
+ * For how many seconds the server wants to be left alone, unbounded; 0: it does not say. A date is not read: it would need a clock
+ * that agrees with the server's.
+ */
+export function retryAfterSec({ headers }: Answer): number {
+  const text = headers.get('retry-after');
+  return text !== null && /^[0-9]{1,9}$/.test(text) ? Number(text) : 0;
 }
 
 /** A server's words end up in logs and terminals: they must not pass for a line of ours. */

@@ -1,10 +1,10 @@
 import { TlogError } from '../core/error.ts';
 import type { Answer } from './bounded-fetch.ts';
+import { retryAfterSec } from './problem.ts';
 
 const STEP_MS = 100;
 const STEP_MAX_MS = 10_000;
 const RETRY_AFTER_MAX_MS = 60_000;
-const SECONDS = /^[0-9]{1,9}$/;
 
 export interface RetryDeps {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
@@ -53,8 +53,7 @@ function isFinal({ status }: Answer): boolean {
   return status < 500 && status !== 429;
 }
 
-/** Only whole seconds are read; a date would need a clock that agrees with the server's. */
 function retryAfterMs(outcome: Answer | TlogError): number {
-  const text = outcome instanceof TlogError ? null : outcome.headers.get('retry-after');
-  return text !== null && SECONDS.test(text) ? Math.min(RETRY_AFTER_MAX_MS, Number(text) * 1_000) : 0;
+  const seconds = outcome instanceof TlogError ? 0 : retryAfterSec(outcome);
+  return Math.min(RETRY_AFTER_MAX_MS, seconds * 1_000);
 }

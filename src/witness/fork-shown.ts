@@ -1,11 +1,19 @@
 import { equalBytes } from '../core/bytes.ts';
+import { formatBase64 } from '../core/encoding/base64.ts';
 import type { Evidence } from '../core/evidence/evidence.ts';
 import { evidenceOfRoots } from '../core/evidence/evidence.ts';
 import { explicitConsistency, rootsFromConsistency } from '../core/merkle/consistency.ts';
 import type { AddCheckpoint } from '../core/note/add-checkpoint.ts';
 import type { Checkpoint } from '../core/note/checkpoint.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
+import type { AlertFacts } from './witness-alert.ts';
 import type { WitnessRecord } from './witness-record.ts';
+
+/** Two histories that a log has signed. */
+export interface ShownFork {
+  readonly evidence: Evidence;
+  readonly facts: AlertFacts;
+}
 
 /** What a refused request shows against its log, whose signature on it holds; undefined: nothing that convicts. */
 export function forkShown(
@@ -16,12 +24,17 @@ export function forkShown(
     proof,
     note,
   }: AddCheckpoint & { readonly checkpoint: Checkpoint },
-): Evidence | undefined {
+): ShownFork | undefined {
   if (size === 0 && !equalBytes(rootHash, nodeHasher.emptyRoot))
-    return { accused: 'log', kind: 'empty-root', notes: [note] };
+    return {
+      evidence: { accused: 'log', kind: 'empty-root', notes: [note] },
+      facts: factsOf([0], nodeHasher.emptyRoot, rootHash),
+    };
   if (old === undefined) return undefined;
   if (size === old.size)
-    return equalBytes(rootHash, old.rootHash) ? undefined : evidenceOfRoots(old.note, note);
+    return equalBytes(rootHash, old.rootHash)
+      ? undefined
+      : { evidence: evidenceOfRoots(old.note, note), facts: factsOf([size], old.rootHash, rootHash) };
   if (old.size === 0 || oldSize !== old.size) return undefined;
   return notAPrefix(old, { oldSize, newSize: size, oldRoot: old.rootHash, newRoot: rootHash, proof }, note);
 }
@@ -31,13 +44,21 @@ function notAPrefix(
   old: WitnessRecord,
   claim: Parameters<typeof explicitConsistency>[0] & { readonly newRoot: Uint8Array },
   note: string,
-): Evidence | undefined {
+): ShownFork | undefined {
   const hashes = explicitConsistency(claim);
   try {
     const { oldRoot, newRoot } = rootsFromConsistency(nodeHasher, claim, hashes);
     if (!equalBytes(newRoot, claim.newRoot) || equalBytes(oldRoot, claim.oldRoot)) return undefined;
-    return { accused: 'log', kind: 'not-a-prefix', notes: [old.note, note], hashes };
+    return {
+      evidence: { accused: 'log', kind: 'not-a-prefix', notes: [old.note, note], hashes },
+      // Both of the older size: that which was cosigned, and that which the larger tree has.
+      facts: factsOf([old.size, claim.newSize], claim.oldRoot, oldRoot),
+    };
   } catch {
     return undefined; // TlogError malformed_proof: it has not the hashes that the sizes need
   }
+}
+
+function factsOf(sizes: readonly number[], expected: Uint8Array, actual: Uint8Array): AlertFacts {
+  return { sizes, expectedHash: formatBase64(expected), actualHash: formatBase64(actual) };
 }

@@ -26,8 +26,8 @@ export interface WitnessOptions {
   readonly clock?: Clock;
   /** Requests a second for one log, ten seconds' worth at once; 0 has no limit. Default 10. */
   readonly logRate?: number;
-  /** Gets what a person has to look at, once `file` holds it. */
-  readonly onAlert?: (alert: WitnessAlert, file: string) => void;
+  /** Gets what a person has to look at, once `file` holds it; undefined when twenty of its kind are kept of the log already. */
+  readonly onAlert?: (alert: WitnessAlert, file: string | undefined) => void;
   /** Gets a list of logs that cannot be read; the one before stays. */
   readonly onBadList?: (error: TlogError) => void;
 }

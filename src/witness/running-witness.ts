@@ -1,5 +1,5 @@
 import { TlogError } from '../core/error.ts';
-import { type Evidence, formatEvidence } from '../core/evidence/evidence.ts';
+import { formatEvidence } from '../core/evidence/evidence.ts';
 import { type AddCheckpoint, parseAddCheckpoint } from '../core/note/add-checkpoint.ts';
 import { type Checkpoint, parseCheckpoint } from '../core/note/checkpoint.ts';
 import { formatNote, parseNote, verifyNote } from '../core/note/signed-note.ts';
@@ -9,8 +9,9 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Guard } from '../store/guard.ts';
 import type { Store } from '../store/store.ts';
 import { FollowedLogs } from './followed-logs.ts';
+import type { ShownFork } from './fork-shown.ts';
 import { RateLimit } from './rate-limit.ts';
-import type { WitnessAlert } from './witness-alert.ts';
+import type { AlertFacts, WitnessAlert } from './witness-alert.ts';
 import { checkRecord, decodeRecord, originHash, recordKey } from './witness-record.ts';
 import { type CosignOutcome, WitnessedLog } from './witnessed-log.ts';
 
@@ -143,7 +144,7 @@ export class Witness implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof TlogError) || !REFUSES_ONE_LOG.includes(error.code)) throw error;
       const { code, message } = error;
-      await this.#deps.alert({ kind: 'refused', origin, code, message });
+      await this.#deps.alert({ kind: 'refused', origin, code, message, ...factsIn(error) });
       return error;
     }
   }
@@ -162,9 +163,9 @@ export class Witness implements AsyncDisposable {
     }
   }
 
-  readonly #onFork = (origin: string, evidence: Evidence): Promise<void> => {
-    const message = 'the log has signed two histories: publish the evidence';
-    return this.#deps.alert({ kind: 'fork', origin, message, evidence: formatEvidence(evidence) });
+  readonly #onFork = (origin: string, { evidence, facts }: ShownFork): Promise<void> => {
+    const message = `the log has signed two histories: sizes ${facts.sizes?.join(' and ')}; publish the evidence`;
+    return this.#deps.alert({ kind: 'fork', origin, message, ...facts, evidence: formatEvidence(evidence) });
   };
 
   #rethrow(error: unknown): never {
@@ -190,14 +191,17 @@ async function trust(
   }
 }
 
+/** What is known of a record in doubt: its size and root hash, and those that the guard has. */
+function factsIn({ details: { sizes, expectedHash, actualHash } }: TlogError): AlertFacts {
+  return {
+    ...(Array.isArray(sizes) ? { sizes: sizes.map(Number) } : {}),
+    ...(typeof expectedHash === 'string' ? { expectedHash } : {}),
+    ...(typeof actualHash === 'string' ? { actualHash } : {}),
+  };
+}
+
 /** What a client is told of a log whose record is in doubt. */
 function refusalOf(cause: TlogError): TlogError {
-  if (cause.code === 'record_lost') return cause;
-  return new TlogError(
-    'record_lost',
-    'what was cosigned for this log is in doubt; its operator has been told',
-    {
-      cause,
-    },
-  );
+  const inDoubt = 'what was cosigned for this log is in doubt; its operator has been told';
+  return new TlogError('record_lost', cause.code === 'record_lost' ? cause.message : inDoubt, { cause });
 }

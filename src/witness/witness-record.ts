@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { equalBytes } from '../core/bytes.ts';
+import { formatBase64 } from '../core/encoding/base64.ts';
 import { utf8Decode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
 import type { Hash } from '../core/merkle/hasher.ts';
@@ -99,13 +100,25 @@ export const isAbove: IsAbove = (mark, other) =>
 export function checkRecord(record: WitnessRecord | undefined, mark: GuardMark): void {
   const known = record === undefined ? FRESH_MARK : markOf(record);
   if (isAbove(known, mark)) return;
+  const details = {
+    sizes: [mark.size, known.size].map(String),
+    expectedHash: formatBase64(mark.rootHash),
+    actualHash: formatBase64(known.rootHash),
+  };
   if (isAbove(mark, known))
     throw new TlogError(
       'record_lost',
       `the guard has seen size ${mark.size} at second ${timeOf(mark)}, the database ${
         record === undefined ? 'nothing' : `size ${known.size} at second ${timeOf(known)}`
       }: restore newer data; nothing is taken of this log until then`,
+      { details },
     );
   if (known.note === mark.note && equalBytes(known.rootHash, mark.rootHash)) return;
-  throw new TlogError('guard_conflict', `guard and database hold different checkpoints of size ${mark.size}`);
+  throw new TlogError(
+    'guard_conflict',
+    `guard and database hold different checkpoints of size ${mark.size}`,
+    {
+      details,
+    },
+  );
 }

@@ -1,6 +1,5 @@
 import { equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
-import type { Evidence } from '../core/evidence/evidence.ts';
 import { verifyConsistency } from '../core/merkle/consistency.ts';
 import type { AddCheckpoint } from '../core/note/add-checkpoint.ts';
 import type { Checkpoint } from '../core/note/checkpoint.ts';
@@ -11,7 +10,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import type { Guard } from '../store/guard.ts';
 import type { Store } from '../store/store.ts';
-import { forkShown } from './fork-shown.ts';
+import { forkShown, type ShownFork } from './fork-shown.ts';
 import { encodeRecord, markOf, originHash, recordKey, type WitnessRecord } from './witness-record.ts';
 
 /** A clock that went back by less is waited for. */
@@ -36,7 +35,7 @@ export interface WitnessedLogDeps {
   readonly guard: Guard;
   readonly cosigner: Cosigner;
   /** Gets what convicts the log, before the refusal goes out. */
-  onFork(origin: string, evidence: Evidence): Promise<void>;
+  onFork(origin: string, fork: ShownFork): Promise<void>;
 }
 
 /**
@@ -124,8 +123,8 @@ export class WitnessedLog {
 
   /** What convicts the log is kept whatever else the request is. */
   async #noteFork(request: TrustedRequest): Promise<void> {
-    const evidence = forkShown(this.#record, request);
-    if (evidence !== undefined) await this.#deps.onFork(this.origin, evidence);
+    const fork = forkShown(this.#record, request);
+    if (fork !== undefined) await this.#deps.onFork(this.origin, fork);
   }
 
   /** Only of a record that is durable and guarded. */

@@ -1,4 +1,5 @@
 import { equalBytes } from '../core/bytes.ts';
+import { formatBase64 } from '../core/encoding/base64.ts';
 import { TlogError } from '../core/error.ts';
 import {
   type Evidence,
@@ -31,16 +32,24 @@ export async function compareHeld(
   const held = await verifyCheckpoint(note, { origin: log.origin, logVerifiers });
   // Whatever is signed is readable as the log head before it leaves, so it is asked for after the witness.
   const { head } = log;
-  const facts = { log: log.name, origin: log.origin, witness, witnessSize: held.size, treeSize: head.size };
-  const notes = [held.note, head.note];
+  const who = { log: log.name, origin: log.origin, witness };
+  const actualHash = formatBase64(held.rootHash);
+  const facts = {
+    ...who,
+    witnessSize: held.size,
+    treeSize: head.size,
+    actualHash,
+    notes: [held.note, head.note],
+  };
   if (held.size > head.size) {
     const message = `a witness holds size ${held.size}, signed with the key of this log, which has ${head.size}: the data are older than what was signed, or somebody else has the key`;
-    return { kind: 'witness_ahead', ...facts, notes, message };
+    return { kind: 'witness_ahead', ...facts, expectedHash: formatBase64(head.rootHash), message };
   }
-  if (equalBytes(await rootAt(log, held.size), held.rootHash)) return undefined;
+  const expected = await rootAt(log, held.size);
+  if (equalBytes(expected, held.rootHash)) return undefined;
   const evidence = formatEvidence(await evidenceOf(log, held));
   const message = `a witness holds another tree of size ${held.size}, signed with the key of this log: the log has forked`;
-  return { kind: 'fork', ...facts, notes, message, evidence };
+  return { kind: 'fork', ...facts, expectedHash: formatBase64(expected), message, evidence };
 }
 
 /** The log never signs again what it has not kept: its head and the hashes that lead there convict as well. */
@@ -53,8 +62,16 @@ async function evidenceOf(log: ComparedLog, held: VerifiedCheckpoint): Promise<E
   return evidenceOfConsistency([held.note, head.note], { ...sizes, oldRoot: fromRootHash, proof });
 }
 
-/** The error that a log ends with, once the alert is kept in a file. */
-export function endingError(alert: WitnessingAlert, file: string): TlogError {
+/** An alert that ends the log: only what its own key has signed does. */
+export type EndingAlert = WitnessingAlert & { readonly kind: 'fork' | 'witness_ahead' };
+
+/** The error that a log ends with, once the alert is kept in a file, or as many are kept as may be. */
+export function endingError(alert: EndingAlert, file = 'the files in alerts/'): TlogError {
   const { kind, message, treeSize: dataSize, witnessSize } = alert;
   return new TlogError(kind, `${message}; see ${file}`, { details: { dataSize, witnessSize, file } });
+}
+
+/** Whether the log ends with it. */
+export function endsLog(alert: WitnessingAlert): alert is EndingAlert {
+  return alert.kind === 'fork' || alert.kind === 'witness_ahead';
 }

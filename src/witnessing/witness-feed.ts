@@ -1,7 +1,9 @@
+import { formatBase64 } from '../core/encoding/base64.ts';
 import { TlogError } from '../core/error.ts';
 import type { TreeSize } from '../core/units.ts';
 import { treeSize } from '../core/units.ts';
 import type { Clock } from '../runtime/clock.ts';
+import type { SignedHead } from '../sequencer/log.ts';
 import { type Candidate, type Cosignature, readCosignature } from './candidate.ts';
 import { type ComparedLog, compareHeld } from './held-checkpoint.ts';
 import { Nudge } from './nudge.ts';
@@ -13,6 +15,8 @@ import type { AskedWitness } from './witness-policy.ts';
 const ROUNDS_MAX = 3;
 /** The longest rest of a witness that fails. */
 const REST_MAX_MS = 60_000;
+/** No witness keeps the log away from it for longer, whatever its Retry-After. */
+const RETRY_AFTER_MAX_MS = 600_000;
 
 /** What a feed is given. */
 export interface FeedDeps {
@@ -32,6 +36,8 @@ export interface FeedDeps {
   onCosigned(candidate: Candidate, cosignature: Cosignature): Promise<void>;
   /** Told of the first failure after a success. */
   onFailing(error: TlogError): void;
+  /** The newest head that it is known to have cosigned, before this process. */
+  readonly cosignedBefore: SignedHead | undefined;
   /** Resolves once the alert is durable, with the error to end with where it has to end the log. */
   alert(alert: WitnessingAlert): Promise<TlogError | undefined>;
 }
@@ -54,17 +60,25 @@ export class WitnessFeed {
   readonly #closing = new AbortController();
   readonly #nudge: Nudge;
   /** What the witness holds, as far as it said. */
-  #size: TreeSize = treeSize(0);
+  #size: TreeSize;
   #cosigned: { readonly size: TreeSize; readonly timeSec: number; readonly atMs: number } | undefined;
   #lastError: FeedStatus['lastError'];
   #failures = 0;
+  /** For so long the witness does not want to be asked, as its last answer said. */
+  #retryAfterMs = 0;
   readonly #outcomes = new Map<string, number>();
   /** Whether what it holds was compared with the log. */
   #compared = false;
-  #saidAbove = false;
+  /** Kinds of doubt that people were told of since the witness last cosigned. */
+  readonly #told = new Set<WitnessingAlert['kind']>();
+  /** The newest head that it is known to have cosigned. */
+  #held: SignedHead | undefined;
 
   constructor(deps: FeedDeps) {
     this.#deps = deps;
+    this.#held = deps.cosignedBefore;
+    // A witness that has forgotten everything would take any tree from 0, and say nothing.
+    this.#size = this.#held?.size ?? treeSize(0);
     this.#nudge = new Nudge(deps.clock);
   }
 
@@ -104,11 +118,13 @@ export class WitnessFeed {
       if (!this.#compared) await this.#compare();
       await this.#cosign();
       this.#failures = 0;
+      this.#retryAfterMs = 0;
       this.#count('cosigned');
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       if (!(error instanceof TlogError) || isEnding(error)) throw error;
       this.#failures += 1;
+      this.#retryAfterMs = Math.min(RETRY_AFTER_MAX_MS, Number(error.details['retryAfterSec'] ?? 0) * 1_000);
       this.#lastError = { code: error.code, atMs: this.#deps.clock.nowMs() };
       this.#count(error.code);
       if (this.#failures === 1) this.#deps.onFailing(error);
@@ -119,11 +135,15 @@ export class WitnessFeed {
     this.#outcomes.set(outcome, (this.#outcomes.get(outcome) ?? 0) + 1);
   }
 
-  /** A random part of a doubling time on top, so that logs do not come back to a witness all at once. */
+  /**
+   * A random part of a doubling time on top, so that logs do not come back to a witness all at once; what the witness asks for,
+   * if that is longer.
+   */
   #restMs(): number {
     const { intervalMs, random } = this.#deps;
     if (this.#failures === 0) return intervalMs;
-    return intervalMs + random() * Math.min(REST_MAX_MS, intervalMs * 2 ** this.#failures);
+    const restMs = intervalMs + random() * Math.min(REST_MAX_MS, intervalMs * 2 ** this.#failures);
+    return Math.max(restMs, this.#retryAfterMs);
   }
 
   async #untilDue(): Promise<void> {
@@ -151,6 +171,8 @@ export class WitnessFeed {
     const { size } = candidate.head;
     this.#size = size;
     this.#cosigned = { size, timeSec, atMs: clock.monotonicMs() };
+    this.#held = candidate.head;
+    this.#told.clear();
     await onCosigned(candidate, cosignature);
   }
 
@@ -165,6 +187,7 @@ export class WitnessFeed {
       const answer = await this.#addCheckpoint({ oldSize, proof, note });
       if (answer.kind === 'cosigned') return { candidate, lines: answer.lines };
       if (answer.size > log.head.size) await this.#above(answer.size);
+      if (answer.size < (this.#held?.size ?? 0)) await this.#forgot(answer.size);
       // Above the candidate it may be: others may have brought the witness a later head.
       this.#size = answer.size;
     }
@@ -188,15 +211,33 @@ export class WitnessFeed {
   async #above(witnessSize: TreeSize): Promise<never> {
     await this.#compare();
     const { log, witness } = this.#deps;
-    const { size, note } = log.head;
-    const message = `${witness.name} says that it holds size ${witnessSize}, above ${size} of this log, and does not show it`;
-    if (!this.#saidAbove)
-      await this.#deps.alert({
-        ...{ kind: 'witness_size_above', log: log.name, origin: log.origin, witness: witness.vkey },
-        ...{ message, treeSize: size, witnessSize, notes: [note] },
-      });
-    this.#saidAbove = true;
+    const message = `${witness.name} says that it holds size ${witnessSize}, above ${log.head.size} of this log, and does not show it`;
+    await this.#doubt('witness_size_above', log.head, witnessSize, message);
     throw new TlogError('witness_size_above', message);
+  }
+
+  /** It would cosign another tree of the sizes that it has cosigned already: an alarm, and it is asked on. */
+  async #forgot(witnessSize: TreeSize): Promise<void> {
+    const { witness } = this.#deps;
+    const held = this.#held;
+    if (held === undefined) return;
+    const message = `${witness.name} says that it holds size ${witnessSize}, and has cosigned ${held.size}: it has forgotten what it cosigned`;
+    await this.#doubt('witness_forgot', held, witnessSize, message);
+    this.#held = undefined;
+  }
+
+  /** Tells once of what a witness says, until it cosigns again. */
+  async #doubt(
+    kind: WitnessingAlert['kind'],
+    { size, rootHash, note }: SignedHead,
+    witnessSize: TreeSize,
+    message: string,
+  ): Promise<void> {
+    const { log, witness, alert } = this.#deps;
+    if (this.#told.has(kind)) return;
+    this.#told.add(kind);
+    const facts = { treeSize: size, witnessSize, expectedHash: formatBase64(rootHash), notes: [note] };
+    await alert({ kind, log: log.name, origin: log.origin, witness: witness.vkey, message, ...facts });
   }
 
   /** Looks at what the witness holds. @throws TlogError fork, witness_ahead, unreachable */

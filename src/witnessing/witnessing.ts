@@ -5,7 +5,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { SignedHead } from '../sequencer/log.ts';
 import type { OpenLog } from '../sequencer/open-log.ts';
 import { Candidate, type Cosignature } from './candidate.ts';
-import { endingError } from './held-checkpoint.ts';
+import { endingError, endsLog } from './held-checkpoint.ts';
 import { Nudge } from './nudge.ts';
 import type { PublishedFile } from './published-file.ts';
 import { PublishedHeads, type WitnessedHead } from './published-heads.ts';
@@ -43,8 +43,8 @@ export interface WitnessingDeps extends WitnessingOptions {
   readonly random: () => number;
   readonly fetch: Fetch;
   readonly budget: RequestBudget;
-  /** Resolves with the alert's file once it is durable. */
-  keepAlert(alert: WitnessingAlert): Promise<string>;
+  /** Resolves with the alert's file once it is durable; undefined where enough of them are kept. */
+  keepAlert(alert: WitnessingAlert): Promise<string | undefined>;
   /** Told of what an operator should know and nothing depends on: a witness that fails, a head that could not be kept. */
   onTrouble(error: TlogError, witness?: string): void;
 }
@@ -162,15 +162,24 @@ export class Witnessing implements AsyncDisposable {
     const { log, clock, random, fetch, timeoutMs, budget, intervalMs, onTrouble } = this.#deps;
     return {
       ...{ witness, log, clock, random, refreshMs: REFRESH_MS, intervalMs: intervalMs(witness.name) },
+      cosignedBefore: this.#cosignedBefore(witness.name),
       calls: new WitnessCalls({ fetch, timeoutMs, budget }, witness.url),
       candidateFor: (size) => this.#candidateFor(size),
       onCosigned: (candidate, cosignature) => this.#take(candidate, witness.name, cosignature),
       onFailing: (error) => onTrouble(error, witness.name),
       alert: async (alert) => {
         const file = await this.#deps.keepAlert(alert);
-        return alert.kind === 'witness_size_above' ? undefined : endingError(alert, file);
+        return endsLog(alert) ? endingError(alert, file) : undefined;
       },
     };
+  }
+
+  /** What a witness has cosigned of what was kept by an earlier process. */
+  #cosignedBefore(name: string): SignedHead | undefined {
+    const { witnessedHead } = this;
+    return witnessedHead?.cosigned.some(({ witness }) => witness === name) === true
+      ? witnessedHead
+      : undefined;
   }
 
   /**

@@ -1,8 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { alertOfFinding, alertOfWitness } from '../../src/cli/alerting.ts';
+import { type Alert, alertId } from '../../src/alert/alert.ts';
+import { alertOfFinding, alertOfWitness, alertOfWitnessing } from '../../src/cli/alerting.ts';
 import type { Finding } from '../../src/sequencer/finding.ts';
+import type { WitnessAlert } from '../../src/witness/witness-alert.ts';
+import type { WitnessingAlert } from '../../src/witnessing/witness-alert.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { run } from './run-cli.ts';
 
@@ -66,15 +69,59 @@ describe('ALERT-1 what a server and a witness tell', () => {
     ],
   ])('damage of %s', (_, more, facts) => {
     const told = { kind: 'damage', source: 'server', log: 'main', message: 'm', ...facts };
-    expect(alertOfFinding({ ...finding, ...more })).toEqual(told);
+    expect(alertOfFinding({ ...finding, ...more })).toMatchObject(told);
   });
 
   test.each([
-    ['fork', 'alerts/fork-evidence-a.json'],
-    ['refused', 'alerts/refused-a.json'],
-  ] as const)('%s of a witness, with the file that stele verify takes where there is one', (kind, evidenceFile) => {
-    const told = { source: 'witness', log: 'o', message: 'm', evidenceFile };
-    const seen = { kind, origin: 'o', message: 'm' };
-    expect(alertOfWitness(seen, `alerts/${kind}-a.json`)).toEqual({ kind, ...told });
+    ['a tile and a bundle', { part: 'tile', level: 0 }],
+    ['tiles of two levels', { part: 'tile', level: 1 }],
+    ['two rows', { row: '00ff' }],
+    ['bytes that are wrong otherwise', { actual: '00ff' }],
+  ] as const)('damage of %s of one index is two alerts', (_, more) => {
+    expect(alertId(alertOfFinding({ ...finding, ...more }))).not.toBe(alertId(alertOfFinding(finding)));
+    expect(alertId(alertOfFinding({ ...finding, foundBy: 'read' }))).toBe(alertId(alertOfFinding(finding)));
+  });
+
+  const seen = { origin: 'o', message: 'm' };
+  test.each<[WitnessAlert, Partial<Alert>]>([
+    [
+      { ...seen, kind: 'fork', sizes: [3] },
+      { sizes: [3], evidenceFile: 'alerts/fork-evidence-a.json' },
+    ],
+    [
+      { ...seen, kind: 'refused', code: 'c' },
+      { cause: 'c', evidenceFile: 'alerts/refused-a.json' },
+    ],
+  ])('%j of a witness, with the file that stele verify takes where there is one', (alert, told) => {
+    const { kind } = alert;
+    const all = { kind, source: 'witness', log: 'o', message: 'm' };
+    expect(alertOfWitness(alert, `alerts/${kind}-a.json`)).toEqual({ ...all, ...told });
+    expect(alertOfWitness(alert, undefined).evidenceFile).toBeUndefined();
+  });
+
+  const shown: WitnessingAlert = {
+    ...{ kind: 'fork', log: 'main', origin: 'o', witness: 'w', message: 'm', notes: [] },
+    ...{ treeSize: 5, witnessSize: 3, expectedHash: 'AAAA', actualHash: 'BBBB' },
+  };
+  const { actualHash: _, ...unshown } = shown;
+  test.each<[string, WitnessingAlert, WitnessingAlert, boolean]>([
+    ['a fork that two witnesses show', shown, { ...shown, witness: 'v' }, true],
+    ['two forks', shown, { ...shown, actualHash: 'CCCC' }, false],
+    ['a fork and a larger tree', shown, { ...shown, kind: 'witness_ahead' }, false],
+    [
+      'two witnesses in doubt',
+      { ...unshown, kind: 'witness_forgot' },
+      { ...unshown, kind: 'witness_forgot', witness: 'v' },
+      false,
+    ],
+    [
+      'two doubts of one',
+      { ...unshown, kind: 'witness_forgot' },
+      { ...unshown, kind: 'witness_size_above' },
+      false,
+    ],
+  ])('%s: one alert, or two', (_name, one, other, same) => {
+    const [first, second] = [one, other].map((each) => alertId(alertOfWitnessing(each, undefined)));
+    expect(first === second).toBe(same);
   });
 });

@@ -71,6 +71,8 @@ export interface RunningDesk {
   readonly app: Hono;
   readonly clock: HandClock;
   readonly alerts: WitnessAlert[];
+  /** Of each of those, the path of its record. */
+  readonly files: (string | undefined)[];
   readonly badLists: string[];
   post(body: string): Promise<WitnessAnswer>;
   get(path: string): Promise<WitnessAnswer>;
@@ -89,10 +91,14 @@ export async function runWitness(
   }: { clock?: HandClock; logRate?: number; planted?: (deps: WitnessDeps) => WitnessDeps } = {},
 ): Promise<RunningDesk> {
   const alerts: WitnessAlert[] = [];
+  const files: (string | undefined)[] = [];
   const badLists: string[] = [];
   const deps = await witnessOnFiles({
     ...{ dir, clock, logRate },
-    onAlert: (alert) => alerts.push(alert),
+    onAlert: (alert, file) => {
+      alerts.push(alert);
+      files.push(file);
+    },
     onBadList: ({ message }) => badLists.push(message),
   });
   const witness = await Witness.start(planted(deps)).catch(async (error) => {
@@ -109,7 +115,7 @@ export async function runWitness(
   };
   onTestFinished(close);
   return {
-    ...{ witness, app, clock, alerts, badLists, close },
+    ...{ witness, app, clock, alerts, files, badLists, close },
     post: (body) => ask('/add-checkpoint', { method: 'POST', body }),
     get: (path) => ask(path),
     last: (origin) => ask(`/${originHash(origin)}/checkpoint`),

@@ -38,6 +38,8 @@ export interface WitnessingDesk {
   /** All requests so far. */
   readonly asked: Asked[];
   readonly alerts: WitnessingAlert[];
+  /** Of each of those, the path of its record. */
+  readonly files: (string | undefined)[];
   readonly trouble: (readonly [code: string, witness: string | undefined])[];
   /** Answers in place of the witness of a name; absent: it answers itself. */
   readonly lies: Map<string, (honest: () => Promise<Response>, asked: Asked) => Promise<Response>>;
@@ -70,6 +72,7 @@ export async function witnessingDesk({
   const file = publishedFile(logPaths(folder, 'main').root);
   const asked: Asked[] = [];
   const alerts: WitnessingAlert[] = [];
+  const files: (string | undefined)[] = [];
   const trouble: [string, string | undefined][] = [];
   const lies: WitnessingDesk['lies'] = new Map();
   const fetch: Fetch = async (url, init) => {
@@ -92,7 +95,7 @@ export async function witnessingDesk({
     return (await lies.get(witness)?.(honest, one)) ?? honest();
   };
   return {
-    ...{ dir: folder, log, clock, file, witnesses: desks, policy, asked, alerts, trouble, lies },
+    ...{ dir: folder, log, clock, file, witnesses: desks, policy, asked, alerts, files, trouble, lies },
     start: async (options = {}, random = 0) => {
       const witnessing = await Witnessing.start({
         ...{
@@ -104,9 +107,11 @@ export async function witnessingDesk({
         },
         ...{ log, policy: readWitnessPolicy(policy, log), file, clock, random: () => random, fetch },
         budget: new RequestBudget(32),
-        keepAlert: (alert) => {
+        keepAlert: async (alert) => {
+          const kept = await keepWitnessingAlert(logPaths(folder, 'main').root, alert, clock.nowMs());
           alerts.push(alert);
-          return keepWitnessingAlert(logPaths(folder, 'main').root, alert, clock.nowMs());
+          files.push(kept);
+          return kept;
         },
         onTrouble: ({ code }: TlogError, witness) => trouble.push([code, witness]),
       });

@@ -1,5 +1,7 @@
-import { cp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import type { Alert } from '../../src/alert/alert.ts';
+import { alertOfWitness } from '../../src/cli/alerting.ts';
 import { parseEvidence } from '../../src/core/evidence/evidence.ts';
 import { judgeEvidence } from '../../src/core/evidence/judge.ts';
 import { portableHasher } from '../../src/core/merkle/hasher.ts';
@@ -9,10 +11,12 @@ import { treeSize } from '../../src/core/units.ts';
 import { ed25519Verify } from '../../src/runtime/ed25519.ts';
 import { CheckedStore } from '../../src/store/checked-store.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
+import { evidenceBeside, RECORDS_MAX } from '../../src/witness/alert-record.ts';
 import { guardFolder, type WitnessDirectory, witnessPaths } from '../../src/witness/witness-directory.ts';
 import { originHash, recordKey } from '../../src/witness/witness-record.ts';
 import { GrowingLog, testSigner } from '../support/growing-log.ts';
-import { keptAlert, newWitness, runWitness } from '../support/witness-desk.ts';
+import { expectTold } from '../support/telling.ts';
+import { keptAlert, newWitness, type RunningDesk, runWitness } from '../support/witness-desk.ts';
 
 const log = GrowingLog.of(testSigner('log.example/main'), 40);
 const other = GrowingLog.of(testSigner('other.example'), 40);
@@ -47,6 +51,12 @@ async function setRow(dir: WitnessDirectory, change: (row: Uint8Array) => Uint8A
   await store.commit({ puts: [{ key, value: change(Uint8Array.from(row)) }], deletes: [] });
   await store.close();
 }
+
+const COMPARED = ['sizes', 'expectedHash', 'actualHash'] as const;
+const toldBy = ({ alerts: [alert], files: [file] }: RunningDesk): Alert => {
+  if (alert === undefined) throw new Error('no alert');
+  return alertOfWitness(alert, file);
+};
 
 const LOST: [string, string, (dir: WitnessDirectory & { older: string }) => Promise<void>][] = [
   ['the database opens empty', 'record_lost', (dir) => emptied(witnessPaths(dir).db)],
@@ -93,8 +103,13 @@ describe('WITNESS-5 a known log whose record is in doubt is never started again 
     expect((await at.post(await other.request(0, 5))).status).toBe(200);
     expect(at.alerts).toMatchObject([{ kind: 'refused', code, origin: log.origin }]);
     expect((await at.get('/metrics')).text).toContain('stele_witness_refused_logs 1');
-    const kept = JSON.parse(await keptAlert(dir, `refused-${originHash(log.origin)}.json`));
+    const [name = ''] = await readdir(witnessPaths(dir).alerts);
+    expect(name).toMatch(new RegExp(`^refused-${originHash(log.origin)}-[0-9a-f]{16}\\.json$`));
+    const kept = JSON.parse(await keptAlert(dir, name));
     expect(kept).toMatchObject({ schema: 1, kind: 'refused', code, origin: log.origin });
+    const isCompared = code === 'record_lost' || code === 'guard_conflict';
+    await expectTold(toldBy(at), ['evidenceFile', ...(isCompared ? COMPARED : [])]);
+    expect(toldBy(at).cause).toBe(isCompared ? undefined : code);
   });
 
   test('what was restored is taken up when the list changes', async () => {
@@ -175,9 +190,10 @@ describe('WITNESS-12 a log that forks before the eyes of a witness', () => {
     const at = await runWitness(dir);
     expect((await at.post(await body())).status).toBe(status);
     expect(at.alerts).toMatchObject([{ kind: 'fork', origin: log.origin }]);
-    const alert = JSON.parse(await keptAlert(dir, `fork-${originHash(log.origin)}.json`));
+    const alert = JSON.parse(await readFile(at.files[0] ?? '', 'utf8'));
     const text = await keptAlert(dir, alert.evidence);
     expect(text).toBe(at.alerts[0]?.evidence);
+    await expectTold(toldBy(at), ['sizes', 'expectedHash', 'actualHash', 'evidenceFile']);
     const trust = { keys: [parseVerifierKey(log.signer.vkey)], ed25519: ed25519Verify };
     expect(await judgeEvidence(portableHasher, parseEvidence(text), trust)).toMatchObject({
       ...{ accused: 'log', kind, origin: log.origin },
@@ -201,14 +217,20 @@ describe('WITNESS-12 a log that forks before the eyes of a witness', () => {
     expect(at.alerts).toEqual([]);
   });
 
-  test('of many, the first file stays', async () => {
+  test('each fork is an alert and a file of its own, the same again is not; beyond twenty there are no files', async () => {
     const dir = await stopped();
     const at = await runWitness(dir);
-    for (const history of [2, 3, 4]) {
+    const lie = async (history: number): Promise<string> => {
       const one = GrowingLog.of(log.signer, 13, { from: 3, history });
-      await at.post(`old 13\n\n${await one.note(13)}`);
-    }
-    expect(await readdir(witnessPaths(dir).alerts)).toHaveLength(2);
-    expect(await keptAlert(dir, `fork-evidence-${originHash(log.origin)}.json`)).toBe(at.alerts[0]?.evidence);
+      return `old 13\n\n${await one.note(13)}`;
+    };
+    for (const history of [2, 3, 3]) await at.post(await lie(history));
+    expect(new Set(at.files).size).toBe(2);
+    for (const [i, file] of at.files.entries())
+      expect(await readFile(evidenceBeside(file ?? ''), 'utf8')).toBe(at.alerts[i]?.evidence);
+    for (let history = 4; history < RECORDS_MAX + 3; history += 1) await at.post(await lie(history));
+    expect(await readdir(witnessPaths(dir).alerts)).toHaveLength(2 * RECORDS_MAX);
+    expect(at.files.at(-2)).toBeDefined();
+    expect([at.alerts.at(-1)?.kind, at.files.at(-1)]).toEqual(['fork', undefined]);
   });
 });

@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto';
 import { cp, readdir, readFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { Alert } from '../../src/alert/alert.ts';
+import { alertOfWitnessing } from '../../src/cli/alerting.ts';
 import type { ErrorCode } from '../../src/core/error.ts';
 import { parseEvidence } from '../../src/core/evidence/evidence.ts';
 import { judgeEvidence } from '../../src/core/evidence/judge.ts';
@@ -18,6 +19,7 @@ import { logPaths } from '../../src/sequencer/data-directory.ts';
 import { RequestBudget } from '../../src/witnessing/request-budget.ts';
 import { WitnessCalls } from '../../src/witnessing/witness-calls.ts';
 import { passUntil } from '../support/step-clock.ts';
+import { expectTold } from '../support/telling.ts';
 import { type Asked, type WitnessingDesk, witnessingDesk } from '../support/witnessing-desk.ts';
 
 /** What a witness that lies answers with, given what it was asked and what an honest one says. */
@@ -214,6 +216,7 @@ describe('WITNESSED-6 what a witness shows of a history that the log does not ha
     expect(judged).toMatchObject({ accused: 'log', kind });
     const record = JSON.parse(await alertsOf(desk, await nameOf(desk)));
     expect(await alertsOf(desk, record.evidence)).toBe(evidence);
+    await expectTold(toldBy(desk), ['sizes', 'expectedHash', 'actualHash', 'evidenceFile']);
   });
 
   async function nameOf(desk: WitnessingDesk): Promise<string> {
@@ -229,6 +232,7 @@ describe('WITNESSED-6 what a witness shows of a history that the log does not ha
       parseNote(held).text,
       parseNote(desk.log.head.note).text,
     ]);
+    await expectTold(toldBy(desk), ['sizes', 'expectedHash', 'actualHash', 'evidenceFile']);
   });
 
   test('one of the own past is none', async () => {
@@ -251,15 +255,14 @@ describe('WITNESSED-6 what a witness shows of a history that the log does not ha
     await passUntil(desk.clock, () => desk.alerts.length > 0);
     expect((await ended).code).toBe('witness_ahead');
     await expect(desk.append('late')).rejects.toMatchObject({ code: 'commit_unknown' });
-    expect(await alertsOf(desk, `witness_ahead-${await idOf(desk)}.json`)).toContain('"treeSize": 3');
+    expect(await readFile(desk.files[0] ?? '', 'utf8')).toContain('"treeSize": 3');
   });
 
-  async function idOf(desk: WitnessingDesk): Promise<string> {
-    return createHash('sha256')
-      .update(desk.alerts[0]?.witness ?? '')
-      .digest('hex')
-      .slice(0, 16);
-  }
+  const toldBy = ({ alerts, files }: WitnessingDesk): Alert => {
+    const alert = alerts.at(-1);
+    if (alert === undefined) throw new Error('no alert');
+    return alertOfWitnessing(alert, files.at(-1));
+  };
 
   test('a bare size above the log is an alarm, once, and a reason to look; the log goes on', async () => {
     const desk = await witnessingDesk({ count: 2, quorum: 'any' });
@@ -272,7 +275,60 @@ describe('WITNESSED-6 what a witness shows of a history that the log does not ha
     await passUntil(desk.clock, () => witnessing.witnessedHead?.size === 2);
     await passUntil(desk.clock, () => desk.asked.filter(({ witness }) => witness === 'a').length > 6);
     expect(desk.alerts).toHaveLength(1);
-    expect(await alertsOf(desk, `witness_size_above-${await idOf(desk)}.json`)).toContain('"witnessSize": 7');
+    expect(await readFile(desk.files[0] ?? '', 'utf8')).toContain('"witnessSize": 7');
+    await expectTold(toldBy(desk), ['sizes', 'expectedHash', 'evidenceFile']);
+    expect(toldBy(desk)).toMatchObject({ kind: 'witness_in_doubt', sizes: [1, 7] });
+    desk.lies.clear();
+    await passUntil(
+      desk.clock,
+      () => desk.asked.at(-1)?.witness === 'a' && witnessing.status().witnesses[0]?.failures === 0,
+    );
+    desk.lies.set('a', async (_, { method }) => (method === 'GET' ? text('', 404) : text('8\n', 409)));
+    await passUntil(desk.clock, () => desk.alerts.length === 2);
+    expect(toldBy(desk).sizes).toEqual([2, 8]);
+  });
+
+  test('a size below what the witness has cosigned is an alarm, once until it cosigns again; the log goes on', async () => {
+    const desk = await witnessingDesk();
+    await desk.append('one', 'two');
+    const witnessing = await desk.start();
+    expect(desk.alerts).toEqual([]);
+    let forgets = 2;
+    const forgetful = async (honest: () => Promise<Response>, { method }: Asked): Promise<Response> => {
+      if (method === 'GET' || forgets === 0) return honest();
+      forgets -= 1;
+      return text(`${forgets}\n`, 409);
+    };
+    desk.lies.set('a', forgetful);
+    await desk.append('three');
+    await passUntil(desk.clock, () => witnessing.witnessedHead?.size === 3);
+    expect(desk.alerts).toMatchObject([{ kind: 'witness_forgot', treeSize: 2, witnessSize: 1 }]);
+    expect(desk.alerts[0]?.expectedHash).toBe(parseNote(desk.alerts[0]?.notes[0] ?? '').text.split('\n')[2]);
+    await expectTold(toldBy(desk), ['sizes', 'expectedHash', 'evidenceFile']);
+    expect(toldBy(desk)).toMatchObject({ kind: 'witness_in_doubt', sizes: [2, 1] });
+    forgets = 1;
+    await desk.append('four');
+    await passUntil(desk.clock, () => witnessing.witnessedHead?.size === 4);
+    expect(desk.alerts).toMatchObject([
+      { treeSize: 2 },
+      { kind: 'witness_forgot', treeSize: 3, witnessSize: 0 },
+    ]);
+    expect(new Set(desk.files).size).toBe(2);
+  });
+
+  test('a witness that forgets while the log does not run is found by the next process', async () => {
+    const desk = await witnessingDesk();
+    await desk.append('one', 'two');
+    await (await desk.start()).close();
+    await desk.log.close();
+    const again = await witnessingDesk({ dir: desk.dir, witnesses: desk.witnesses });
+    // As one does whose database is empty: it would take any tree from 0.
+    again.lies.set('a', async (honest, { method, body }) => {
+      if (method === 'GET') return text('', 404);
+      return body.startsWith('old 0\n') ? honest() : text('0\n', 409);
+    });
+    await again.start();
+    expect(again.alerts).toMatchObject([{ kind: 'witness_forgot', treeSize: 2, witnessSize: 0 }]);
   });
 
   test.each([

@@ -1,8 +1,6 @@
 import { cp } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { parseNote } from '../../src/core/note/signed-note.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
-import { openLog } from '../../src/sequencer/open-log.ts';
 import { passUntil, settle, until } from '../support/step-clock.ts';
 import { readCosigned } from '../support/witness-desk.ts';
 import { type WitnessingDesk, witnessingDesk } from '../support/witnessing-desk.ts';
@@ -252,8 +250,7 @@ describe('WITNESSED-4 how witnesses are asked', () => {
     await desk.append('four', 'five');
     // Another process of the log, which does not know what the witness holds.
     await desk.log.close();
-    const log = await openLog({ dir: desk.dir, clock: systemClock }, 'main');
-    await log.close();
+    await desk.file.remove();
     const again = await witnessingDesk({ dir: desk.dir, witnesses: desk.witnesses });
     await again.start();
     const olds = again.asked.flatMap(({ body }) => /^old (\d+)\n/.exec(body)?.[1] ?? []);
@@ -303,5 +300,31 @@ describe('WITNESSED-4 how witnesses are asked', () => {
     const seconds = desk.asked.map(({ atMs }) => atMs / 1_000);
     expect(seconds.slice(1).map((at, i) => at - (seconds[i] ?? 0))).toEqual([2, 3, 5, 9, 17, 31, 31, 31]);
     expect(desk.trouble).toEqual([['unreachable', 'a']]);
+  });
+
+  test.each<[string, number]>([
+    ['7', 7],
+    ['600', 600],
+    ['601', 600],
+    ['9999999999', 1],
+    ['Fri, 31 Dec 1999 23:59:59 GMT', 1],
+  ])('Retry-After %s leaves a witness alone for %i s', async (value, seconds) => {
+    const desk = await witnessingDesk();
+    let lies = true;
+    desk.lies.set('a', async (honest, { method }) => {
+      if (method === 'GET' || !lies) return honest();
+      return new Response('', { status: 429, headers: { 'Retry-After': value } });
+    });
+    await desk.start();
+    await settle();
+    lies = false;
+    const asked = () => desk.asked.filter(({ method }) => method === 'POST');
+    desk.clock.pass(seconds * 1_000 - 1);
+    await settle();
+    expect(asked()).toHaveLength(1);
+    desk.clock.pass(1);
+    await until(() => asked().length === 2);
+    await desk.append('one');
+    await passUntil(desk.clock, () => publishedSize(desk) === 1);
   });
 });

@@ -114,6 +114,10 @@ async function announce(context: CommandContext, { url, opsUrl }: Servers, witne
   say(context.terminal, `witness: ${vkey}`);
 }
 
-function tellAlert(lines: Logger, { message, evidence: _, ...facts }: WitnessAlert, file: string): void {
+function tellAlert(
+  lines: Logger,
+  { message, evidence: _, ...facts }: WitnessAlert,
+  file: string | undefined,
+): void {
   lines.error({ alert: { ...facts, message }, file }, 'alert');
 }
