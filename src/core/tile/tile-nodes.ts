@@ -10,19 +10,24 @@ const KEPT_HEIGHTS: readonly number[] = [3, 6];
 /** What the first rows had instead; they are read as they are. */
 const KEPT_HEIGHTS_BEFORE: readonly number[] = [4];
 
+/** Hashed nodes of a stored tile that are not remembered: those of two or three proofs. */
+const ASKED_SELDOM = 16;
+
 /**
- * The 511 nodes of one tile. Leaves are given, inner nodes hashed on demand: those of a tile that grows are remembered,
- * a stored one has enough of them and stays as small as its row. What it gives are views of its memory: nobody may
- * write to them. To its callers it is immutable.
+ * The 511 nodes of one tile. Leaves are given, inner nodes hashed on demand and remembered: at once in a tile that grows, in
+ * a stored one when it is asked again and again. Till then that stays as small as its row. What it gives are views of its
+ * memory: nobody may write to them. To its callers it is immutable.
  */
 export class TileNodes {
   /** Number of leaves, 0 to 256. */
   readonly width: number;
   readonly #hasher: TreeHasher;
   readonly #leaves: Uint8Array;
-  /** Made when the first inner node is asked for: many a tile is only served. */
+  /** Made when an inner node is to be remembered: many a tile is only served. */
   #inner: InnerNodes | undefined;
   readonly #kept: KeptNodes | undefined;
+  /** How often a node was asked for that is neither stored nor remembered; counted up to where they are. */
+  #asked = 0;
 
   private constructor(hasher: TreeHasher, leaves: Uint8Array, inner?: InnerNodes, kept?: KeptNodes) {
     this.width = leaves.length / HASH_BYTES;
@@ -63,9 +68,17 @@ export class TileNodes {
       throw new RangeError(`node ${offset} of height ${height} is not in a tile of width ${this.width}`);
     }
     if (height === 0) return hashAt(this.#leaves, offset);
-    if (this.#kept !== undefined) return this.#storedNode(this.#kept, height, offset);
+    const stored = this.#keptNode(height, offset);
+    if (stored !== undefined) return stored;
+    if (this.#inner === undefined && this.#isSeldomAsked()) return this.#hashed(height, offset);
     this.#inner ??= newInner();
     return this.#node(this.#inner, height, offset);
+  }
+
+  /** Whether remembering would cost a stored tile more than it saves. */
+  #isSeldomAsked(): boolean {
+    this.#asked += 1;
+    return this.#kept !== undefined && this.#asked <= ASKED_SELDOM;
   }
 
   /** The first `width` leaf hashes, one after the other: the partial tile of that width. @throws RangeError above its own width */
@@ -103,16 +116,24 @@ export class TileNodes {
     return new TileNodes(this.#hasher, leaves, inner);
   }
 
-  #storedNode(kept: KeptNodes, height: number, offset: number): Hash {
+  #keptNode(height: number, offset: number): Hash | undefined {
+    const at = this.#kept && placeOfKept(this.#kept.heights, height, offset);
+    return this.#kept && at !== undefined ? hashAt(this.#kept.bytes, at) : undefined;
+  }
+
+  /** From the nodes below, without remembering any. */
+  #hashed(height: number, offset: number): Hash {
     if (height === 0) return hashAt(this.#leaves, offset);
-    const at = placeOfKept(kept.heights, height, offset);
-    if (at !== undefined) return hashAt(kept.bytes, at);
-    const left = this.#storedNode(kept, height - 1, 2 * offset);
-    return this.#hasher.nodeHash(left, this.#storedNode(kept, height - 1, 2 * offset + 1));
+    const kept = this.#keptNode(height, offset);
+    if (kept !== undefined) return kept;
+    const left = this.#hashed(height - 1, 2 * offset);
+    return this.#hasher.nodeHash(left, this.#hashed(height - 1, 2 * offset + 1));
   }
 
   #node(inner: InnerNodes, height: number, offset: number): Hash {
     if (height === 0) return hashAt(this.#leaves, offset);
+    const kept = this.#keptNode(height, offset);
+    if (kept !== undefined) return kept;
     const at = position(height, offset);
     const view = hashAt(inner.bytes, at);
     if (inner.known[at] === 1) return view;

@@ -108,6 +108,23 @@ describe('TILE-7 the nodes of a tile', () => {
       }
     }
   });
+  test('a stored tile that is asked again and again hashes each node once', () => {
+    let hashes = 0;
+    const nodeHash = (left: Hash, right: Hash): Hash => {
+      hashes += 1;
+      return portableHasher.nodeHash(left, right);
+    };
+    const fresh = TileNodes.fromLeaves(portableHasher, joined(256));
+    const row = concatBytes(joined(256), fresh.kept());
+    const stored = TileNodes.fromStored({ ...portableHasher, nodeHash }, row);
+    const perProof = Array.from({ length: 6 }, () => {
+      hashes = 0;
+      for (let height = 0; height < 8; height += 1)
+        expect(stored?.node(height, 1)).toEqual(fresh.node(height, 1));
+      return hashes;
+    });
+    expect([perProof[0], perProof.at(-1)]).toEqual([9, 0]);
+  });
   test.each([
     [0, false],
     [1_152, false],
