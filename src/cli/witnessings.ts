@@ -4,6 +4,8 @@ import { TlogError } from '../core/error.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { type DataDirectory, logPaths } from '../sequencer/data-directory.ts';
 import type { OpenLog } from '../sequencer/open-log.ts';
+import type { SignedLog } from '../sequencer/signed-log.ts';
+import { type AskDeps, askBeforeSigning } from '../witnessing/before-signing.ts';
 import { publishedFile } from '../witnessing/published-file.ts';
 import { RequestBudget } from '../witnessing/request-budget.ts';
 import { keepWitnessingAlert, type WitnessingAlert } from '../witnessing/witness-alert.ts';
@@ -53,25 +55,39 @@ export class Witnessings {
    */
   async attend(log: OpenLog): Promise<AsyncDisposable> {
     const settings = this.#deps.settings.get(log.name);
-    const folder = logPaths(this.#deps.dir, log.name).root;
-    const file = publishedFile(folder);
+    const file = publishedFile(logPaths(this.#deps.dir, log.name).root);
     if (settings === undefined) {
       // From now on the log head is published; a later policy must not go back behind it.
       await file.remove();
       return { [Symbol.asyncDispose]: async () => undefined };
     }
+    const deps = await this.#depsOf(log, settings);
+    this.#warnOf(log.name, deps.policy);
+    const witnessing = await Witnessing.start({ ...deps, log, file, random: Math.random });
+    this.#running.set(log.name, witnessing);
+    return witnessing;
+  }
+
+  /**
+   * Asks a log's witnesses what they hold, before it signs what a crash left unsigned.
+   * @throws TlogError invalid_config, malformed_policy, fork, witness_ahead
+   */
+  async beforeSigning(log: SignedLog): Promise<void> {
+    const settings = this.#deps.settings.get(log.name);
+    if (settings !== undefined) await askBeforeSigning(log, await this.#depsOf(log, settings));
+  }
+
+  async #depsOf(log: SignedLog, settings: WitnessingSettings): Promise<AskDeps & WitnessingOptions> {
+    const folder = logPaths(this.#deps.dir, log.name).root;
     const policy = readWitnessPolicy(await textOf(settings.policy), log);
-    this.#warnOf(log.name, policy);
-    const witnessing = await Witnessing.start({
+    return {
       ...optionsOf(settings, policy),
-      ...{ log, policy, file, clock: systemClock, random: Math.random, budget: this.#budget },
+      ...{ policy, clock: systemClock, budget: this.#budget },
       fetch: (url, init) => globalThis.fetch(url, init),
       keepAlert: (alert) => this.#alert(folder, alert),
       onTrouble: (err, witness) =>
         this.#deps.lines.warn({ log: log.name, witness, err }, 'witnessing had to wait'),
-    });
-    this.#running.set(log.name, witnessing);
-    return witnessing;
+    };
   }
 
   #warnOf(log: string, { apart }: WitnessPolicy): void {

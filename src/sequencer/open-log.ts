@@ -35,7 +35,7 @@ export interface OpenLog extends Log, AsyncDisposable {
 }
 
 /** What an operator may set. */
-export type OpenOptions = Pick<StartOptions, 'queue' | 'reserveBytes' | 'onFinding'>;
+export type OpenOptions = Pick<StartOptions, 'queue' | 'reserveBytes' | 'onFinding' | 'beforeSigning'>;
 
 export interface OpenLogDeps {
   readonly dir: DataDirectory;

@@ -23,6 +23,7 @@ import { checkAgainstGuard, isCleanStop, loadTree } from './recovery.ts';
 import { type DiskSpace, Reserve } from './reserve.ts';
 import { RunningLog } from './running-log.ts';
 import { type PublishedTree, Sequencer } from './sequencer.ts';
+import { type SignedLog, signedLog } from './signed-log.ts';
 import { TileReader } from './tile-reader.ts';
 import { checkTree, type TreeCheckDeps } from './tree-check.ts';
 import type { TreeState } from './tree-state.ts';
@@ -63,6 +64,11 @@ export interface StartOptions {
   readonly check?: CheckLimits;
   /** Bytes of the volume that stay free; 0: none; by default 1 GiB or 5 %, whichever is less. */
   readonly reserveBytes?: number;
+  /**
+   * Asked before a tree that a crash left without a head is signed, with the log as it was signed last; rejects where it must not
+   * be signed.
+   */
+  beforeSigning?(log: SignedLog): Promise<void>;
   /** Told of each damage that is found; `unkept` when its record could not be written. */
   onFinding?(finding: Finding, unkept: unknown): void;
 }
@@ -106,7 +112,7 @@ export async function startLog(deps: StartDeps, options: StartOptions = {}): Pro
     checkMaySign(kept, state, guard.mark);
     // After the take-over: seeds that were made ahead are no rival's any more.
     keeping = await openKeeping(deps, state);
-    const { tree, backgroundCheck } = await recover(parts, state, guard, options.check ?? CHECK_LIMITS);
+    const { tree, backgroundCheck } = await recover(parts, state, guard, options);
     const bytesOnDisk = () => deps.bytesOnDisk();
     const reserve = reserveOf(deps, options);
     const queue = options.queue ?? QUEUE_LIMITS;
@@ -155,7 +161,7 @@ async function recover(
   parts: Parts,
   state: TreeState,
   guard: Guard,
-  limits: CheckLimits,
+  { check: limits = CHECK_LIMITS, beforeSigning }: StartOptions,
 ): Promise<Recovered> {
   const { mark } = guard;
   await checkMark(parts, mark);
@@ -167,6 +173,7 @@ async function recover(
   // Nothing may be written while the files of before are kept: they would lack it.
   await parts.store.accept();
   await firstWrite(parts.store);
+  if (unsigned) await beforeSigning?.(signedLog(parts, state, mark));
   const head = unsigned ? await signFound(parts, state, guard) : mark;
   const signedAtMs = unsigned ? parts.clock.nowMs() : state.committedAtMs;
   const backgroundCheck = later ? () => checkTree(parts, state, 0) : undefined;

@@ -11,20 +11,37 @@ import { type VerifiedCheckpoint, verifyCheckpoint } from '../core/note/checkpoi
 import { createNoteVerifier } from '../core/note/verifier.ts';
 import { treeSize } from '../core/units.ts';
 import { ed25519Verify } from '../runtime/ed25519.ts';
-import type { Log } from '../sequencer/log.ts';
+import type { SignedLog } from '../sequencer/signed-log.ts';
 import { rootAt } from './root-at.ts';
 import type { WitnessingAlert } from './witness-alert.ts';
+import type { WitnessCalls } from './witness-calls.ts';
 
-/** What a log is compared by. */
-export type ComparedLog = Pick<Log, 'name' | 'origin' | 'vkeys' | 'head' | 'proveConsistency'>;
+/** Whom a log asks what it holds. */
+export interface HeldDeps {
+  readonly log: SignedLog;
+  readonly witness: { readonly vkey: string };
+  readonly calls: Pick<WitnessCalls, 'held'>;
+}
+
+/**
+ * What a witness shows that the log cannot have signed; undefined where it shows nothing of the sort, or nothing at all.
+ * @throws TlogError unreachable
+ */
+export async function lookAtHeld(
+  { log, witness, calls }: HeldDeps,
+  signal: AbortSignal,
+): Promise<WitnessingAlert | undefined> {
+  const held = await calls.held(log.origin, signal).catch(unlessUnreachable);
+  return held === undefined ? undefined : compareHeld(log, witness.vkey, held).catch(unsigned);
+}
 
 /**
  * What a checkpoint that a witness holds says of the log: only one that the log's own key signed says anything. Undefined
  * when it is one of the log's own past.
  * @throws TlogError as verifyCheckpoint when the log's key did not sign it
  */
-export async function compareHeld(
-  log: ComparedLog,
+async function compareHeld(
+  log: SignedLog,
   witness: string,
   note: string,
 ): Promise<WitnessingAlert | undefined> {
@@ -53,7 +70,7 @@ export async function compareHeld(
 }
 
 /** The log never signs again what it has not kept: its head and the hashes that lead there convict as well. */
-async function evidenceOf(log: ComparedLog, held: VerifiedCheckpoint): Promise<Evidence> {
+async function evidenceOf(log: SignedLog, held: VerifiedCheckpoint): Promise<Evidence> {
   const { head } = log;
   if (held.size === 0) return { accused: 'log', kind: 'empty-root', notes: [held.note] };
   if (held.size === head.size) return evidenceOfRoots(held.note, head.note);
@@ -74,4 +91,14 @@ export function endingError(alert: EndingAlert, file = 'the files in alerts/'): 
 /** Whether the log ends with it. */
 export function endsLog(alert: WitnessingAlert): alert is EndingAlert {
   return alert.kind === 'fork' || alert.kind === 'witness_ahead';
+}
+
+/** Some witnesses show what they hold elsewhere, or nowhere; one that is not there is looked at later. */
+function unlessUnreachable(error: unknown): undefined {
+  if (!(error instanceof TlogError) || error.code === 'unreachable') throw error;
+}
+
+/** What the log's key has not signed says nothing of the log. */
+function unsigned(error: unknown): undefined {
+  if (!(error instanceof TlogError) || (error.kind !== 'verification' && error.kind !== 'input')) throw error;
 }

@@ -4,8 +4,9 @@ import type { TreeSize } from '../core/units.ts';
 import { treeSize } from '../core/units.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { SignedHead } from '../sequencer/log.ts';
+import type { SignedLog } from '../sequencer/signed-log.ts';
 import { type Candidate, type Cosignature, readCosignature } from './candidate.ts';
-import { type ComparedLog, compareHeld } from './held-checkpoint.ts';
+import { lookAtHeld } from './held-checkpoint.ts';
 import { Nudge } from './nudge.ts';
 import type { WitnessingAlert } from './witness-alert.ts';
 import type { WitnessCalls } from './witness-calls.ts';
@@ -22,7 +23,7 @@ const RETRY_AFTER_MAX_MS = 600_000;
 export interface FeedDeps {
   readonly witness: AskedWitness;
   readonly calls: WitnessCalls;
-  readonly log: ComparedLog;
+  readonly log: SignedLog;
   readonly clock: Clock;
   /** A number in [0, 1). */
   readonly random: () => number;
@@ -242,9 +243,8 @@ export class WitnessFeed {
 
   /** Looks at what the witness holds. @throws TlogError fork, witness_ahead, unreachable */
   async #compare(): Promise<void> {
-    const { calls, log, witness, alert } = this.#deps;
-    const held = await calls.held(log.origin, this.#closing.signal).catch(unlessUnreachable);
-    const found = held === undefined ? undefined : await compareHeld(log, witness.vkey, held).catch(unsigned);
+    const { alert } = this.#deps;
+    const found = await lookAtHeld(this.#deps, this.#closing.signal);
     this.#compared = true;
     const ending = found === undefined ? undefined : await alert(found);
     if (ending !== undefined) throw ending;
@@ -253,14 +253,4 @@ export class WitnessFeed {
 
 function isEnding({ code }: TlogError): boolean {
   return code === 'fork' || code === 'witness_ahead';
-}
-
-/** Some witnesses show what they hold elsewhere, or nowhere; one that is not there is looked at later. */
-function unlessUnreachable(error: unknown): undefined {
-  if (!(error instanceof TlogError) || error.code === 'unreachable') throw error;
-}
-
-/** What the log's key has not signed says nothing of the log. */
-function unsigned(error: unknown): undefined {
-  if (!(error instanceof TlogError) || (error.kind !== 'verification' && error.kind !== 'input')) throw error;
 }

@@ -4,6 +4,7 @@ import type { TreeSize } from '../core/units.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { SignedHead } from '../sequencer/log.ts';
 import type { OpenLog } from '../sequencer/open-log.ts';
+import { START_MS } from './before-signing.ts';
 import { Candidate, type Cosignature } from './candidate.ts';
 import { endingError, endsLog } from './held-checkpoint.ts';
 import { Nudge } from './nudge.ts';
@@ -18,8 +19,6 @@ import type { AskedWitness, WitnessPolicy } from './witness-policy.ts';
 
 /** A request that waits for witnesses waits no longer. */
 const WITNESSED_WAIT_MS = 10_000;
-/** A start waits no longer for witnesses. */
-const START_MS = 5_000;
 const REFRESH_MS = 60_000;
 
 /** What an operator may set for a log. */

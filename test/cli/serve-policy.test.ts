@@ -1,6 +1,10 @@
-import { cp, readFile, writeFile } from 'node:fs/promises';
+import { cp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { type DataDirectory, logPaths } from '../../src/sequencer/data-directory.ts';
+import { openLog } from '../../src/sequencer/open-log.ts';
+import { readFileGuard } from '../../src/store/file-guard.ts';
 import { compiledCli, type Serving } from '../support/cli-process.ts';
 import { isRunning, startServerProcess } from '../support/server-process.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -61,6 +65,17 @@ async function checkpointOf({ url }: Serving, isSo: (note: string) => boolean): 
   }
 }
 const sized = (size: number) => (note: string) => note.split('\n')[1] === `${size}`;
+
+/** A commit as a crash leaves it that comes before the guard: the guard is put back to what it was. */
+async function leaveUnsigned(dir: DataDirectory): Promise<void> {
+  const { guard } = logPaths(dir, 'main');
+  await cp(guard, `${guard}.before`, { recursive: true });
+  const log = await openLog({ dir, clock: systemClock }, 'main');
+  await log.append({ entries: [new TextEncoder().encode('rival')] });
+  await log.close();
+  await rm(guard, { recursive: true });
+  await rename(`${guard}.before`, guard);
+}
 
 /** The published note as it lies on the disk. */
 async function lastNote({ folder }: Desk): Promise<string> {
@@ -241,7 +256,10 @@ describe('WITNESSED-8 CLI-35 serve --policy', () => {
     expect([ended.code, ended.stderr]).toEqual([1, expect.stringContaining(code)]);
   });
 
-  test('WITNESSED-6 a log restored with its guard from an old copy is refused by what the witness holds', async () => {
+  test.each([
+    ['', false],
+    [', and with a commit that was never signed: it is not signed before the witness is asked', true],
+  ])('WITNESSED-6 a log restored with its guard from an old copy is refused by what the witness holds%s', async (_, hasTail) => {
     const desk = await newDesk();
     const [, data = '', , guard = ''] = desk.data;
     await cp(data, `${data}.old`, { recursive: true, preserveTimestamps: true });
@@ -251,6 +269,7 @@ describe('WITNESSED-8 CLI-35 serve --policy', () => {
     await append(server, desk, 'one');
     await checkpointOf(server, sized(1));
     expect(await server.stop()).toBe(0);
+    if (hasTail) await leaveUnsigned({ dataPath: `${data}.old`, guardPath: `${guard}.old` });
     const old = ['--data', `${data}.old`, '--guard', `${guard}.old`];
     const alerts = join(desk.folder, 'alerts.yaml');
     await writeFile(alerts, 'sinks: [{ name: console, type: stdout }]\n');
@@ -261,5 +280,7 @@ describe('WITNESSED-8 CLI-35 serve --policy', () => {
     const { alert: told } = JSON.parse(ended.text);
     expect(told).toMatchObject({ kind: 'refused', source: 'server', log: 'main', sizes: [0, 1] });
     expect(JSON.parse(await readFile(told.evidenceFile, 'utf8')).notes).toHaveLength(2);
+    const dir = { dataPath: `${data}.old`, guardPath: `${guard}.old` };
+    expect((await readFileGuard(logPaths(dir, 'main').guard)).size).toBe(0);
   });
 });

@@ -69,6 +69,7 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
         tellFinding(lines, finding, unkept);
         void alerter?.raise(alertOfFinding(finding));
       },
+      beforeSigning: (log) => witnessings.beforeSigning(log),
       attend: async (log) => both(await witnessings.attend(log), scrubbers.attend(log)),
     },
   );
