@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { formatBundlePath } from '../../src/core/tile/path.ts';
 import type { Bench, Outcome, Row } from '../harness/bench.ts';
 import { seededRandom } from '../harness/entries.ts';
+import { EventSource } from '../harness/events.ts';
 import { judgeLimit } from '../harness/finding.ts';
 import { PROGRAMS } from '../harness/paths.ts';
 import {
@@ -26,6 +28,8 @@ const HUGE_ENTRIES = 1_024;
 const HUGE_PER_BATCH = 128;
 const BATCH_BYTES = 8 * 1024 * 1024;
 const BATCH_ENTRIES = 4_096;
+const RAW_BYTES = 5 * 1024 * 1024;
+const JSON_TYPE = 'application/json';
 const PAGE = 1_000;
 /** For what a request leaves behind. */
 const AFTER_MS = 30;
@@ -68,6 +72,54 @@ function freshBundle(count: number): Buffer<ArrayBuffer> {
   const entries = Array.from({ length: count }, (_, i) => Buffer.from(`${made}/${Date.now()}/${i}`));
   return Buffer.concat(entries.flatMap((entry) => [Buffer.of(0, entry.length), entry]));
 }
+
+const events = new EventSource();
+
+/** Events without an id, so that each is a new one. */
+function largeEvents(count: number, more: object): Buffer<ArrayBuffer> {
+  const facts = {
+    time: '2026-11-27T17:06:36Z',
+    action: 'a.b',
+    outcome: 'success',
+    actor: { type: 'user', id: 'u' },
+  };
+  return Buffer.from(new Array(count).fill(JSON.stringify({ ...facts, ...more })).join('\n'));
+}
+
+const EVENTS_PATH = '../audit/events';
+const worstEvents: readonly Worst[] = [
+  {
+    what: '4,096 events in lines',
+    path: EVENTS_PATH,
+    type: LINES_TYPE,
+    body: () => events.lines(BATCH_ENTRIES),
+  },
+  {
+    what: '4,096 events in a list',
+    path: EVENTS_PATH,
+    type: JSON_TYPE,
+    body: () => Buffer.from(`[${events.lines(BATCH_ENTRIES).toString().trimEnd().replaceAll('\n', ',')}]`),
+  },
+  {
+    what: '128 events of 48 KiB',
+    path: EVENTS_PATH,
+    type: LINES_TYPE,
+    body: () => largeEvents(HUGE_PER_BATCH, { data: { text: '"'.repeat(24_000) } }),
+  },
+  {
+    what: 'an event with 5 MiB of verbatim bytes',
+    path: EVENTS_PATH,
+    type: JSON_TYPE,
+    body: () => {
+      const raw = {
+        format: 'x',
+        media_type: 'text/plain',
+        content: randomBytes(RAW_BYTES).toString('base64'),
+      };
+      return largeEvents(1, { raw });
+    },
+  },
+];
 
 function worstRequests({ small, all }: Filled): Worst[] {
   const leaves = Math.min(BATCH_ENTRIES, all - 1);
@@ -112,6 +164,7 @@ function worstRequests({ small, all }: Filled): Worst[] {
       type: BUNDLE_TYPE,
       body: () => freshBundle(BATCH_ENTRIES),
     },
+    ...worstEvents,
     { what: 'one entry of 64 KiB', path: 'entries', type: ENTRY_TYPE, body: () => freshLines(1, HUGE_BYTES) },
     { what: 'checkpoints', path: 'checkpoints?from=0' },
     { what: 'consistency proof', path: `proofs/consistency?from=${Math.floor(all / 3)}` },

@@ -1,4 +1,4 @@
-import { parseStrictJson, pointerTo } from '../core/encoding/strict-json.ts';
+import { parseStrictJson, pointerTo, strictListItems } from '../core/encoding/strict-json.ts';
 import { utf8Decode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
 import { checkJsonLength, EVENT_DEPTH_MAX, invalidEvent } from '../core/event/event.ts';
@@ -16,27 +16,74 @@ export interface EventBody {
   readonly submissions: readonly Submission[];
 }
 
+/** What a server brings to the reading of events. */
+export interface ReadEventsDeps {
+  /** An id that no other event has. */
+  freshId(): string;
+  /** Gives way to other work. */
+  nextTurn(): Promise<void>;
+}
+
+/** Characters that are read without giving way: about eight milliseconds. */
+const READ_AT_A_TIME = 256 * 1024;
+
 /**
  * The events of a JSON body, an object or a list, or of NDJSON.
  * @throws TlogError invalid_json, empty_batch, empty_line, batch_too_large, and those of readSubmission, each naming its place
  */
-export function readEvents(body: Uint8Array, isLines: boolean, freshId: () => string): EventBody {
+export async function readEvents(
+  body: Uint8Array,
+  isLines: boolean,
+  { freshId, nextTurn }: ReadEventsDeps,
+): Promise<EventBody> {
   const text = utf8Decode(body);
   if (text === undefined) throw new TlogError('invalid_json', 'the body is not UTF-8');
-  const deps: SubmissionDeps = {
-    sha256: nodeEventHasher.sha256,
-    freshId,
-    decodeBase64,
-    formatBase64: base64,
-  };
-  if (isLines) return { form: 'lines', submissions: counted(linesOf(text)).map(submissionOfLine(deps)) };
+  const { sha256 } = nodeEventHasher;
+  const deps: SubmissionDeps = { sha256, freshId, decodeBase64, formatBase64: base64 };
+  if (isLines) return { form: 'lines', submissions: await readInTurns(linesIn(text, deps), nextTurn) };
   if (!/^[ \t\r\n]*\[/.test(text)) return { form: 'one', submissions: [oneOf(text, deps)] };
-  const list = parseStrictJson(text, EVENT_DEPTH_MAX + 1, refuse);
-  const events = counted(Array.isArray(list) ? list : []);
-  return {
-    form: 'list',
-    submissions: events.map((value, i) => readSubmission(value, pointerTo('', i), deps)),
-  };
+  return { form: 'list', submissions: await readInTurns(itemsIn(text, deps), nextTurn) };
+}
+
+/** An event of many, and where the text behind it begins. */
+interface Read {
+  readonly submission: Submission;
+  readonly end: number;
+}
+
+async function readInTurns(
+  events: Iterable<Read>,
+  nextTurn: () => Promise<void>,
+): Promise<readonly Submission[]> {
+  const submissions: Submission[] = [];
+  let turnStart = 0;
+  for (const { submission, end } of events) {
+    submissions.push(submission);
+    if (end - turnStart < READ_AT_A_TIME) continue;
+    await nextTurn();
+    turnStart = end;
+  }
+  return submissions;
+}
+
+function* linesIn(text: string, deps: SubmissionDeps): Iterable<Read> {
+  const lines = counted(linesOf(text));
+  const read = submissionOfLine(deps);
+  let end = 0;
+  for (const [i, line] of lines.entries()) {
+    end += line.length + 1;
+    yield { submission: read(line, i), end };
+  }
+}
+
+function* itemsIn(text: string, deps: SubmissionDeps): Iterable<Read> {
+  let count = 0;
+  for (const { value, end } of strictListItems(text, EVENT_DEPTH_MAX + 1, refuse)) {
+    if (count === BATCH_ENTRIES_MAX) throw tooMany(`more than ${BATCH_ENTRIES_MAX}`);
+    yield { submission: readSubmission(value, pointerTo('', count), deps), end };
+    count += 1;
+  }
+  if (count === 0) throw empty();
 }
 
 function oneOf(text: string, deps: SubmissionDeps): Submission {
@@ -82,9 +129,17 @@ function linesOf(text: string): string[] {
 }
 
 function counted<T>(events: readonly T[]): readonly T[] {
-  if (events.length === 0) throw new TlogError('empty_batch', 'the body holds no event');
-  if (events.length <= BATCH_ENTRIES_MAX) return events;
-  throw new TlogError('batch_too_large', `${events.length} events; ${BATCH_ENTRIES_MAX} is the most`);
+  if (events.length === 0) throw empty();
+  if (events.length > BATCH_ENTRIES_MAX) throw tooMany(`${events.length}`);
+  return events;
+}
+
+function empty(): TlogError {
+  return new TlogError('empty_batch', 'the body holds no event');
+}
+
+function tooMany(count: string): TlogError {
+  return new TlogError('batch_too_large', `${count} events; ${BATCH_ENTRIES_MAX} is the most`);
 }
 
 function refuse(pointer: string, detail: string): TlogError {

@@ -2,12 +2,14 @@ import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
 import type { Submission } from '../core/event/submission.ts';
 import type { NewEvent } from '../events/seal-event.ts';
+import { systemClock } from '../runtime/clock.ts';
 import type { AppendResult, EventLog, EventRequest, Log } from '../sequencer/log.ts';
 import { accepts } from './answer.ts';
 import { type AppendCall, checkIdentity, mediaType } from './append.ts';
 import { BATCH_BYTES_MAX } from './batch.ts';
 import { announcedBytes, type BodyLimit, readBody } from './body.ts';
-import { atPosition, type BodyForm, readEvents } from './event-bodies.ts';
+import type { BodyMemory } from './body-memory.ts';
+import { atPosition, type BodyForm, type EventBody, readEvents } from './event-bodies.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
 import { retryKeyOf } from './idempotency.ts';
 import { headText, inclusionText } from './proof-text.ts';
@@ -31,7 +33,7 @@ export async function appendEvents(c: Context, log: Log, call: Omit<AppendCall, 
   // A client is told at once, and what it sends after that is not kept.
   log.admit(announcedBytes(c, BODY));
   const body = await readBody(c, BODY, call.bodies);
-  const { form, submissions } = readEvents(body, isLines, events.freshId);
+  const { form, submissions } = await readHolding(call.bodies, body, isLines, events);
   const request = requestOf(c, events, call.tokenId, submissions);
   const result = await call.gate.pass(() => appended(events, form, request));
   call.onAppended(result.isNew.includes(true) ? 'new' : 'repeated');
@@ -41,6 +43,21 @@ export async function appendEvents(c: Context, log: Log, call: Omit<AppendCall, 
       ? oneAnswer(c, log, proven, { ...facts, ...outcome })
       : batchAnswer(c, proven, { ...facts, ...outcome }),
   );
+}
+
+/** Reading takes turns, in which more may come: until it is done a body counts with those that are on their way. */
+async function readHolding(
+  bodies: BodyMemory,
+  body: Uint8Array,
+  isLines: boolean,
+  { freshId }: EventLog,
+): Promise<EventBody> {
+  const held = bodies.hold(body);
+  try {
+    return await readEvents(body, isLines, { freshId, nextTurn: systemClock.nextTurn });
+  } finally {
+    bodies.release(held);
+  }
 }
 
 function isNdjson(c: Context): boolean {

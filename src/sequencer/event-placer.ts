@@ -32,8 +32,9 @@ type Put = StoreBatch['puts'][number];
 
 /** Verbatim bytes up to this length lie in the database, longer ones in a file. */
 const RAW_ROW_BYTES_MAX = 64 * 1024;
-/** Events that are sealed without giving way to other work: about ten milliseconds. */
+/** Events, and bytes of them, that are sealed without giving way to other work: about five milliseconds. */
 const SEALED_AT_A_TIME = 128;
+const SEALED_BYTES_AT_A_TIME = 1024 * 1024;
 
 /** What events are placed with. */
 export interface EventPlacerDeps extends SealDeps {
@@ -77,29 +78,21 @@ export class EventPlacer implements Placer {
     const end = size + fresh.length;
     await seeds.ensure(end);
     const secrets = seeds.read(size, end);
+    let [turnStart, turnBytes] = [0, 0];
     for (const [i, { index, event }] of fresh.entries()) {
       const seed = secrets.subarray(i * SEED_BYTES, (i + 1) * SEED_BYTES);
       const sealed = sealEvent(this.#deps, event, { index, seed, receivedMs: this.#receivedMs });
       // No other leaf has this hash: its seed is of 32 random bytes.
       const { entry } = sealed;
       leaves.push({ index, entry, leafHash: hasher.leafHash(entry), indexed: true });
-      rows.push(...(await this.#rowsOf(index, event, sealed)));
-      if (i % SEALED_AT_A_TIME === SEALED_AT_A_TIME - 1) await clock.nextTurn();
+      rows.push(...rowsOf(index, event, sealed));
+      if (sealed.raw !== undefined) rows.push(await this.#rawRow(index, sealed.raw));
+      turnBytes += sealed.payload.length + (sealed.raw?.length ?? 0);
+      if (i + 1 - turnStart < SEALED_AT_A_TIME && turnBytes < SEALED_BYTES_AT_A_TIME) continue;
+      await clock.nextTurn();
+      [turnStart, turnBytes] = [i + 1, 0];
     }
     return { places, leaves, retries: [], rows };
-  }
-
-  async #rowsOf(
-    index: LeafIndex,
-    { idKey }: NewEvent,
-    { sameMac, payload, raw }: SealedEvent,
-  ): Promise<Put[]> {
-    const rows = [
-      { key: payloadKey(index), value: encodePayload({ sameMac, sealed: payload }) },
-      { key: eventIdKey(idKey), value: encodeIndex(index) },
-    ];
-    if (raw !== undefined) rows.push(await this.#rawRow(index, raw));
-    return rows;
   }
 
   async #rawRow(index: LeafIndex, raw: Uint8Array): Promise<Put> {
@@ -169,4 +162,11 @@ export class EventPlacer implements Placer {
       retries: new Map(retries.map(([name, at]) => [name, earlier(at, at)])),
     };
   }
+}
+
+function rowsOf(index: LeafIndex, { idKey }: NewEvent, { sameMac, payload }: SealedEvent): readonly Put[] {
+  return [
+    { key: payloadKey(index), value: encodePayload({ sameMac, sealed: payload }) },
+    { key: eventIdKey(idKey), value: encodeIndex(index) },
+  ];
 }

@@ -4,6 +4,7 @@ import { checkEvent } from '../../src/core/event/event.ts';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
 import type { NewEvent } from '../../src/events/seal-event.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
+import { nodeEventHasher } from '../../src/runtime/event-hasher.ts';
 import { EntryPlacer } from '../../src/sequencer/entry-placer.ts';
 import { EventPlacer } from '../../src/sequencer/event-placer.ts';
 import type { EventLog } from '../../src/sequencer/log.ts';
@@ -58,13 +59,47 @@ describe('EVENT-18 what is told from rows', () => {
   });
 });
 
+const pendingOf = (request: PendingRequest['request']): PendingRequest => ({
+  ...{ request, leafHashes: [], entries: 0, bytes: 0, enqueuedAtMs: 0 },
+  resolve: () => undefined,
+  reject: () => undefined,
+});
+
+describe('SEQ-12 events are sealed in turns', () => {
+  test.each([
+    ['127 of them', 127, 0, 0],
+    ['128', 128, 0, 1],
+    ['300', 300, 0, 2],
+    ['three with 600 KiB of verbatim bytes each', 3, 600 * 1024, 1],
+  ])('%s', async (_, count, contentBytes, turns) => {
+    const { events } = await eventLog();
+    const dir = await newDataDirectory({ kind: 'events' });
+    const keeping = await (await logOnFiles({ dir, clock: systemClock }, 'main')).openEvents?.(treeSize(0));
+    if (keeping === undefined) throw new TypeError('a log of entries');
+    onTestFinished(() => keeping.seeds.close());
+    let taken = 0;
+    const clock = {
+      nextTurn: async () => {
+        taken += 1;
+      },
+    };
+    const facts = {
+      hasher: nodeEventHasher,
+      origin: 'o',
+      publicLabels: [],
+      store: { getMany: () => [] },
+      clock,
+    };
+    const placer = new EventPlacer({ ...keeping, ...facts }, 0);
+    const content = contentBytes === 0 ? undefined : new Uint8Array(contentBytes);
+    const sent = Array.from({ length: count }, (_, i) => ({ ...event(events, `e${i}`), content }));
+    const { leaves, rows } = await placer.place(0, [pendingOf({ events: sent })], 0);
+    expect([leaves.length, rows?.length, taken]).toEqual([count, count * (content ? 3 : 2), turns]);
+  });
+});
+
 describe('SEQ-4 what a log is not for is a bug of ours', () => {
   const store = { getMany: () => [] };
-  const pendingOf = (request: PendingRequest['request']): PendingRequest => ({
-    ...{ request, leafHashes: [], entries: 0, bytes: 0, enqueuedAtMs: 0 },
-    resolve: () => undefined,
-    reject: () => undefined,
-  });
 
   test('entries in a log of events', async () => {
     const dir = await newDataDirectory({ kind: 'events' });

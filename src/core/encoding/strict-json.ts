@@ -24,6 +24,18 @@ export function parseForeignJson(text: string, depthMax: number, refuse: RefuseJ
   return new StrictJson(text, depthMax, refuse, numberOrText).whole();
 }
 
+/**
+ * The items of a list, each as it is come to, with the place behind it: who reads a long one can do something else between. What is
+ * wrong with the text shows when it is come to. @throws what `refuse` makes, as parseStrictJson
+ */
+export function strictListItems(
+  text: string,
+  depthMax: number,
+  refuse: RefuseJson,
+): Generator<{ readonly value: JsonValue; readonly end: number }> {
+  return new StrictJson(text, depthMax, refuse, numberOf).items();
+}
+
 /** The pointer to a member of what `pointer` points to. */
 export function pointerTo(pointer: string, name: string | number): string {
   return `${pointer}/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`;
@@ -60,8 +72,19 @@ class StrictJson {
 
   whole(): JsonValue {
     const value = this.#value();
-    if (!Number.isNaN(this.#next())) throw this.#fault('there is text behind its end');
+    this.#checkEnd();
     return value;
+  }
+
+  *items(): Generator<{ value: JsonValue; end: number }> {
+    if (this.#next() !== OPEN_LIST) throw this.#fault('the list is missing');
+    this.#open();
+    for (let i = 0; !this.#isEnd(CLOSE_LIST, i === 0); i += 1) yield { value: this.#item(i), end: this.#at };
+    this.#checkEnd();
+  }
+
+  #checkEnd(): void {
+    if (!Number.isNaN(this.#next())) throw this.#fault('there is text behind its end');
   }
 
   #value(): JsonValue {
@@ -91,12 +114,15 @@ class StrictJson {
   #list(): readonly JsonValue[] {
     this.#open();
     const items: JsonValue[] = [];
-    while (!this.#isEnd(CLOSE_LIST, items.length === 0)) {
-      this.#path.push(items.length);
-      items.push(this.#value());
-      this.#path.pop();
-    }
+    while (!this.#isEnd(CLOSE_LIST, items.length === 0)) items.push(this.#item(items.length));
     return items;
+  }
+
+  #item(place: number): JsonValue {
+    this.#path.push(place);
+    const value = this.#value();
+    this.#path.pop();
+    return value;
   }
 
   #open(): void {
