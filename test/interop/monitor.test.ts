@@ -1,112 +1,75 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { join, normalize } from 'node:path';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { generateSigningKey } from '../../src/keys/generate.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { buildGoTool, type GoTool, goMissing } from './go-tool.ts';
+import { addEntries, filesOf, MAIN, newMonitor, POSIX_LOG, served } from './tessera-log.ts';
 
-/** A log on files, in Go. */
-const POSIX_LOG = 'github.com/transparency-dev/tessera/cmd/examples/posix-oneshot';
-const MAIN = 'dist/cli/main.js';
 const ORIGIN = 'tessera.example/log';
-
-interface Looked {
-  readonly code: number;
-  readonly treeSize: number;
-  readonly kinds: readonly string[];
-}
 
 describe.skipIf(goMissing() !== undefined)("MONITOR-1 MONITOR-2 Tessera's log on files, followed", () => {
   const key = generateSigningKey(systemRandom, ORIGIN);
   let tool: GoTool;
-  let server: Server;
 
   const inFolder = (name: string): string => join(tool.folder, name);
-  const inLog = (name: string): string => join(inFolder('log'), name);
-  const stele = (...args: readonly string[]) =>
-    promisify(execFile)(process.execPath, [
-      MAIN,
-      'monitor',
-      ...args,
-      '--json',
-      '--data',
-      inFolder('monitor'),
-    ]);
+  const add = (log: string, count: number, batch: string): Promise<void> =>
+    addEntries(tool, { log: inFolder(log), key: inFolder('key') }, { count, batch });
 
   beforeAll(async () => {
     tool = await buildGoTool(POSIX_LOG);
     await writeFile(inFolder('key'), key.skey, { mode: 0o600 });
-    server = createServer(async (request, response) => {
-      const bytes = await readFile(inLog(normalize(request.url ?? ''))).catch(() => undefined);
-      response.writeHead(bytes === undefined ? 404 : 200);
-      response.end(bytes);
-    });
-    await new Promise<void>((resolve) => {
-      server.listen(0, '127.0.0.1', resolve);
-    });
-    await stele('init');
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    await writeFile(
-      join(inFolder('monitor'), 'monitor.yaml'),
-      `logs: [{vkey: '${key.vkey}', url: '${url}'}]\n`,
-    );
   });
-  afterAll(async () => {
-    server?.closeAllConnections();
-    server?.close();
-    await tool?.[Symbol.asyncDispose]();
-  });
+  afterAll(() => tool?.[Symbol.asyncDispose]());
 
-  async function add(count: number, batch: string): Promise<void> {
-    const folder = inFolder(batch);
-    await mkdir(folder);
-    for (let i = 0; i < count; i += 1) await writeFile(join(folder, `${i}`), `${batch} ${i}`);
-    const where = ['--storage_dir', inFolder('log'), '--private_key', inFolder('key')];
-    const { exitCode, stderr } = await tool.run([...where, '--entries', join(folder, '*')]);
-    expect(exitCode, stderr).toBe(0);
-  }
-
-  /** One look of the monitor at the log. */
-  async function look(): Promise<Looked> {
-    const { code, stdout } = await stele('--once').then(
-      (ran) => ({ code: 0, ...ran }),
-      (error: { code: number; stdout: string }) => error,
-    );
-    const [{ treeSize, observations }] = JSON.parse(stdout).logs;
-    return { code, treeSize, kinds: observations.map(({ kind }: { kind: string }) => kind) };
-  }
-
-  test('grows through sizes 1, 5 and 305 without a word', async () => {
+  test('grows through sizes 1, 5 and 305 without a word; what is edited on its disk is told', async () => {
+    const url = await served(filesOf(inFolder('log')));
+    const { look } = await newMonitor(inFolder('monitor'), `logs: [{vkey: '${key.vkey}', url: '${url}'}]\n`);
     for (const [count, size] of [
       [1, 1],
       [4, 5],
       [300, 305],
     ] as const) {
-      await add(count, `batch-${size}`);
-      expect(await look()).toEqual({ code: 0, treeSize: size, kinds: [] });
+      await add('log', count, `batch-${size}`);
+      expect(await look()).toMatchObject({ code: 0, treeSize: size, kinds: [] });
+    }
+    for (const [prefix, size, kind] of [
+      ['tile/entries/001', 325, 'bad_entry'],
+      ['tile/0/001', 345, 'bad_tile'],
+    ] as const) {
+      await add('log', 20, `batch-${size}`);
+      const file = join(inFolder('log'), `${prefix}.p/${size - 256}`);
+      const honest = await readFile(file);
+      const edited = Buffer.from(honest);
+      edited.writeUInt8((edited.at(-1) ?? 0) ^ 1, edited.length - 1);
+      await writeFile(file, edited);
+      expect(await look()).toMatchObject({ code: 1, treeSize: size - 20, kinds: [kind] });
+      await writeFile(file, honest);
+      expect(await look()).toMatchObject({ code: 0, treeSize: size });
     }
   });
 
-  test.each([
-    ['an entry', 'tile/entries/001', 'bad_entry'],
-    ['a tile', 'tile/0/001', 'bad_tile'],
-  ])('%s that is edited on its disk is told', async (what, prefix, kind) => {
-    await add(30, `more-${what.replaceAll(' ', '-')}`);
-    const { treeSize } = await look().then(async (before) => {
-      await add(20, `last-${what.replaceAll(' ', '-')}`);
-      return before;
+  test('MONITOR-7 forked, it is convicted by its tiles when a peer has seen the larger head', async () => {
+    const [one, two] = ['one', 'two'].map(inFolder) as [string, string];
+    await add('one', 300, 'both');
+    await cp(one, two, { recursive: true });
+    await add('one', 5, 'of-one');
+    await add('two', 35, 'of-two');
+    // The log shows its first side; the tiles of its second one lie beside it.
+    const url = await served(filesOf(one, two));
+    const note = await readFile(join(two, 'checkpoint'), 'utf8');
+    const peer = await served((_, response) => {
+      response.end(JSON.stringify({ results: [], checkpoints: [note] }));
     });
-    const file = inLog(`${prefix}.p/${treeSize + 20 - 256}`);
-    const honest = await readFile(file);
-    const edited = Buffer.from(honest);
-    edited.writeUInt8((edited.at(-1) ?? 0) ^ 1, edited.length - 1);
-    await writeFile(file, edited);
-    expect(await look()).toEqual({ code: 1, treeSize, kinds: [kind] });
-    await writeFile(file, honest);
-    expect(await look()).toMatchObject({ code: 0, treeSize: treeSize + 20 });
+    const yaml = `logs: [{vkey: '${key.vkey}', url: '${url}'}]\npeers: ['${peer}']\n`;
+    const { look } = await newMonitor(inFolder('monitor-of-fork'), yaml);
+    expect(await look()).toMatchObject({ code: 1, treeSize: 305, forked: true, kinds: ['fork'] });
+    const [file = ''] = await readdir(inFolder('monitor-of-fork/evidence'));
+    const evidence = join(inFolder('monitor-of-fork/evidence'), file);
+    const verify = [MAIN, 'verify', evidence, '--vkey', key.vkey, '--json'];
+    const { stdout } = await promisify(execFile)(process.execPath, verify);
+    expect(JSON.parse(stdout)).toMatchObject({ convicted: 'log', kind: 'not-a-prefix', origin: ORIGIN });
   });
 });

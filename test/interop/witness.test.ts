@@ -1,22 +1,21 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { verifyCheckpoint } from '../../src/core/note/checkpoint.ts';
 import { createCosignatureVerifier } from '../../src/core/note/cosignature.ts';
+import { COSIGNATURE_V1 } from '../../src/core/note/key.ts';
 import { createNoteVerifier } from '../../src/core/note/verifier.ts';
 import { generateSigningKey } from '../../src/keys/generate.ts';
 import { ed25519Verify } from '../../src/runtime/ed25519.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { originHash } from '../../src/witness/witness-record.ts';
 import { buildGoTool, type GoTool, goMissing } from './go-tool.ts';
+import { addEntries, filesOf, MAIN, newMonitor, POSIX_LOG, served } from './tessera-log.ts';
 
-/** A log on files, in Go, that asks witnesses before it publishes. */
-const POSIX_LOG = 'github.com/transparency-dev/tessera/cmd/examples/posix-oneshot';
-const MAIN = 'dist/cli/main.js';
 const ORIGIN = 'tessera.example/log';
 
 describe.skipIf(goMissing() !== undefined)("WITNESS-2 WITNESS-7 Tessera's log on files", () => {
@@ -49,16 +48,12 @@ describe.skipIf(goMissing() !== undefined)("WITNESS-2 WITNESS-7 Tessera's log on
     await tool?.[Symbol.asyncDispose]();
   });
 
-  /** Adds entries with the Go log, which ends once its checkpoint with them is published. */
-  async function add(count: number, batch: string): Promise<void> {
-    const folder = inFolder(batch);
-    await mkdir(folder);
-    for (let i = 0; i < count; i += 1) await writeFile(join(folder, `${i}`), `${batch} ${i}`);
-    const where = ['--storage_dir', inFolder('log'), '--private_key', inFolder('key')];
-    const what = ['--entries', join(folder, '*'), '--witness_policy_file', inFolder('policy')];
-    const { exitCode, stderr } = await tool.run([...where, ...what]);
-    expect(exitCode, stderr).toBe(0);
-  }
+  const add = (count: number, batch: string): Promise<void> =>
+    addEntries(
+      tool,
+      { log: inFolder('log'), key: inFolder('key'), policy: inFolder('policy') },
+      { count, batch },
+    );
 
   test.each([
     [1, 1, 'a'],
@@ -75,5 +70,22 @@ describe.skipIf(goMissing() !== undefined)("WITNESS-2 WITNESS-7 Tessera's log on
     expect(cosigned.size).toBe(size);
     const shown = await (await fetch(`${url}/${originHash(ORIGIN)}/checkpoint`)).text();
     expect(shown).toBe(published);
+  });
+
+  test('MONITOR-2 our monitor asks for the quorum of our witness, and misses it where the witness is another', async () => {
+    await add(9, 'd');
+    const size = 314;
+    const logUrl = await served(filesOf(inFolder('log')));
+    const other = generateSigningKey(systemRandom, 'witness.example/other', COSIGNATURE_V1);
+    for (const [name, witnessKey, expected] of [
+      ['monitor', vkey, { code: 0, treeSize: size, kinds: [] }],
+      ['monitor-of-other', other.vkey, { code: 1, treeSize: size, kinds: ['missing_witnesses'] }],
+    ] as const) {
+      const policy = inFolder(`${name}.policy`);
+      await writeFile(policy, `log ${key.vkey}\nwitness w ${witnessKey}\nquorum w\n`);
+      const yaml = `logs: [{vkey: '${key.vkey}', url: '${logUrl}', policyFile: '${policy}'}]\nwitnesses: ['${url}']\n`;
+      const { look } = await newMonitor(inFolder(name), yaml);
+      expect(await look()).toMatchObject(expected);
+    }
   });
 });
