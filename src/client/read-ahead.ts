@@ -17,9 +17,9 @@ export class ReadAhead<T> {
     this.#end = limits.end;
   }
 
-  /** Number `index`; the next ones are under way when it comes. Indexes must ascend. */
-  take(index: number): Promise<T> {
-    const last = Math.min(index + this.#ahead, this.#end - 1);
+  /** Number `index`; the next ones are under way when it comes, `ahead` of them where that is fewer than usual. Indexes must ascend. */
+  take(index: number, ahead: number = this.#ahead): Promise<T> {
+    const last = Math.min(index + Math.min(ahead, this.#ahead), this.#end - 1);
     const taken = this.#started.get(index) ?? this.#read(index);
     this.#started.delete(index);
     for (let next = index + 1; next <= last; next += 1) if (!this.#started.has(next)) this.#start(next);

@@ -16,8 +16,9 @@ import { checkPrefix } from './fork.ts';
 import { type LogState, sizeOf } from './log-state.ts';
 import type { Observation } from './observation.ts';
 
-/** Bundles that are read before their turn, of at most 16 MiB each. */
+/** Bundles that are read before their turn, and the bytes of them: one has at most 16 MiB, and is there twice for a moment. */
 const AHEAD = 6;
+const AHEAD_BYTES: number = 8 * 1024 * 1024;
 /** Rows are stored once they are so many bytes: what a catch-up holds does not depend on the size of the log. */
 const STAGE_BYTES: number = 4 * 1024 * 1024;
 
@@ -69,6 +70,8 @@ class Growth {
   #tiles: SealedTile[] = [];
   #bundles: { index: number; bytes: Uint8Array }[] = [];
   #bytes = 0;
+  /** How many bundles of the size of the last one may be read before their turn; none before the first. */
+  #ahead = 0;
   readonly #events: EventCheck | undefined;
 
   constructor(deps: CatchUpDeps, parts: GrowthParts) {
@@ -85,7 +88,7 @@ class Growth {
     const bundles = new ReadAhead((index) => this.#read(index), { ahead: AHEAD, end });
     for (let index = this.#firstBundle(); index < end; index += 1) {
       next.signal?.throwIfAborted();
-      await this.#take(index, await bundles.take(index));
+      await this.#take(index, await bundles.take(index, this.#ahead));
       if (this.#bytes >= STAGE_BYTES) await this.#stage();
     }
     if (!equalBytes(edgeRoot(this.#deps.hasher, this.#edge), rootHash))
@@ -112,6 +115,7 @@ class Growth {
   async #take(index: number, bytes: Uint8Array): Promise<void> {
     const { hasher, mirror } = this.#deps;
     const width = Math.min(TILE_WIDTH, this.#parts.next.head.size - index * TILE_WIDTH);
+    this.#ahead = Math.floor(AHEAD_BYTES / bytes.length);
     const entries = entriesOf(index, bytes, width);
     const hashes = entries.map((entry) => hasher.leafHash(entry));
     const known = this.#edge.size - index * TILE_WIDTH;

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { parseEvidence } from '../../src/core/evidence/evidence.ts';
 import { judgeEvidence } from '../../src/core/evidence/judge.ts';
@@ -89,6 +90,34 @@ describe('MONITOR-1 an honest log', () => {
       'tile/entries/005.p/20',
     ]);
     expect(desk.asked.length).toBeLessThan(10);
+  });
+});
+
+describe('MONITOR-3 what a catch-up holds', () => {
+  /** The most bundles that were asked for and not answered yet. */
+  async function mostAtOnce(entryBytes: number, size: number): Promise<number> {
+    const history = new History(Array.from({ length: size }, () => new Uint8Array(entryBytes)));
+    const desk = await following({ history, size });
+    let [open, most] = [0, 0];
+    desk.show({ history, size }, async (path, answer) => {
+      if (!path.startsWith('tile/entries/')) return answer();
+      open += 1;
+      most = Math.max(most, open);
+      await nextTurn();
+      open -= 1;
+      return answer();
+    });
+    expect(await desk.round()).toEqual([]);
+    expect(sizeOf(desk)).toBe(size);
+    return most;
+  }
+
+  test.each([
+    [3, 12 * 256, 7],
+    [16_384, 4 * 256, 2],
+    [65_535, 3 * 256, 1],
+  ])('bundles of entries of %i bytes are read ahead by their bytes: %i entries, %i bundles at once', async (bytes, size, atOnce) => {
+    expect(await mostAtOnce(bytes, size)).toBe(atOnce);
   });
 });
 
