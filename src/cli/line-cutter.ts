@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { concatBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
 
@@ -6,6 +6,8 @@ import { TlogError } from '../core/error.ts';
 export const CUT_LINES = 1_000;
 /** A batch ends with the line that brings it to 4 MiB of input, line feeds counted. */
 export const CUT_BYTES: number = 4 * 1024 * 1024;
+/** It ends before a line with which it would have more than a request may, line feeds counted: lines of events are long. */
+export const BATCH_BYTES_MAX: number = 8 * 1024 * 1024;
 
 const LF = 0x0a;
 
@@ -38,12 +40,11 @@ export async function* cutLines(
         batch.addPart(new Uint8Array(chunk.subarray(start)));
         break;
       }
-      batch.endLine(new Uint8Array(chunk.subarray(start, end)));
+      yield* batch.endLine(new Uint8Array(chunk.subarray(start, end)));
       start = end + 1;
-      if (batch.full) yield batch.cut();
     }
   }
-  if (batch.endInput()) yield batch.cut();
+  yield* batch.endInput();
 }
 
 const LINE_FEED = Uint8Array.of(LF);
@@ -51,6 +52,8 @@ const LINE_FEED = Uint8Array.of(LF);
 class BatchBuilder {
   readonly #lineBytesMax: number;
   readonly #hash = createHash('sha256');
+  /** Of the input up to the end of the last line. */
+  #before: Hash = this.#hash.copy();
   #parts: Uint8Array[] = [];
   #partBytes = 0;
   #entries: Uint8Array[] = [];
@@ -59,10 +62,6 @@ class BatchBuilder {
 
   constructor(lineBytesMax: number) {
     this.#lineBytesMax = lineBytesMax;
-  }
-
-  get full(): boolean {
-    return this.#entries.length >= CUT_LINES || this.#bytes >= CUT_BYTES;
   }
 
   addPart(part: Uint8Array): void {
@@ -79,23 +78,31 @@ class BatchBuilder {
     this.#parts.push(part);
   }
 
-  endLine(part: Uint8Array): void {
+  *endLine(part: Uint8Array): Generator<LineBatch, void, undefined> {
     this.addPart(part);
+    yield* this.#makeRoom(this.#partBytes + 1);
     this.#hash.update(LINE_FEED);
     this.#bytes += 1;
     this.#pushEntry();
+    if (this.#entries.length >= CUT_LINES || this.#bytes >= CUT_BYTES) yield this.#cut();
   }
 
-  /** Whether anything is left to send. */
-  endInput(): boolean {
-    if (this.#partBytes > 0) this.#pushEntry();
-    return this.#entries.length > 0;
+  *endInput(): Generator<LineBatch, void, undefined> {
+    if (this.#partBytes > 0) {
+      yield* this.#makeRoom(this.#partBytes + 1);
+      this.#pushEntry();
+    }
+    if (this.#entries.length > 0) yield this.#cut();
   }
 
-  cut(): LineBatch {
+  *#makeRoom(bytes: number): Generator<LineBatch, void, undefined> {
+    if (this.#entries.length > 0 && this.#bytes + bytes > BATCH_BYTES_MAX) yield this.#cut();
+  }
+
+  #cut(): LineBatch {
     const batch = {
       entries: this.#entries,
-      key: this.#hash.copy().digest('hex'),
+      key: this.#before.copy().digest('hex'),
       firstLine: this.#firstLine,
     };
     this.#firstLine += this.#entries.length;
@@ -110,5 +117,6 @@ class BatchBuilder {
     this.#bytes += this.#partBytes;
     this.#parts = [];
     this.#partBytes = 0;
+    this.#before = this.#hash.copy();
   }
 }

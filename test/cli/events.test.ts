@@ -37,14 +37,47 @@ describe('CLI-31 append to a log of events', () => {
     const again = await cli.stele(['append', '--lines', lines, '--vkey', vkey, ...flags]);
     expect([again.code, again.text]).toEqual([0, first.text]);
 
+    // Together more than a request may have, and the largest record.
+    const large = [3.5, 5].map((mib, i) => {
+      const content = Buffer.alloc(mib * 1024 * 1024, `${i}`).toString('base64');
+      return JSON.stringify({ ...small, raw: { format: 'x', media_type: 'text/plain', content } });
+    });
+    await writeFile(lines, large.join('\n'));
+    for (let run = 0; run < 2; run += 1)
+      expect((await cli.stele(['append', '--lines', lines, ...flags])).text).toBe('1501\t1\n1502\t2\n');
+
     await writeFile(lines, `${many[0]}\n{"action":"x"}\n`);
     const refused = await cli.stele(['append', '--lines', lines, ...flags]);
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('line 2')]);
-    const disclosure = await fetch(`${server.url}/logs/audit/events/a?withhold=actor`, {
-      headers: { authorization: `Bearer ${made.token}` },
+    const disclosure = ['get', 'a', '--withhold', 'actor', '--out', file, ...flags];
+    for (const trust of [[], ['--vkey', vkey]]) {
+      expect((await cli.stele([...disclosure, ...trust])).code).toBe(0);
+      expect((await cli.stele(['verify', file, '--vkey', vkey])).text).toContain('actor, raw');
+    }
+    const event = JSON.stringify({
+      ...{ action: small.action, actor: { id: 'u-17', type: 'user' }, id: 'a', outcome: 'success' },
+      ...{ schema: 'audit-event/1', time: small.time },
     });
-    await writeFile(file, await disclosure.text());
-    expect((await cli.stele(['verify', file, '--vkey', vkey])).text).toContain('actor, raw');
+    for (const args of [['a'], ['0'], ['0', '--vkey', vkey]])
+      expect((await cli.stele(['get', ...args, ...flags])).text).toBe(`${event}\n`);
+    const json = JSON.parse((await cli.stele(['get', 'a', '--json', ...flags])).text);
+    expect(json).toMatchObject({ index: 0, event: { id: 'a' }, receipt: { index: 0 } });
+    const whole = await cli.stele(['get', 'a', '--withhold', '', ...flags]);
+    await writeFile(file, whole.text);
+    expect((await cli.stele(['verify', file, '--vkey', vkey, '--json'])).text).toContain('"withheld":[]');
+    const leaf = await cli.stele(['get', '0', '--leaf', '--out', file, ...flags]);
+    expect([leaf.code, (await cli.stele(['verify', receipt, '--entry', file, '--vkey', vkey])).code]).toEqual(
+      [0, 0],
+    );
+    for (const [args, code, talk] of [
+      [['a', '--tenant', 't'], 1, 'unknown_event'],
+      [['a', '--leaf'], 2, '--leaf'],
+      [['a', '--log', 'main'], 2, 'only logs of events'],
+      [['a', '--withhold', 'actors'], 1, 'withhold is a list'],
+    ] as const) {
+      const refusal = await cli.stele(['get', ...flags, ...args]);
+      expect([refusal.code, refusal.stderr]).toEqual([code, expect.stringContaining(talk)]);
+    }
     expect(await server.stop()).toBe(0);
     expect((await cli.stele(['fsck', '--log', 'audit', '--data', data])).code).toBe(0);
   }, 60_000);

@@ -1,16 +1,27 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { CUT_BYTES, CUT_LINES, cutLines, type LineBatch } from '../../src/cli/line-cutter.ts';
+import {
+  BATCH_BYTES_MAX,
+  CUT_BYTES,
+  CUT_LINES,
+  cutLines,
+  type LineBatch,
+} from '../../src/cli/line-cutter.ts';
 
 const MAX = 65_535;
+const MIB = 1024 * 1024;
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-async function cut(input: Uint8Array, chunkBytes = input.length || 1): Promise<LineBatch[]> {
+async function cut(
+  input: Uint8Array,
+  chunkBytes = input.length || 1,
+  lineBytesMax = MAX,
+): Promise<LineBatch[]> {
   async function* chunks(): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < input.length; at += chunkBytes) yield input.subarray(at, at + chunkBytes);
   }
   const batches: LineBatch[] = [];
-  for await (const batch of cutLines(chunks(), MAX)) batches.push(batch);
+  for await (const batch of cutLines(chunks(), lineBytesMax)) batches.push(batch);
   return batches;
 }
 
@@ -48,6 +59,25 @@ describe('CLI-21 batches are cut at fixed points', () => {
   ])('%d lines of 64 KiB with their LF give batches of %j', async (lines, expected) => {
     const input = Buffer.from(`${'x'.repeat(MAX)}\n`.repeat(lines));
     expect((await cut(input)).map((b) => b.entries.length)).toEqual(expected);
+  });
+
+  test.each([
+    ['that just fill a request', [3 * MIB - 1, 5 * MIB - 1], [2]],
+    ['of a byte more', [3 * MIB - 1, 5 * MIB], [1, 1]],
+    ['with one behind that is not ended', [1, 3 * MIB, 5 * MIB, 9], [2, 1, 1]],
+    ['of which each fills one', [8 * MIB - 1, 8 * MIB - 1, 1], [1, 1, 1]],
+  ])('long lines %s: %j give batches of %j', async (_, lengths, expected) => {
+    const input = Buffer.from(lengths.map((length) => 'x'.repeat(length)).join('\n'));
+    const batches = await cut(input, MIB, BATCH_BYTES_MAX - 1);
+    expect(batches.map((batch) => batch.entries.length)).toEqual(expected);
+    let end = 0;
+    for (const { key, entries } of batches) {
+      end = Math.min(
+        input.length,
+        entries.reduce((sum, { length }) => sum + length + 1, end),
+      );
+      expect(key).toBe(sha256(input.subarray(0, end)));
+    }
   });
 
   test('the cuts and keys do not depend on how the bytes arrive', async () => {

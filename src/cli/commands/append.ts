@@ -8,15 +8,15 @@ import { type CommandContext, type CommandHost, serverFlags } from '../context.t
 import { eventAppender, takesEvents } from '../event-appender.ts';
 import { UsageError } from '../exit-code.ts';
 import { readable, showProgress } from '../input.ts';
-import { cutLines } from '../line-cutter.ts';
+import { BATCH_BYTES_MAX, cutLines } from '../line-cutter.ts';
 import { reachLog } from '../log-access.ts';
 import { progressBar } from '../progress-bar.ts';
 import { readAll, say, writeData } from '../terminal.ts';
 import { trustFlags } from '../trust.ts';
 import { writeOut } from './read.ts';
 
-/** An event with the largest record that a log takes: what is beyond, it refuses. */
-const EVENT_BYTES_MAX = 8 * 1024 * 1024;
+/** A request holds so much, with an LF behind: more than an event with the largest record has. */
+const EVENT_BYTES_MAX = BATCH_BYTES_MAX - 1;
 
 interface AppendFlags {
   readonly lines?: true;
