@@ -92,7 +92,8 @@ export class Load {
     } catch {
       return 'unknown';
     }
-    if (response.status === 503 || response.status === 507) return 'refused';
+    // 408: a machine that has other work stopped us for longer than a request may take.
+    if ([408, 503, 507].includes(response.status)) return 'refused';
     // The outcome is unknown and the process is about to end.
     if (response.status === 500) return 'unknown';
     if (response.ok) await this.#acked(JSON.parse(text), entries);

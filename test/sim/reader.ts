@@ -1,3 +1,4 @@
+import { TlogError } from '../../src/core/error.ts';
 import { verifyConsistency } from '../../src/core/merkle/consistency.ts';
 import { verifyInclusion } from '../../src/core/merkle/inclusion.ts';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
@@ -68,5 +69,14 @@ function checkReadError(world: World, server: Server, error: unknown): void {
   if ((server.log?.findings.length ?? 0) > 0) world.operator.onDamaged(server);
   if (!server.process.alive || server.process.faulted || server.disk.suspect !== undefined) return;
   if (server.hadRival || world.violation !== undefined) return;
+  if (isOfEarlierProcess(server, error)) return;
   throw new Violation('S11', `a read failed without a cause: ${String(error)}`);
+}
+
+/** What a process has found stands until a repair, over restarts too, though only its own memory was wrong. */
+function isOfEarlierProcess({ log, findingsAtStart }: Server, error: unknown): boolean {
+  const rows = log?.findings.slice(0, findingsAtStart).map(({ row }) => row) ?? [];
+  return (
+    error instanceof TlogError && error.code === 'storage_corrupt' && rows.includes(`${error.details['row']}`)
+  );
 }

@@ -82,6 +82,8 @@ export class Server {
   scrubber: Scrubber | undefined;
   /** When it ran, by its own clock. */
   startedAtMs = 0;
+  /** Findings of earlier processes that it starts with. */
+  findingsAtStart = 0;
   /** Findings that the world has heard of. */
   findingsSeen = 0;
   /** Once damage is found, the size that the commit under way leads to: nothing beyond it is signed. */

@@ -235,7 +235,8 @@ export class World implements ClientWorld {
     if (log === undefined || !server.process.alive) return;
     this.scheduler.note(`${server.name} runs at ${size}`);
     server.seen = log.head;
-    server.findingsSeen = log.findings.length;
+    server.findingsAtStart = log.findings.length;
+    server.findingsSeen = server.findingsAtStart;
     this.oracle.onStart(server, log.head);
     this.operator.onOpen(server);
     void log.failed.then((error) =>
