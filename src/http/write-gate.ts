@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { TlogError } from '../core/error.ts';
 import { COMMIT_REQUESTS_MAX } from '../sequencer/pending-queue.ts';
 import { problemOf } from './problem.ts';
+import { Unheard } from './unheard.ts';
 
 /** Requests to append that wait for their commit at once, in all logs: those of two commits. More would only wait longer. */
 export const WAITING_MAX: number = 2 * COMMIT_REQUESTS_MAX;
@@ -11,18 +12,22 @@ const RETRY_AFTER_SEC = 1;
 /**
  * Counts the requests to append that have arrived and wait. While there are as many as may be, what is posted is refused
  * before anything of it is looked at: a server that routes, authorizes and reads what it then refuses has no time left
- * to answer, and who is refused late would have been better off in the queue.
+ * to answer, and who is refused late would have been better off in the queue. Nor is a connection that was refused
+ * listened to before its turn comes: refusing those who do not wait as they are told would leave no time either.
  */
 export class WriteGate {
   readonly #waitingMax: number;
+  readonly #unheard: Unheard;
   readonly #refusal: { readonly status: number; readonly headers: readonly string[]; readonly body: string };
   #waiting = 0;
   /** A log has said no while others waited, and none of them has been answered since. */
   #shut = false;
   #refused = 0;
 
-  constructor(waitingMax: number = WAITING_MAX) {
+  /** @param unheardMs longest time that a connection which was refused is not listened to */
+  constructor(waitingMax: number = WAITING_MAX, unheardMs: number = RETRY_AFTER_SEC * 1_000) {
     this.#waitingMax = waitingMax;
+    this.#unheard = new Unheard(unheardMs);
     const { status, headers, body } = problemOf(busy());
     const length = ['Content-Length', `${Buffer.byteLength(body)}`];
     this.#refusal = { status, headers: [...Object.entries(headers).flat(), ...length], body };
@@ -36,12 +41,13 @@ export class WriteGate {
     return this.#refused;
   }
 
-  /** Answers a request that was not looked at. */
+  /** Answers a request that was not looked at; the next one on its connection is read when an append has its answer. */
   refuse(outgoing: ServerResponse): void {
     this.#refused += 1;
     const { status, headers, body } = this.#refusal;
     outgoing.writeHead(status, [...headers]);
     outgoing.end(body);
+    this.#unheard.add(outgoing);
   }
 
   /** A log takes no more for now: what comes before the next answer is refused unseen. With nobody waiting none would come. */
@@ -58,6 +64,7 @@ export class WriteGate {
     } finally {
       this.#waiting -= 1;
       this.#shut = false;
+      this.#unheard.hearNext();
     }
   }
 }

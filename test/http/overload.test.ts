@@ -169,8 +169,9 @@ describe('HTTP-31 what is posted while many appends wait is refused unseen', () 
   async function full(
     queue: QueueLimits = ROOM,
     max = 1,
+    unheardMs?: number,
   ): Promise<Served & { gate: WriteGate; release(): void }> {
-    const gate = new WriteGate(max);
+    const gate = new WriteGate(max, unheardMs);
     const { opened, open } = latch();
     for (let i = 0; i < max; i += 1) void gate.pass(() => opened);
     return { ...(await served(queue, undefined, gate)), gate, release: open };
@@ -251,6 +252,59 @@ describe('HTTP-31 what is posted while many appends wait is refused unseen', () 
     await waiting;
     void gate.pass(() => latch().opened);
     expect(await answers(1)).toEqual(['queue_full']);
+  });
+
+  describe('who was refused is not heard before its turn', () => {
+    /** A connection that is refused, and sends its next append at once. */
+    async function refused({ client, authorization }: Served): Promise<Client> {
+      const made = client();
+      const one = `${head(authorization, 'Content-Length: 1')}x`;
+      made.send(one);
+      await made.until('server_busy');
+      made.send(one);
+      return made;
+    }
+
+    /** Waits until the server has looked at whatever came before. */
+    async function looked({ client }: Served): Promise<void> {
+      const { send, until } = client();
+      send(HEALTH);
+      await until('"ok"');
+    }
+
+    test('one at a time, in the order of their refusals, as those who wait are answered', async () => {
+      const parts = await full(ROOM, 1, 3_600_000);
+      const [first, second] = [await refused(parts), await refused(parts)];
+      await looked(parts);
+      expect(parts.gate.refused).toBe(2);
+      parts.release();
+      expect(await second.until('"index":1')).toContain('HTTP/1.1 201 ');
+      expect(await first.until('"index":0')).toContain('HTTP/1.1 201 ');
+      expect(parts.gate.refused).toBe(2);
+    });
+
+    test('where nobody is answered, after the time that it was told to wait', async () => {
+      const gate = new WriteGate(1, 10);
+      void gate.pass(() => latch().opened);
+      const parts = await served(ROOM, undefined, gate);
+      const { send, until } = await refused(parts);
+      await expect.poll(() => gate.refused).toBe(2);
+      send(HEALTH);
+      expect((await until('"ok"')).match(/HTTP\/1.1 \d+/g)).toEqual([
+        'HTTP/1.1 503',
+        'HTTP/1.1 503',
+        'HTTP/1.1 200',
+      ]);
+    });
+
+    test('one that is gone by then is no fault', async () => {
+      const parts = await full(ROOM, 1, 3_600_000);
+      const gone = await refused(parts);
+      gone.socket.destroy();
+      const next = await refused(parts);
+      parts.release();
+      expect(await next.until('"index":')).toContain('HTTP/1.1 201 ');
+    });
   });
 
   test('an append that fails waits no longer', async () => {
