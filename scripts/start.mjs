@@ -61,9 +61,9 @@ function initIfAbsent() {
 }
 
 function serve(token) {
-  // As the first line of main.js has it: less memory, as fast.
+  // As the first line of main.js has it.
   const env = { MALLOC_ARENA_MAX: '2', ...process.env };
-  const child = spawn(process.execPath, ['--max-semi-space-size=4', main, 'serve', '--json', ...args], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=16', main, 'serve', '--json', ...args], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -231,7 +231,7 @@ export const stallRow: Row = {
   run: async (bench: Bench): Promise<Outcome> => {
     const place = await initStele(bench);
     const socket = join(place.data, '..', 'stall.sock');
-    const nodeFlags = ['--max-semi-space-size=4', '--import', join(PROGRAMS, 'stall-probe.js')];
+    const nodeFlags = ['--max-semi-space-size=16', '--import', join(PROGRAMS, 'stall-probe.js')];
     await using server = await serveStele(bench, place, { nodeFlags, env: { STALL_SOCKET: socket } });
     const small = ENTRIES[bench.mode];
     await fill(server, small);

@@ -1,5 +1,6 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=4
-// A server with a million entries takes some 70 MiB less memory with these two, and answers as fast.
+#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=16
+// Two arenas save some 50 MiB at a million entries. In a young generation of less than 16 MiB whatever waits for its commit
+// grows old, which costs an eighth of the processor time of 512 connections.
 import { commands } from './commands.ts';
 import { EXIT } from './exit-code.ts';
 import { runCli } from './run.ts';
