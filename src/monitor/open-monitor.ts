@@ -37,6 +37,8 @@ export interface MonitorOptions {
   readonly clock?: Clock;
   /** Resolves once what was observed is durable. */
   report(origin: string, observation: Observation): Promise<void>;
+  /** Told of what a round that had its answers has found: what is not in it is over. */
+  settle?(origin: string, still: readonly Observation[]): Promise<void>;
 }
 
 /**
@@ -48,6 +50,7 @@ export async function openMonitor({
   settings,
   clock = systemClock,
   report,
+  settle = async () => undefined,
 }: MonitorOptions): Promise<Monitor> {
   await checkMonitorManifest(dir);
   const store = new CheckedStore(await LevelStore.open(monitorPaths(dir).db));
@@ -60,7 +63,7 @@ export async function openMonitor({
     };
     const logs: MonitoredLog[] = [];
     for (const log of settings.logs) logs.push(await openMonitoredLog(log, { clock, store, takeGuard }));
-    return new Monitor({ clock, store, logs, random: Math.random, report });
+    return new Monitor({ clock, store, logs, random: Math.random, report, settle });
   } catch (error) {
     await store.close();
     throw error;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Alert } from '../alert/alert.ts';
+import type { Alert, AlertKind } from '../alert/alert.ts';
 import type { Alerter } from '../alert/alerter.ts';
 import { TlogError } from '../core/error.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
@@ -10,6 +10,12 @@ import type { Observation } from './observation.ts';
 
 /** Files of one kind that are kept of one log: nobody who can sign for a log can fill the disk. */
 const FILES_MAX = 20;
+
+/** What can be over: a fork, once signed, stays one, and a smaller tree was shown whatever is shown later. */
+const PASSING: readonly AlertKind[] = [
+  ...(['bad_signature', 'bad_tile', 'bad_entry', 'no_proof', 'unreachable'] as const),
+  ...(['stale_head', 'missing_witnesses', 'clock_skew', 'suspicion'] as const),
+];
 
 /** Where observations go. */
 export interface ReporterDeps {
@@ -39,12 +45,23 @@ export class Reporter {
     return turn;
   }
 
+  /** What was told of a log and can be over is over, but for what still is so. Never rejects. */
+  settle(origin: string, still: readonly Observation[]): Promise<void> {
+    const alerts = still.map((observation) => alertOf(origin, observation));
+    const turn = this.#turn.then(async () => {
+      for (const kind of PASSING)
+        await this.#deps.alerter.resolve({ source: 'monitor', log: origin, kind }, alerts);
+    });
+    this.#turn = turn;
+    return turn;
+  }
+
   async #report(origin: string, observation: Observation): Promise<void> {
-    const { evidence, notes, ...facts } = observation;
+    const { evidence, notes } = observation;
     const text = evidence ?? (notes === undefined ? undefined : notesFile(origin, observation));
     const file = text === undefined ? undefined : await this.#keep(origin, observation.kind, text);
     const named = file === undefined ? {} : { evidenceFile: file };
-    const alert: Alert = { ...facts, source: 'monitor', log: origin, ...named };
+    const alert: Alert = { ...alertOf(origin, observation), ...named };
     if ((await this.#deps.alerter.raise(alert)) === 'queued') this.#deps.onAlert(alert);
   }
 
@@ -67,6 +84,10 @@ export class Reporter {
       return undefined;
     }
   }
+}
+
+function alertOf(origin: string, { evidence: _, notes: __, ...facts }: Observation): Alert {
+  return { ...facts, source: 'monitor', log: origin };
 }
 
 /** Notes that convict nobody by themselves, byte for byte. */

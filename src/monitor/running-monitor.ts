@@ -30,6 +30,8 @@ export interface MonitorDeps {
   random(): number;
   /** Resolves once what was observed is durable. */
   report(origin: string, observation: Observation): Promise<void>;
+  /** Told of what a round that had its answers has found: what is not in it is over. */
+  settle?(origin: string, still: readonly Observation[]): Promise<void>;
 }
 
 /** How a followed log stands. */
@@ -223,5 +225,6 @@ export class Monitor implements AsyncDisposable {
     const before = this.#rounds.get(origin)?.reachedSec;
     const reachedSec = round.unanswered === undefined ? Math.floor(this.#deps.clock.nowMs() / 1_000) : before;
     this.#rounds.set(origin, { ...round, ...(reachedSec === undefined ? {} : { reachedSec }) });
+    if (round.unanswered === undefined) await this.#deps.settle?.(origin, round.observations);
   }
 }

@@ -86,7 +86,8 @@ async function runMonitor(context: CommandContext, command: Command): Promise<Ex
     onUnkept: (err, evidence) => lines.error({ err, evidence }, 'evidence could not be written'),
   });
   const report: Reporter['report'] = (origin, observation) => reporter.report(origin, observation);
-  const monitor = await openMonitor({ dir, settings, report });
+  const settle: Reporter['settle'] = (origin, still) => reporter.settle(origin, still);
+  const monitor = await openMonitor({ dir, settings, report, settle });
   const gossip = gossipOf(monitor, settings, lines);
   // Awaited, or the alerter would be closed before.
   if (command.opts()['once'] === true) return await finishOnce(context, { monitor, gossip, alerter });

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { Alerter } from '../../alert/alerter.ts';
 import { createApp } from '../../http/app.ts';
 import type { ScrubSource } from '../../http/audit.ts';
 import { SERVER_LIMITS } from '../../http/server.ts';
@@ -9,6 +10,7 @@ import { systemClock } from '../../runtime/clock.ts';
 import type { Now } from '../../runtime/now.ts';
 import { type DataDirectory, listLogs } from '../../sequencer/data-directory.ts';
 import { LogSet } from '../../sequencer/log-set.ts';
+import type { OpenLog } from '../../sequencer/open-log.ts';
 import { alertFlags, alertOfFinding, alertOfWitnessing, openAlerter } from '../alerting.ts';
 import { countArgument } from '../arguments.ts';
 import { backupSource } from '../backup-source.ts';
@@ -70,7 +72,11 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
         void alerter?.raise(alertOfFinding(finding));
       },
       beforeSigning: (log) => witnessings.beforeSigning(log),
-      attend: async (log) => both(await witnessings.attend(log), scrubbers.attend(log)),
+      attend: async (log) => {
+        const attending = both(await witnessings.attend(log), scrubbers.attend(log));
+        await resolveAtStart(alerter, log);
+        return attending;
+      },
     },
   );
   try {
@@ -99,6 +105,16 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
     await logs.close();
     throw error;
   }
+}
+
+/** A log that starts is not refused, and one without findings was repaired: the next time is told anew. */
+async function resolveAtStart(
+  alerter: Alerter | undefined,
+  { name, findings, moreFindings }: OpenLog,
+): Promise<void> {
+  const over =
+    findings.length + moreFindings === 0 ? (['refused', 'damage'] as const) : (['refused'] as const);
+  for (const kind of over) await alerter?.resolve({ source: 'server', log: name, kind });
 }
 
 function both(one: AsyncDisposable, other: AsyncDisposable): AsyncDisposable {

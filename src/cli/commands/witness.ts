@@ -91,6 +91,8 @@ async function runWitness(context: CommandContext): Promise<ExitCode> {
     },
     onBadList: (err) => lines.error({ err }, 'the list of logs cannot be read: the one before stays'),
   });
+  for (const { origin, refused } of witness.logs())
+    if (refused === undefined) await alerter?.resolve({ source: 'witness', log: origin, kind: 'refused' });
   try {
     const onBug = (err: unknown): void => lines.error({ err }, 'a request failed');
     const app = createWitnessApp({ witness, alerts: () => alerter?.status ?? [], onBug });
