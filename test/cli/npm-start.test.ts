@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, readFile, symlink } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
@@ -95,4 +95,15 @@ test('CLI-40 npm start on a fresh checkout, and again: what it prints works as i
   await second.terminate();
   // It would find the data in use if a server had been left behind.
   expect(await typed('npx stele fsck', cwd)).toBe('');
+
+  // A directory of before there were events.
+  for (const folder of ['data/logs', 'data.guard']) await rm(join(cwd, folder, 'audit'), { recursive: true });
+  const older = await npmStart(cwd, '127.0.0.1:0');
+  const [, create = ''] =
+    /^No log here takes audit events yet\. Stop the server, then: (.+)$/m.exec(older.text) ?? [];
+  const running = { code: 1, stderr: expect.stringContaining('data_locked') };
+  await expect(typed(create, cwd)).rejects.toMatchObject(running);
+  await older.stop();
+  expect(await typed(create, cwd)).toContain('audit');
+  expect(await typed('npx stele fsck --log audit', cwd)).toBe('');
 }, 240_000);
