@@ -24,7 +24,8 @@ export interface GossipDeps {
 /**
  * Shows a monitor the head that is known, and holds the log to what the monitor has seen of it: each head is connected with the
  * known one. Gives back the monitor's heads of this log. Heads of other logs, and what no key of the log has signed, are passed over.
- * @throws TlogError fork with evidence, when evidence convicts or the log's own proof shows two trees; others as proveConsistent
+ * @throws TlogError fork with evidence, when evidence convicts or the log's own proof shows two trees; beyond_log_head when the log does
+ * not know a head of the monitor yet; others as proveConsistent
  */
 export async function gossipWith(deps: GossipDeps): Promise<readonly VerifiedCheckpoint[]> {
   const { calls, heads, signal } = deps;

@@ -1,3 +1,4 @@
+import { TlogError } from '../core/error.ts';
 import type { VerifiedCheckpoint } from '../core/note/checkpoint.ts';
 import { type ConsistencyDeps, proveConsistent } from './consistency.ts';
 import { compareWithMark, type Mark, type MarkStore } from './mark.ts';
@@ -56,10 +57,20 @@ export class HeadTracker {
     return larger(await this.#stored(this.#publishedSource), await this.#stored(this.#receiptSource));
   }
 
-  /** Connects a head that somebody else has seen with the largest known one; nothing is remembered. @throws as `takePublished`, but no rollback for a smaller one */
+  /**
+   * Connects a head that somebody else has seen with the largest known one; nothing is remembered.
+   * @throws as `takePublished`, but no rollback for a smaller one, and beyond_log_head for a larger one that the log does not know: the
+   * copy of it that answers may lag behind the one that others ask
+   */
   async compare(fresh: VerifiedCheckpoint, signal?: AbortSignal): Promise<void> {
     const kept = await this.largest();
-    if (kept !== undefined) await proveConsistent(this.#deps, { kept, fresh, signal });
+    if (kept === undefined) return;
+    try {
+      await proveConsistent(this.#deps, { kept, fresh, signal });
+    } catch (error) {
+      const isAhead = error instanceof TlogError && error.code === 'rollback' && fresh.size > kept.size;
+      throw isAhead ? error.cause : error;
+    }
   }
 
   #take(source: string, fresh: VerifiedCheckpoint, signal: AbortSignal | undefined): Promise<void> {

@@ -60,6 +60,13 @@ describe('GOSSIP-5 a client and a monitor', () => {
     expect(JSON.stringify(asked.map(({ headers }) => headers))).not.toContain(TOKEN);
   });
 
+  test('a monitor that is ahead of the copy of the log that the client asks: no alarm', async () => {
+    const [seen, watched] = (await forkedLogs(300, [[], ['b']])) as [ServedLog, ServedLog];
+    const { client } = await parties(seen, watched);
+    await client.checkpoint();
+    await expect(client.gossip(MONITOR)).rejects.toMatchObject({ code: 'beyond_log_head' });
+  });
+
   test('what is no monitor is told', async () => {
     const [seen] = (await forkedLogs(3, [['a']])) as [ServedLog];
     const fetch: Fetch = async (url, init) =>
