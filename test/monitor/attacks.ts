@@ -1,24 +1,26 @@
 import type { AlertKind } from '../../src/alert/alert.ts';
 import { formatSignatureLine } from '../../src/core/note/signed-note.ts';
+import { parseBundlePath } from '../../src/core/tile/path.ts';
+import type { Observation } from '../../src/monitor/observation.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import { problem } from '../support/tile-log.ts';
+import { main, pickFork } from './attack-log.ts';
+import type { Answers } from './attack-parties.ts';
 import {
-  type Answers,
+  type Cast,
+  commonOf,
   convicts,
   gossipRound,
-  honestly,
   look,
-  main,
   newWorld,
-  noteOf,
-  pickFork,
-  Watcher,
+  pickCast,
   type World,
 } from './attack-world.ts';
 
 /** What an attack came to. A name, and what is wrong with the outcome if anything is. */
 export interface Outcome {
   readonly attack: string;
+  readonly cast: Cast;
   readonly detected: boolean;
   readonly wrong?: string;
 }
@@ -33,8 +35,8 @@ interface Planned {
   readonly attack: Attack;
   /** What it must be called where it is detected. */
   readonly kinds: readonly AlertKind[];
-  /** Whether the policy of both asks for a witness, which cosigns whatever it is shown. */
-  readonly isCosigned?: true;
+  /** It begins before anybody has seen anything. */
+  readonly isFirst?: true;
 }
 
 const onPath = (
@@ -55,7 +57,7 @@ const flipped =
   };
 
 const grown = ({ a, b }: World, next: number): void => {
-  for (const watcher of [a, b]) watcher.view = { history: main, size: next };
+  for (const party of [a, b]) party.view = { history: main, size: next };
 };
 
 /** A lie to one of the two about the part of a larger honest tree. */
@@ -77,11 +79,6 @@ const forkByClient: Attack = ({ a, b }, { size, next, random }) => {
 /** Everything a lying log does here. */
 export const ATTACKS: Readonly<Record<string, Planned>> = {
   'fork by client': { kinds: ['fork'], attack: forkByClient },
-  'fork by client, cosigned by a witness that cosigns everything': {
-    kinds: ['fork', 'bad_witness'],
-    attack: forkByClient,
-    isCosigned: true,
-  },
   'fork by client, of one size': {
     kinds: ['fork'],
     attack: ({ a, b }, { size, next, random }) => {
@@ -89,30 +86,43 @@ export const ATTACKS: Readonly<Record<string, Planned>> = {
       b.view = { history: pickFork(random, size), size: next };
     },
   },
-  'fork by client from the start': {
+  'fork below what was verified': {
     kinds: ['fork'],
     attack: ({ a }, { size, random }) => {
       a.view = { history: pickFork(random, size), size: random.int(size, 500) };
+    },
+  },
+  // No word of the log contradicts another until the two talk.
+  'fork from the start, self-consistent on both sides': {
+    kinds: ['fork'],
+    isFirst: true,
+    attack: ({ a, b }, { size, next, random }) => {
+      const sides = random.pick([
+        [a, b],
+        [b, a],
+      ] as const);
+      sides[0].view = { history: main, size: random.int(size, next + 1) };
+      sides[1].view = { history: pickFork(random, size), size: random.int(size, next + 1) };
     },
   },
   'fork by time': {
     kinds: ['fork'],
     attack: ({ a, b }, { size, next, random }) => {
       const view = { history: pickFork(random, size), size: next };
-      for (const watcher of random.pick([[a], [b], [a, b]])) watcher.view = view;
+      for (const party of random.pick([[a], [b], [a, b]])) party.view = view;
     },
   },
   rollback: {
     kinds: ['rollback'],
     attack: ({ a, b }, { size, random }) => {
       const view = { history: main, size: random.int(0, size) };
-      for (const watcher of random.pick([[a], [b], [a, b]])) watcher.view = view;
+      for (const party of random.pick([[a], [b], [a, b]])) party.view = view;
     },
   },
   freeze: {
     kinds: ['stale_head'],
     attack: ({ a, b }) => {
-      for (const { desk } of [a, b]) desk.clock.pass(1_000_000);
+      for (const party of [a, b]) party.pass(1_000_000);
     },
   },
   'a hidden entry': {
@@ -125,7 +135,11 @@ export const ATTACKS: Readonly<Record<string, Planned>> = {
   },
   'an altered entry': { kinds: ['bad_entry', 'bad_tile'], attack: lieAbout('tile/entries/', flipped) },
   'an altered tile': { kinds: ['bad_tile', 'bad_entry'], attack: lieAbout('tile/0/', flipped) },
-  'an altered head': { kinds: ['bad_signature'], attack: lieAbout('checkpoint', flipped) },
+  // The cosignature of a witness is a part of it, too.
+  'an altered head': {
+    kinds: ['bad_signature', 'missing_witnesses'],
+    attack: lieAbout('checkpoint', flipped),
+  },
   'entries of another history': {
     kinds: ['bad_entry', 'bad_tile'],
     attack: (world, { next, random }) => {
@@ -133,7 +147,6 @@ export const ATTACKS: Readonly<Record<string, Planned>> = {
       const history = pickFork(random, next);
       world.a.answers = async (path, honest) => {
         if (!path.startsWith('tile/entries/')) return honest();
-        const { parseBundlePath } = await import('../../src/core/tile/path.ts');
         return new Response(new Uint8Array(history.bundle(parseBundlePath(path))));
       };
     },
@@ -160,69 +173,56 @@ export const ATTACKS: Readonly<Record<string, Planned>> = {
   'a server that cries fork': { kinds: [], attack: lieAbout('', () => () => problem(500, 'fork')) },
 };
 
+/** What else the witness of a world makes of an attack: it cosigns no second history, or is convicted of it. */
+const OF_WITNESS: Readonly<Record<Cast['witness'], readonly AlertKind[]>> = {
+  none: [],
+  honest: ['missing_witnesses'],
+  'cosigns everything': ['bad_witness'],
+};
+
+/** A client that is behind the fork has the log's word against the head of a monitor. */
+function besides({ peer, witness }: Cast, kinds: readonly AlertKind[]): readonly AlertKind[] {
+  const isFork = kinds.includes('fork') && peer === 'client';
+  return [...OF_WITNESS[witness], ...(isFork ? (['suspicion'] as const) : [])];
+}
+
 /**
  * One attack. Detected: somebody has observed what it must be called, within two rounds of gossip. If it was not, nobody may have
- * taken a head outside the honest history. A fork that is called one has to convict.
+ * taken a head or entry outside the honest history. A fork that is called one has to convict.
  */
 export async function tryAttack(name: string, random: SeededRandom): Promise<Outcome> {
-  const { attack, kinds, isCosigned = false } = ATTACKS[name] as Planned;
-  const size = random.int(2, 300);
-  const next = random.int(size + 1, 500);
-  const world = await newWorld({ history: main, size }, { staleSec: 600, isCosigned });
-  await look(world);
+  const { attack, kinds, isFirst = false } = ATTACKS[name] as Planned;
+  const cast = pickCast(random);
+  // Most are of few entries, for they are quick; the others go over the end of a tile.
+  const size = random.int(2, random.next() < 0.3 ? 300 : 60);
+  const next = random.int(size + 1, size + 200);
+  const world = await newWorld(cast, await commonOf(cast, { history: main, size }, { staleSec: 600 }));
+  // An honest witness has seen the honest history first: it cannot know that another is meant to be.
+  if (isFirst) await world.log.note(world.a.view);
+  else await look(world);
   attack(world, { size, next, random });
   await look(world);
   for (let round = 0; round < 2; round += 1) await gossipRound(world);
   const observed = [...world.a.observed, ...world.b.observed];
   const detected = observed.some(({ kind }) => kinds.includes(kind));
+  const wrong = await wrongWith(world, detected, [...kinds, ...besides(cast, kinds)]);
+  return { attack: name, cast, detected, ...(wrong === undefined ? {} : { wrong }) };
+}
+
+async function wrongWith(
+  { a, b, cast }: World,
+  detected: boolean,
+  kinds: readonly AlertKind[],
+): Promise<string | undefined> {
+  const observed = [...a.observed, ...b.observed];
   const other = observed.find(({ kind }) => !kinds.includes(kind));
-  if (other !== undefined) return { attack: name, detected, wrong: `called ${other.kind}: ${other.message}` };
-  if (!detected && ![world.a, world.b].every((watcher) => watcher.isOnMain()))
-    return { attack: name, detected, wrong: 'a head outside the honest history, and nobody knows' };
-  if (isCosigned && !observed.some(({ kind }) => kind === 'bad_witness'))
-    return { attack: name, detected, wrong: 'the witness is not accused' };
-  const forks = observed.filter(({ kind }) => kind === 'fork');
-  for (const fork of forks)
-    if (!(await convicts(fork))) return { attack: name, detected, wrong: 'no conviction' };
-  return { attack: name, detected };
-}
-
-/** An honest log, seen by two who lag, lose answers, and talk. Gives what anybody has observed: nothing is right. */
-export async function honestRun(random: SeededRandom): Promise<string | undefined> {
-  const world = await newWorld({ history: main, size: random.int(0, 60) });
-  for (let top = 100; top <= 140; top += 40) {
-    for (const watcher of [world.a, world.b]) growHonestly(watcher, top, random);
-    await gossipRound(world);
-    await hearHonestly(world.a, top, random);
-  }
-  return firstOf(world);
-}
-
-/** An honest log, seen by one who loses answers and hears of heads of others, older and newer. */
-export async function honestLook(random: SeededRandom): Promise<string | undefined> {
-  const watcher = await Watcher.open({ history: main, size: random.int(0, 60) }, () => watcher);
-  await watcher.desk.monitor.once();
-  growHonestly(watcher, 100, random);
-  await hearHonestly(watcher, 140, random);
-  await watcher.desk.monitor.once();
-  return firstOf({ a: watcher, b: watcher });
-}
-
-const lossy =
-  (random: SeededRandom): Answers =>
-  (_, honest) =>
-    random.next() < 0.15 ? Promise.reject(new TypeError('reset')) : honest();
-
-function growHonestly(watcher: World['a'], top: number, random: SeededRandom): void {
-  watcher.view = { history: main, size: random.int(watcher.view.size, top) };
-  watcher.answers = random.next() < 0.3 ? lossy(random) : honestly;
-}
-
-async function hearHonestly({ desk }: World['a'], top: number, random: SeededRandom): Promise<void> {
-  if (random.next() < 0.5) await desk.monitor.hear(await noteOf({ history: main, size: random.int(0, top) }));
-}
-
-function firstOf({ a, b }: World): string | undefined {
-  const [found] = [...a.observed, ...b.observed];
-  return found === undefined ? undefined : `${found.kind}: ${found.message}`;
+  if (other !== undefined) return `called ${other.kind}: ${other.message}`;
+  if (!detected && ![a, b].every((party) => party.isOnMain()))
+    return 'a head outside the honest history, and nobody knows';
+  const isFork = ({ kind }: Observation): boolean => kind === 'fork';
+  for (const fork of observed.filter(isFork)) if (!(await convicts(fork))) return 'no conviction';
+  const isAccused = observed.some(({ kind }) => kind === 'bad_witness');
+  if (cast.witness === 'cosigns everything' && a.observed.some(isFork) && !isAccused)
+    return 'the witness is not accused';
+  return undefined;
 }
