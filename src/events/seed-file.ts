@@ -1,5 +1,3 @@
-import { readSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { SEED_BYTES } from '../core/event/commitment.ts';
@@ -16,6 +14,7 @@ import {
   type SeedGap,
 } from './seed-header.ts';
 import type { Seeds } from './seeds.ts';
+import { type OpenSlotFile, openSlotFile, type SlotFile } from './slot-file.ts';
 
 /** Seeds made ahead of the leaf that needs one: 256 KiB. */
 const AHEAD = 8_192;
@@ -26,22 +25,36 @@ export interface SeedRun {
   readonly seeds: Uint8Array;
 }
 
+/** What seeds are opened with: the files of the system and 256 KiB made ahead, where a simulation has others. */
+export interface SeedFileOptions {
+  readonly openWith: OpenSlotFile;
+  readonly ahead: number;
+}
+
+interface FoundSeeds {
+  readonly gaps: readonly SeedGap[];
+  readonly end: number;
+  readonly ahead: number;
+}
+
 /**
  * The file `seeds` of a log: a header that lists gaps, then 32 random bytes for each leaf in its slot (spec/store.md
  * STORE-14). A slot is written once, and synced before anything that needs it.
  */
 export class SeedFile implements Seeds {
-  readonly #file: FileHandle;
+  readonly #file: SlotFile;
   readonly #random: Random;
   readonly #gaps: readonly SeedGap[];
+  readonly #ahead: number;
   /** Owned by ensure: slots below are durable. */
   #end: number;
 
-  private constructor(file: FileHandle, random: Random, found: { gaps: readonly SeedGap[]; end: number }) {
+  private constructor(file: SlotFile, random: Random, found: FoundSeeds) {
     this.#file = file;
     this.#random = random;
     this.#gaps = found.gaps;
     this.#end = found.end;
+    this.#ahead = found.ahead;
   }
 
   /**
@@ -53,12 +66,12 @@ export class SeedFile implements Seeds {
     size: number,
     runs: AsyncIterable<SeedRun> | readonly SeedRun[] = [],
   ): Promise<readonly SeedGap[]> {
-    const file = await open(path, 'wx', 0o600);
+    const file = await openSlotFile(path, 'new');
     let gaps: readonly SeedGap[];
     try {
       await file.truncate(placeOf(size));
       gaps = await fill(file, size, runs);
-      await file.write(headerOf(gaps), 0, HEADER_BYTES, 0);
+      await file.write(headerOf(gaps), 0);
       await file.sync();
     } finally {
       await file.close();
@@ -69,14 +82,14 @@ export class SeedFile implements Seeds {
 
   /** Seeds of [from, to), all of them durable, as they lie in a file that its server may have open. @throws TlogError data_damaged */
   static async runs(path: string, from: number, to: number): Promise<readonly SeedRun[]> {
-    const file = await openFile(path);
+    const file = await openFile(path, 'look');
     try {
       const gaps = await gapsOf(file, path);
       const runs: SeedRun[] = [];
       for (const { start, end } of between(gaps, from, to)) {
         const seeds = new Uint8Array((end - start) * SEED_BYTES);
-        const { bytesRead } = await file.read(seeds, 0, seeds.length, placeOf(start));
-        if (bytesRead !== seeds.length) throw damaged(`${path} ends below the tree`);
+        if ((await file.read(seeds, placeOf(start))) !== seeds.length)
+          throw damaged(`${path} ends below the tree`);
         runs.push({ start, seeds });
       }
       return runs;
@@ -87,8 +100,12 @@ export class SeedFile implements Seeds {
 
   /** How many slots a file has, those of gaps and those made ahead included. @throws TlogError data_damaged when there is no such file */
   static async slots(path: string): Promise<number> {
-    await using file = await openFile(path, 'r');
-    return slotsOf(file);
+    const file = await openFile(path, 'look');
+    try {
+      return await slotsOf(file);
+    } finally {
+      await file.close();
+    }
   }
 
   /**
@@ -96,7 +113,7 @@ export class SeedFile implements Seeds {
    * good: their log was repaired from a source without secrets. @returns the gap; undefined where there is none @throws TlogError data_damaged when there is no such file
    */
   static async giveUp(path: string, size: number, from: number = size): Promise<SeedGap | undefined> {
-    const file = await openFile(path);
+    const file = await openFile(path, 'change');
     try {
       const gaps = await gapsOf(file, path);
       // Those made ahead are of no leaf that came from a source.
@@ -104,7 +121,7 @@ export class SeedFile implements Seeds {
       if (end >= size) return undefined;
       if (gaps.length === GAPS_MAX) throw damaged(`${path} has ${GAPS_MAX} gaps already`);
       await file.truncate(placeOf(size));
-      await file.write(headerOf([...gaps, { start: end, end: size }]), 0, HEADER_BYTES, 0);
+      await file.write(headerOf([...gaps, { start: end, end: size }]), 0);
       await file.sync();
       return { start: end, end: size };
     } finally {
@@ -116,16 +133,16 @@ export class SeedFile implements Seeds {
    * Opens the seeds of a tree of `size` leaves. What an earlier process made ahead is used, where it is whole: no leaf of
    * the tree depends on it. @throws TlogError data_damaged when there is no such file, or it ends below the tree
    */
-  static async open(path: string, size: number, random: Random): Promise<SeedFile> {
-    const file = await openFile(path);
+  static async open(
+    path: string,
+    size: number,
+    random: Random,
+    { openWith, ahead }: SeedFileOptions = { openWith: openSlotFile, ahead: AHEAD },
+  ): Promise<SeedFile> {
+    const gaps = await settle(await openFile(path, 'change', openWith), path, size);
+    const file = await openFile(path, 'extend', openWith);
     try {
-      const gaps = await gapsOf(file, path);
-      const end = await wholeEnd(file, size);
-      if (end < size) throw damaged(`${path} has seeds of ${end} events, the tree has ${size}`);
-      // What is in the page cache alone is made durable, and what was cut short goes, before a leaf depends on it.
-      await file.truncate(placeOf(end));
-      await file.sync();
-      return new SeedFile(file, random, { gaps, end });
+      return new SeedFile(file, random, { gaps, end: await slotsOf(file), ahead });
     } catch (error) {
       await file.close();
       throw error;
@@ -134,12 +151,12 @@ export class SeedFile implements Seeds {
 
   /** Opens the seeds of a tree for who only looks: as `open`, but nothing is changed, and none can be made. */
   static async inspect(path: string, size: number): Promise<Pick<Seeds, 'has' | 'read' | 'close'>> {
-    const file = await openFile(path, 'r');
+    const file = await openFile(path, 'look');
     try {
       const gaps = await gapsOf(file, path);
       const end = await slotsOf(file);
       if (end < size) throw damaged(`${path} has seeds of ${end} events, the tree has ${size}`);
-      return new SeedFile(file, noRandom, { gaps, end });
+      return new SeedFile(file, noRandom, { gaps, end, ahead: 0 });
     } catch (error) {
       await file.close();
       throw error;
@@ -152,18 +169,18 @@ export class SeedFile implements Seeds {
 
   async ensure(end: number): Promise<void> {
     if (end <= this.#end) return;
-    const to = end + AHEAD;
-    const bytes = this.#random((to - this.#end) * SEED_BYTES);
-    const { bytesWritten } = await this.#file.write(bytes, 0, bytes.length, placeOf(this.#end));
-    if (bytesWritten !== bytes.length) throw new Error(`${bytesWritten} bytes of seeds were written`);
-    await this.#file.datasync();
+    const to = end + this.#ahead;
+    await writeSlots(this.#file, this.#random((to - this.#end) * SEED_BYTES), this.#end);
+    if ((await this.#file.length()) !== placeOf(to))
+      throw new TlogError('commit_unknown', 'another process makes seeds in the same file; look for it');
+    await this.#file.sync();
     this.#end = to;
   }
 
   read(start: number, end: number): Uint8Array {
     if (end > this.#end) throw new RangeError(`no seeds of ${start} to ${end}`);
     const bytes = new Uint8Array((end - start) * SEED_BYTES);
-    if (readSync(this.#file.fd, bytes, 0, bytes.length, placeOf(start)) === bytes.length) return bytes;
+    if (this.#file.readNow(bytes, placeOf(start)) === bytes.length) return bytes;
     throw new TlogError('storage_corrupt', `the seeds of events ${start} to ${end} are lost`);
   }
 
@@ -186,7 +203,7 @@ function between(gaps: readonly SeedGap[], from: number, to: number): readonly S
 }
 
 async function fill(
-  file: FileHandle,
+  file: SlotFile,
   size: number,
   runs: AsyncIterable<SeedRun> | readonly SeedRun[],
 ): Promise<readonly SeedGap[]> {
@@ -196,8 +213,7 @@ async function fill(
     const end = start + seeds.length / SEED_BYTES;
     if (start < at || end > size) throw damaged('seeds do not ascend, or are of events beyond the tree');
     if (start > at) gaps.push({ start: at, end: start });
-    const { bytesWritten } = await file.write(seeds, 0, seeds.length, placeOf(start));
-    if (bytesWritten !== seeds.length) throw new Error(`${bytesWritten} bytes of seeds were written`);
+    await writeSlots(file, seeds, start);
     at = end;
   }
   if (at < size) gaps.push({ start: at, end: size });
@@ -205,21 +221,43 @@ async function fill(
   throw damaged(`there are ${gaps.length} gaps between the seeds`);
 }
 
+async function writeSlots(file: SlotFile, seeds: Uint8Array, slot: number): Promise<void> {
+  const written = await file.write(seeds, placeOf(slot));
+  if (written !== seeds.length) throw new Error(`${written} bytes of seeds were written`);
+}
+
 function noRandom(): never {
   throw new TypeError('seeds were opened to be looked at');
 }
 
-async function slotsOf(file: FileHandle): Promise<number> {
-  const { size } = await file.stat();
-  return Math.floor((size - HEADER_BYTES) / SEED_BYTES);
+async function slotsOf(file: SlotFile): Promise<number> {
+  return Math.floor(((await file.length()) - HEADER_BYTES) / SEED_BYTES);
 }
 
-/** Where seeds end that can be used: behind the last whole slot, or before the first from `from` on that was never written. */
-async function wholeEnd(file: FileHandle, from: number): Promise<number> {
-  const end = await slotsOf(file);
-  const ahead = new Uint8Array(Math.max(0, end - from) * SEED_BYTES);
-  await file.read(ahead, 0, ahead.length, placeOf(from));
+/**
+ * Makes durable what an earlier process made ahead, and drops what was cut short, before a leaf depends on it. Gives the
+ * gaps. It is written once more: what a failed sync left in the page cache, a later one passes over.
+ */
+async function settle(file: SlotFile, path: string, size: number): Promise<readonly SeedGap[]> {
+  try {
+    const gaps = await gapsOf(file, path);
+    const found = await slotsOf(file);
+    if (found < size) throw damaged(`${path} has seeds of ${found} events, the tree has ${size}`);
+    const ahead = await wholeFrom(file, size, found);
+    await writeSlots(file, ahead, size);
+    await file.truncate(placeOf(size) + ahead.length);
+    await file.sync();
+    return gaps;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Seeds of [from, to) up to the first that was never written. */
+async function wholeFrom(file: SlotFile, from: number, to: number): Promise<Uint8Array> {
+  const ahead = new Uint8Array((to - from) * SEED_BYTES);
+  await file.read(ahead, placeOf(from));
   for (let at = 0; at < ahead.length; at += SEED_BYTES)
-    if (ahead.subarray(at, at + SEED_BYTES).every((byte) => byte === 0)) return from + at / SEED_BYTES;
-  return end;
+    if (ahead.subarray(at, at + SEED_BYTES).every((byte) => byte === 0)) return ahead.subarray(0, at);
+  return ahead;
 }

@@ -1,9 +1,9 @@
-import { type FileHandle, open } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { utf8Encode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
 import { SEED_BYTES } from '../core/event/commitment.ts';
 import { readU64, writeU64 } from '../store/rows.ts';
+import { type OpenSlotFile, openSlotFile, type SlotFile, type SlotFileUse } from './slot-file.ts';
 
 /* The header of a file of seeds: its gaps, with a check (spec/store.md STORE-14). */
 
@@ -40,16 +40,20 @@ export function headerOf(gaps: readonly SeedGap[]): Uint8Array {
 }
 
 /** @throws TlogError data_damaged when there is no such file */
-export async function openFile(path: string, flags = 'r+'): Promise<FileHandle> {
-  return open(path, flags).catch((cause: unknown) => {
+export async function openFile(
+  path: string,
+  use: SlotFileUse,
+  openWith: OpenSlotFile = openSlotFile,
+): Promise<SlotFile> {
+  return openWith(path, use).catch((cause: unknown) => {
     throw damaged(`cannot read the seeds of events at ${path}`, cause);
   });
 }
 
 /** The gaps in the header of a file. @throws TlogError data_damaged when it is none */
-export async function gapsOf(file: FileHandle, path: string): Promise<readonly SeedGap[]> {
+export async function gapsOf(file: SlotFile, path: string): Promise<readonly SeedGap[]> {
   const header = new Uint8Array(HEADER_BYTES);
-  await file.read(header, 0, HEADER_BYTES, 0);
+  await file.read(header, 0);
   const count = Math.min(GAPS_MAX, readU64(header, MAGIC.length));
   const gaps = Array.from({ length: count }, (_, i) => ({
     start: readU64(header, MAGIC.length + 8 + i * GAP_BYTES),

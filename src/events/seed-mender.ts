@@ -1,5 +1,5 @@
-import type { FileHandle } from 'node:fs/promises';
-import { GAPS_MAX, gapsOf, HEADER_BYTES, headerOf, openFile, placeOf, type SeedGap } from './seed-header.ts';
+import { GAPS_MAX, gapsOf, headerOf, openFile, placeOf, type SeedGap } from './seed-header.ts';
+import type { SlotFile } from './slot-file.ts';
 
 /** The seed of one leaf, that came from elsewhere and opens its event. */
 export interface MendedSeed {
@@ -12,18 +12,18 @@ export interface MendedSeed {
  * that cannot be read, so that a mending that is cut short is no damage.
  */
 export class SeedMender {
-  readonly #file: FileHandle;
+  readonly #file: SlotFile;
   /** What is left of the gaps. */
   #gaps: readonly SeedGap[];
 
-  private constructor(file: FileHandle, gaps: readonly SeedGap[]) {
+  private constructor(file: SlotFile, gaps: readonly SeedGap[]) {
     this.#file = file;
     this.#gaps = gaps;
   }
 
   /** @throws TlogError data_damaged when there is no such file */
   static async open(path: string): Promise<SeedMender> {
-    const file = await openFile(path);
+    const file = await openFile(path, 'change');
     try {
       return new SeedMender(file, await gapsOf(file, path));
     } catch (error) {
@@ -43,14 +43,14 @@ export class SeedMender {
   /** All of them are on the disk when it returns. */
   async put(seeds: readonly MendedSeed[]): Promise<void> {
     if (seeds.length === 0) return;
-    for (const { index, seed } of seeds) await this.#file.write(seed, 0, seed.length, placeOf(index));
-    await this.#file.datasync();
+    for (const { index, seed } of seeds) await this.#file.write(seed, placeOf(index));
+    await this.#file.sync();
   }
 
   /** Writes what is left of the gaps, and closes the file. */
   async finish(): Promise<void> {
     try {
-      await this.#file.write(headerOf(this.#gaps), 0, HEADER_BYTES, 0);
+      await this.#file.write(headerOf(this.#gaps), 0);
       await this.#file.sync();
     } finally {
       await this.#file.close();

@@ -108,6 +108,23 @@ describe('STORE-14 seeds', () => {
     await expect(SeedFile.create(path, 6, given)).rejects.toMatchObject({ code: 'data_damaged' });
   });
 
+  test('of two processes that make them in one file neither writes over the other', async () => {
+    const path = await newFile();
+    const first = await opened(path);
+    await first.ensure(1);
+    const second = await opened(path);
+    const end = await slots(path);
+    await second.ensure(end + 1);
+    const made = Buffer.from(second.read(end, end + 1));
+    await expect(first.ensure(end + 1)).rejects.toMatchObject({ code: 'commit_unknown' });
+    expect(made.equals(second.read(end, end + 1))).toBe(true);
+    await expect(second.ensure(end + 50_000)).rejects.toMatchObject({ code: 'commit_unknown' });
+    for (const seeds of [first, second]) await seeds.close();
+    const third = await opened(path, end + 1);
+    expect(made.equals(third.read(end, end + 1))).toBe(true);
+    await third.close();
+  });
+
   test('begin at the size that was restored without them', async () => {
     const path = await newFile(1_000);
     const seeds = await opened(path, 1_000);
