@@ -3,7 +3,7 @@ import type { TreeHasher } from '../core/merkle/hasher.ts';
 import { treeSize } from '../core/units.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Guard } from '../store/guard.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, StoreBatch } from '../store/store.ts';
 import { EntryPlacer, type EntryPlacerDeps, type Placer } from './entry-placer.ts';
 import { type Damage, damageOf } from './finding.ts';
 import type { HeadSigner } from './head-signer.ts';
@@ -150,6 +150,9 @@ export class Sequencer {
       const { state, head } = this.#tree;
       const plan = planBatch({ hasher, state, head, placement, leafHashIndex, nowMs });
       this.#tree = await this.#grow(plan, startMs);
+    } else if (placement.rows !== undefined && placement.rows.length > 0) {
+      // A retry key is kept though every event was known by its id.
+      await this.#write({ puts: placement.rows, deletes: [] });
     }
     // Who is answered may ask again at once, and is not to be counted as one that waits.
     this.#queue.settle();
@@ -164,10 +167,7 @@ export class Sequencer {
     const between = async (): Promise<void> => (isLong(plan) ? clock.nextTurn() : undefined);
     await between();
     // A crash in here leaves either nothing or an unsigned state, which the next start checks and signs.
-    if ((await store.commit(plan.batch)) !== 'committed') {
-      const message = 'the write may or may not have happened; restart to recover';
-      throw new TlogError('commit_unknown', message, { cause: store.lastError });
-    }
+    await this.#write(plan.batch);
     marks.push(clock.monotonicMs());
     for (const tile of plan.sealed) tiles.remember(tile.level, tile.index, tile.nodes);
     const readNodes = (nodes: Parameters<TileReader['readNodes']>[1]) => tiles.readNodes(plan.edge, nodes);
@@ -186,6 +186,13 @@ export class Sequencer {
     marks.push(clock.monotonicMs());
     this.#report(plan, marks);
     return { head, state: { ...plan, size: head.size, frontier }, signedAtMs: clock.nowMs() };
+  }
+
+  async #write(batch: StoreBatch): Promise<void> {
+    const { store } = this.#deps;
+    if ((await store.commit(batch)) === 'committed') return;
+    const message = 'the write may or may not have happened; restart to recover';
+    throw new TlogError('commit_unknown', message, { cause: store.lastError });
   }
 
   #report(plan: BatchPlan, marks: readonly number[]): void {

@@ -209,6 +209,13 @@ describe('EVENT-13 repeats', () => {
     expect(batch.indexes).toEqual([2, 1, 3]);
     const repeated = await (await lines(mixed, { 'idempotency-key': 'm' })).json();
     expect([repeated.ids, repeated.indexes]).toEqual([batch.ids, batch.indexes]);
+    // A key is kept also where every event of its request was known.
+    const known = { 'idempotency-key': 'n' };
+    expect((await send({ ...small, id: 'x' }, known)).status).toBe(200);
+    expect(await problem(await send({ ...small, action: 'c' }, known))).toEqual([
+      422,
+      'idempotency_key_reused',
+    ]);
     expect(log.head.size).toBe(4);
   });
 });
