@@ -1,5 +1,7 @@
 import { type ErrorCode, TlogError } from '../../src/core/error.ts';
 import type { AppendRequest, AppendResult } from '../../src/sequencer/log.ts';
+import type { RunningLog } from '../../src/sequencer/running-log.ts';
+import { requestOf } from './event-tasks.ts';
 import { Violation } from './oracle.ts';
 import type { Server } from './server.ts';
 
@@ -7,6 +9,9 @@ import type { Server } from './server.ts';
 export interface Task {
   readonly id: number;
   readonly entries: readonly Uint8Array[];
+  /** In a log of events: what is sent, JSON texts. Then there are no entries. */
+  readonly texts: readonly string[];
+  readonly retryKey: Uint8Array | undefined;
   readonly leafHashes: readonly Buffer[];
   /** Made by the server of token and key, as it would be for a request. */
   readonly key: NonNullable<AppendRequest['idempotency']> | undefined;
@@ -36,6 +41,7 @@ export interface ClientWorld {
   /** Runs a check; a violation ends the world. */
   check(run: () => void): void;
   onAck(server: Server, task: Task, result: AppendResult): void;
+  onConflict(server: Server, task: Task, details: TlogError['details']): void;
   /** Whether two different contents were sent under the task's key. */
   isKeyReused(task: Task): boolean;
   note(line: string): void;
@@ -64,14 +70,12 @@ export function send(world: ClientWorld, task: Task): void {
     return;
   }
   let isAnswered = false;
-  const copies = task.entries.map((entry) => Uint8Array.from(entry));
   task.mayBeAdded += 1;
-  const answer = server.log.append({
-    entries: copies,
-    ...(task.key === undefined ? {} : { idempotency: task.key }),
-  });
-  // The memory changes after the request came in.
-  if (world.flipsEntry(server)) for (const copy of copies) copy[0] = (copy[0] ?? 0) ^ 16;
+  const { events } = server.log;
+  const answer =
+    events === undefined
+      ? sendEntries(world, server, server.log, task)
+      : events.append(requestOf(task.texts, task.retryKey, events));
   answer.then(
     (result) => {
       if (!server.process.alive) return;
@@ -93,6 +97,17 @@ export function send(world: ClientWorld, task: Task): void {
   });
 }
 
+function sendEntries(world: ClientWorld, server: Server, log: RunningLog, task: Task): Promise<AppendResult> {
+  const copies = task.entries.map((entry) => Uint8Array.from(entry));
+  const answer = log.append({
+    entries: copies,
+    ...(task.key === undefined ? {} : { idempotency: task.key }),
+  });
+  // The memory changes after the request came in.
+  if (world.flipsEntry(server)) for (const copy of copies) copy[0] = (copy[0] ?? 0) ^ 16;
+  return answer;
+}
+
 function accept(world: ClientWorld, server: Server, task: Task, result: AppendResult): void {
   world.note(`task ${task.id} at ${result.indexes[0]} of ${result.head.size}`);
   world.onAck(server, task, result);
@@ -104,6 +119,10 @@ function refuse(world: ClientWorld, server: Server, task: Task, error: unknown):
   world.note(`task ${task.id} refused ${error.code}`);
   if (error.code === 'idempotency_key_reused') {
     if (!world.isKeyReused(task)) throw new Violation('S14', 'a key is called reused that is not');
+    task.mayBeAdded -= 1;
+    if (task.state === 'open') task.state = 'refused';
+  } else if (error.code === 'id_conflict') {
+    world.onConflict(server, task, error.details);
     task.mayBeAdded -= 1;
     if (task.state === 'open') task.state = 'refused';
   } else if (UNCHANGED.includes(error.code)) {

@@ -1,4 +1,5 @@
 import { sealValue, unsealValue } from '../../src/store/checked-store.ts';
+import { eventIndexOf } from '../../src/store/event-rows.ts';
 import { rowName, rowPlace } from '../../src/store/row-place.ts';
 import type { Batch, Disk } from './disk.ts';
 import type { Engine } from './engine.ts';
@@ -9,6 +10,7 @@ import type { Server } from './server.ts';
 
 const RETRY = 'k';
 const LEAF = 'h';
+const EVENT_RETRY = 'j';
 
 /**
  * Does to a folder what was seen to happen to folders. Gives the rows of the duplicate index that may be missing
@@ -40,15 +42,26 @@ export function damageDisk(
 }
 
 /** Sorts of rows that a scrubbing pass reads: all but the mark of a clean stop. */
-const SCRUBBED = ['b', 'c', 'e', 'h', 'k', 's', 't'];
+const SCRUBBED = ['b', 'c', 'e', 'f', 'h', 'i', 'j', 'k', 'p', 'r', 's', 't'];
+/** Sorts of rows of one event each: without its seed they are passed over. */
+const OF_EVENTS = ['f', 'p', 'r'];
 
 /** Changes a bit of a row of a running log, each sort as often. Gives its key; undefined when there was none. */
 export function rotRow(engine: Engine | undefined, random: Random): string | undefined {
-  const sorts = SCRUBBED.map((letter) => engine?.keysOf(letter) ?? []).filter((keys) => keys.length > 0);
+  const sorts = SCRUBBED.map((letter) => readKeys(engine, letter)).filter((keys) => keys.length > 0);
   if (engine === undefined || sorts.length === 0) return undefined;
   const key = random.pick(random.pick(sorts));
   engine.rot(key, flipped(engine.peek(key) ?? new Uint8Array(1), random));
   return key;
+}
+
+/** Keys of the rows of a sort that a scrubber reads. */
+function readKeys(engine: Engine | undefined, letter: string): string[] {
+  const keys = engine?.keysOf(letter) ?? [];
+  if (!OF_EVENTS.includes(letter)) return keys;
+  return keys.filter(
+    (key) => engine?.disk.events.seedOf(eventIndexOf(Buffer.from(key, 'latin1'))) !== undefined,
+  );
 }
 
 /** A row that was spoiled on purpose. */
@@ -70,9 +83,9 @@ const PROVEN = ['b', 'e', 't'];
 export function rotForScrub({ engine }: Server, random: Random): Rotten | undefined {
   const isSealed = random.chance(0.4);
   const letter = random.pick(
-    (isSealed ? PROVEN : SCRUBBED).filter((one) => engine?.keysOf(one).length !== 0),
+    (isSealed ? PROVEN : SCRUBBED).filter((one) => readKeys(engine, one).length > 0),
   );
-  const keys = engine?.keysOf(letter) ?? [];
+  const keys = readKeys(engine, letter);
   if (engine === undefined || keys.length === 0) return undefined;
   // The last one as often as all others: whoever counts wrong leaves that out.
   const key = random.chance(0.5) ? (keys.at(-1) as string) : random.pick(keys);
@@ -115,6 +128,7 @@ function makeHole(disk: Disk, random: Random): string[] | undefined {
   const count = random.between(1, disk.file.batches.length - 2 - start);
   const gone = disk.file.batches.splice(start, count);
   disk.file.synced = Math.min(disk.file.synced, disk.file.batches.length);
+  disk.goneBatches.push(...gone);
   for (const { puts } of gone)
     for (const [key, value] of puts) if (value !== undefined) disk.gone.set(key, value);
   return gone.flatMap(indexRows);
@@ -123,9 +137,10 @@ function makeHole(disk: Disk, random: Random): string[] | undefined {
 function dropTail(disk: Disk, random: Random): string[] | undefined {
   if (disk.file.batches.length === 0) return undefined;
   const count = random.between(1, Math.min(3, disk.file.batches.length));
-  disk.file.batches.splice(disk.file.batches.length - count, count);
+  const gone = disk.file.batches.splice(disk.file.batches.length - count, count);
   disk.file.synced = Math.min(disk.file.synced, disk.file.batches.length);
-  return [];
+  // What is missing with the tree is noticed; keys of requests that added nothing are not.
+  return gone.filter(({ size }) => size === undefined).flatMap(indexRows);
 }
 
 function restoreOld(disk: Disk, backups: readonly Rows[], random: Random): string[] | undefined {
@@ -136,9 +151,9 @@ function restoreOld(disk: Disk, backups: readonly Rows[], random: Random): strin
 
 function indexRows(batch: Batch): string[] {
   return [...batch.puts.keys()]
-    .filter((key) => key.startsWith(RETRY) || key.startsWith(LEAF))
+    .filter((key) => [RETRY, EVENT_RETRY, LEAF].some((letter) => key.startsWith(letter)))
     .map(
       (key) =>
-        `${key.startsWith(RETRY) ? 'retry' : 'leaf'} ${Buffer.from(key.slice(1), 'latin1').toString('hex')}`,
+        `${key.startsWith(LEAF) ? 'leaf' : 'retry'} ${Buffer.from(key.slice(1), 'latin1').toString('hex')}`,
     );
 }

@@ -1,5 +1,6 @@
 import type { ScrubProgress } from '../../src/scrub/progress-file.ts';
 import { type KeptFindings, NO_FINDINGS } from '../../src/sequencer/finding-file.ts';
+import { EventDisk } from './event-disk.ts';
 import type { Random } from './random.ts';
 import { Rows } from './rows.ts';
 
@@ -54,7 +55,8 @@ export class Disk {
   file: LogFile = { batches: [], synced: 0 };
   /** The file CURRENT is there. Without it an engine that may create starts from nothing. */
   hasCurrent = true;
-  full = false;
+  /** What a log of events has beside its rows. */
+  readonly events: EventDisk = new EventDisk();
   /** The lock on the folder is gone though a process holds it: another may open it too. */
   lockLost = false;
   /** The record of damage that lies beside it. */
@@ -73,6 +75,8 @@ export class Disk {
   readonly flips: { readonly key: string; readonly bad: Uint8Array; readonly good: Uint8Array }[];
   /** Rows that holes have taken, from it or from a copy. */
   readonly gone: Map<string, Uint8Array>;
+  /** The same by batch, while it is this folder's. */
+  readonly goneBatches: Batch[] = [];
   /** Damaged, restored, copied from or overtaken: a start may be refused. */
   suspect: string | undefined;
   /** The process in whose memory the fault was that made it suspect. */
@@ -84,6 +88,14 @@ export class Disk {
     this.name = name;
     this.flips = flips;
     this.gone = gone;
+  }
+
+  get full(): boolean {
+    return this.events.full;
+  }
+  /** The volume has no room at all. */
+  set full(full: boolean) {
+    this.events.full = full;
   }
 
   /** Everything that a process sees which opens it now. */
@@ -112,6 +124,7 @@ export class Disk {
     const { batches, synced } = this.file;
     const kept = synced + random.below(batches.length - synced + 1);
     this.file = { batches: batches.slice(0, kept), synced: kept };
+    this.events.powerCut(random);
   }
 
   /** A copy of the folder, as a backup tool or an operator makes it. */
@@ -123,6 +136,7 @@ export class Disk {
     copy.hasCurrent = this.hasCurrent;
     copy.findings = this.findings;
     copy.progress = this.progress;
+    copy.events.become(this.events);
     return copy;
   }
 

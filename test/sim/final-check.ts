@@ -1,13 +1,16 @@
 import { leafIndex, treeSize } from '../../src/core/units.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
+import { checkDisclosure, checkEvent } from './event-check.ts';
 import { finalScrub } from './final-scrub.ts';
 import { isTwin, leafHash } from './hasher.ts';
 import { Violation } from './oracle.ts';
 import { checkRead } from './reader.ts';
+import type { Server } from './server.ts';
 import type { World } from './world.ts';
 
 const PAGE = 1_000;
 const PROOFS = 6;
+const DISCLOSURES = 2;
 
 /** When all is quiet: a stop and a start in good order, then every entry, every answer and every kept head. */
 export async function finalCheck(world: World): Promise<void> {
@@ -27,6 +30,7 @@ export async function finalCheck(world: World): Promise<void> {
     await checkRead(world, log, log.head, world.choice.pick(acks), older);
   }
   await checkKept(world, log);
+  await checkEvents(world, server, log);
   for (const task of world.tasks.all) checkCounts(world, task);
   await finalScrub(world, server, log);
 }
@@ -45,6 +49,14 @@ async function checkEntries(world: World, log: RunningLog): Promise<void> {
   }
 }
 
+/** Every event that was ever readable, and a few as a stranger sees them. */
+async function checkEvents(world: World, server: Server, log: RunningLog): Promise<void> {
+  if (log.events === undefined) return;
+  for (let at = world.plan.base; at < log.head.size; at += 1) await checkEvent(world, server, log, at);
+  for (let i = 0; i < Math.min(DISCLOSURES, log.head.size); i += 1)
+    await checkDisclosure(world, log, world.choice.below(log.head.size));
+}
+
 /** SEQ-9: a head that is kept was published with these very bytes. */
 async function checkKept(world: World, log: RunningLog): Promise<void> {
   const { notes } = world.oracle;
@@ -56,7 +68,7 @@ async function checkKept(world: World, log: RunningLog): Promise<void> {
 
 /** A retry adds nothing twice, and what was refused is not there. */
 function checkCounts(world: World, task: World['tasks']['all'][number]): void {
-  if (!task.isUnique) return;
+  if (!task.isUnique || task.texts.length > 0) return;
   const { tree, lostRows } = world.oracle;
   const mayForget = world.plan.duplicates === 'content' && task.leafHashes.some(isTwin);
   const most = world.isSafeToRepeat(task) && !mayForget ? Math.min(1, task.mayBeAdded) : task.mayBeAdded;

@@ -3,6 +3,7 @@ import { TILE_WIDTH } from '../../src/core/tile/tile.ts';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
 import { type Rotten, rotForScrub } from './damage.ts';
+import { probeText, requestOf } from './event-tasks.ts';
 import { Violation } from './oracle.ts';
 import type { Server } from './server.ts';
 import type { World } from './world.ts';
@@ -40,9 +41,17 @@ export async function finalScrub(world: World, server: Server, log: RunningLog):
 async function grow(world: World, log: RunningLog): Promise<void> {
   const count = Math.min(APPEND_ENTRIES, world.plan.queue.entriesMax);
   for (let i = 0; i < APPENDS; i += 1) {
-    const entries = Array.from({ length: count }, (_, n) => Buffer.from(`last ${world.plan.seed} ${i} ${n}`));
-    await log.append({ entries });
+    await appendAll(
+      log,
+      Array.from({ length: count }, (_, n) => `last ${world.plan.seed} ${i} ${n}`),
+    );
   }
+}
+
+function appendAll(log: RunningLog, names: readonly string[]): Promise<unknown> {
+  const { events } = log;
+  if (events !== undefined) return events.append(requestOf(names.map(probeText), undefined, events));
+  return log.append({ entries: names.map((name) => Buffer.from(name)) });
 }
 
 /** Waits for a pass that began at a time or later, and is over. Milliseconds by the server's clock. */
@@ -55,7 +64,7 @@ async function passFrom(world: World, { scrubber }: Server, fromMs: number): Pro
 
 async function takesNothing(log: RunningLog): Promise<void> {
   const { head } = log;
-  const refused = await log.append({ entries: [Buffer.from('no more')] }).catch((error: unknown) => error);
+  const refused = await appendAll(log, ['no more']).catch((error: unknown) => error);
   if (!(refused instanceof TlogError) || refused.code !== 'log_damaged' || log.head !== head)
     throw new Violation('S8', `a damaged log answers an append with ${String(refused)}`);
 }

@@ -1,6 +1,6 @@
 import { createPrivateKey, sign } from 'node:crypto';
 import { createNoteVerifier, type NoteSigner } from '../../src/core/note/verifier.ts';
-import { treeSize } from '../../src/core/units.ts';
+import { leafIndex, treeSize } from '../../src/core/units.ts';
 import { generateSigningKey } from '../../src/keys/generate.ts';
 import { createSigner } from '../../src/keys/signer.ts';
 import { ed25519Verify } from '../../src/runtime/ed25519.ts';
@@ -9,14 +9,17 @@ import { HeadSigner } from '../../src/sequencer/head-signer.ts';
 import type { LogManifest } from '../../src/sequencer/manifest.ts';
 import { QUEUE_LIMITS } from '../../src/sequencer/pending-queue.ts';
 import { encodeCleanStop } from '../../src/sequencer/recovery.ts';
+import type { RunningLog } from '../../src/sequencer/running-log.ts';
 import { CheckedStore } from '../../src/store/checked-store.ts';
 import { createFileGuard } from '../../src/store/file-guard.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { encodeState, OPEN_KEY, STATE_KEY } from '../../src/store/rows.ts';
 import { Disk } from './disk.ts';
 import { Engine } from './engine.ts';
+import { probeText, requestOf } from './event-tasks.ts';
 import { GuardDisk } from './guard-disk.ts';
 import { leafHash } from './hasher.ts';
+import type { Plan } from './plan.ts';
 import { Faults, type Machine, Process } from './process.ts';
 import { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
@@ -46,19 +49,20 @@ export interface Image {
   readonly tree: TreeModel;
 }
 
-export function manifestOf(log: Pick<LogManifest, 'duplicates' | 'leafHashIndex'>): LogManifest {
-  const fixed = { schema: 1, name: 'main', kind: 'entries', origin: ORIGIN, vkey: own.vkey } as const;
-  return { ...fixed, ...log, createdAt: '2026-01-01T00:00:00.000Z' };
+/** What of a plan a log is made by. */
+export type LogSort = Pick<Plan, 'duplicates' | 'leafHashIndex' | 'events'>;
+
+export function manifestOf({ duplicates, leafHashIndex, events }: LogSort): LogManifest {
+  const kind = events === true ? 'events' : 'entries';
+  const fixed = { schema: 1, name: 'main', kind, origin: ORIGIN, vkey: own.vkey } as const;
+  return { ...fixed, duplicates, leafHashIndex, createdAt: '2026-01-01T00:00:00.000Z' };
 }
 
 const images = new Map<string, Image>();
 
 /** The log of a size, made once by the production code on disks without faults. */
-export async function imageOf(
-  log: Pick<LogManifest, 'duplicates' | 'leafHashIndex'>,
-  size: number,
-): Promise<Image> {
-  const name = `${log.duplicates} ${log.leafHashIndex} ${size}`;
+export async function imageOf(log: LogSort, size: number): Promise<Image> {
+  const name = `${log.duplicates} ${log.leafHashIndex} ${log.events} ${size}`;
   const known = images.get(name);
   if (known !== undefined) return known;
   const made = await makeImage(log, size);
@@ -66,18 +70,17 @@ export async function imageOf(
   return made;
 }
 
-async function makeImage(
-  log: Pick<LogManifest, 'duplicates' | 'leafHashIndex'>,
-  size: number,
-): Promise<Image> {
+async function makeImage(log: LogSort, size: number): Promise<Image> {
   const machine = { scheduler: new Scheduler(), latency: new Random(0), faults: new Faults(), callMs: 1 };
   const image = { disk: new Disk('image'), guardDisk: new GuardDisk(), tree: new TreeModel() };
   await driven(machine, create(machine, image));
+  image.disk.events.create(0);
   const site: Site = {
     machine,
     manifest: manifestOf(log),
     guardDisk: image.guardDisk,
     queue: QUEUE_LIMITS,
+    secrets: new Random(0, 6),
     check: { tailEntries: 100_000, beforeStartMax: 1_000_000 },
     scrubMs: undefined,
     seams: {},
@@ -118,11 +121,23 @@ async function grow(server: Server, tree: TreeModel, size: number): Promise<void
   const log = await server.start();
   while (tree.size < size) {
     const count = Math.min(STEP, size - tree.size);
-    const entries = Array.from({ length: count }, (_, i) => Buffer.from(`base ${tree.size + i}`));
-    await log.append({ entries });
+    const names = Array.from({ length: count }, (_, i) => `base ${tree.size + i}`);
+    const { events } = log;
+    if (events === undefined) await log.append({ entries: names.map((name) => Buffer.from(name)) });
+    else await events.append(requestOf(names.map(probeText), undefined, events));
+    const entries = await entriesFrom(log, tree.size);
     for (const entry of entries) tree.push(Buffer.from(leafHash(entry)));
   }
   await log.close();
+}
+
+const PAGE = 1_000;
+
+async function entriesFrom(log: RunningLog, start: number): Promise<Uint8Array[]> {
+  const entries: Uint8Array[] = [];
+  for (let at = start; at < log.head.size; at += PAGE)
+    entries.push(...(await log.readEntries(leafIndex(at), treeSize(Math.min(at + PAGE, log.head.size)))));
+  return entries;
 }
 
 /** Runs the machine until the work is done. */

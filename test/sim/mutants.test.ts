@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { treeSize } from '../../src/core/units.ts';
 import type { PassPosition, Step } from '../../src/scrub/pass.ts';
 import { decodeState, STATE_KEY } from '../../src/store/rows.ts';
+import { eventMutants } from './event-mutants.ts';
 import { type Image, imageOf } from './image.ts';
 import { type Mutant, mutants, type Planted, type ScrubBug } from './mutants.ts';
 import { type Plan, planOf } from './plan.ts';
@@ -34,6 +35,17 @@ vi.mock(import('../../src/store/rows.ts'), async (original) => {
   const retryKey: typeof real.retryKey = (key) =>
     real.retryKey(planted.now.shortRetryKeys === undefined ? key : Uint8Array.from(key).fill(0, 8));
   return { ...real, retryKey };
+});
+vi.mock(import('../../src/sequencer/place-events.ts'), async (original) => {
+  const real = await original();
+  const placeEvents: typeof real.placeEvents = (size, requests, { ids, retries }) => {
+    const all = [...ids].map(([name, earlier]) => [name, { ...earlier, isSame: () => true }] as const);
+    return real.placeEvents(size, requests, {
+      ids: planted.now.takesAnyEvent === undefined ? ids : new Map(all),
+      retries,
+    });
+  };
+  return { ...real, placeEvents };
 });
 vi.mock(import('../../src/sequencer/place-entries.ts'), async (original) => {
   const real = await original();
@@ -126,7 +138,7 @@ beforeAll(async () => {
 
 const SEEDS_MAX = 1_000;
 /** A promise that is broken; an odd error is not enough. */
-const RULES = /^(?:S\d|SCRUB|L$)/;
+const RULES = /^(?:[SE]\d|SCRUB|L$)/;
 
 function* plans(first: number): Generator<Plan> {
   for (const { plan } of keptPlans()) yield plan;
@@ -154,7 +166,9 @@ const { checkCommit } = await vi.importActual<typeof import('../../src/sequencer
 );
 
 describe('SIM-4 each planted bug is caught', { timeout: 600_000 }, () => {
-  const rows = mutants(() => empty, checkCommit).map((mutant) => [mutant.name, mutant] as const);
+  const rows = [...mutants(() => empty, checkCommit), ...eventMutants()].map(
+    (mutant) => [mutant.name, mutant] as const,
+  );
 
   test('there are at least 15', () => {
     expect(rows.length).toBeGreaterThanOrEqual(15);

@@ -26,6 +26,7 @@ export interface Planted {
   believesSignatures?: true;
   skipsTreeCheck?: true;
   goesOn?: true;
+  takesAnyEvent?: true;
   scrub?: ScrubBug;
 }
 
@@ -75,7 +76,7 @@ function writingEngine(engine: LevelEngine, write: Write): LevelEngine {
 }
 
 /** The same object with some methods replaced. */
-function overriding<T extends object>(object: T, methods: Partial<T>): T {
+export function overriding<T extends object>(object: T, methods: Partial<T>): T {
   return new Proxy(object, {
     get: (target, name) => {
       const own = methods[name as keyof T];

@@ -2,10 +2,10 @@ import { TlogError } from '../../src/core/error.ts';
 import { NO_FINDINGS } from '../../src/sequencer/finding-file.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
 import { damageDisk, rotRow } from './damage.ts';
-import { type Disk, newLineage } from './disk.ts';
+import { type Disk, newLineage, stateSize } from './disk.ts';
 import type { Engine } from './engine.ts';
 import { WRONG_KEY } from './image.ts';
-import { mendRows } from './mend-rows.ts';
+import { mendRetries, mendRows } from './mend-rows.ts';
 import { Violation } from './oracle.ts';
 import type { Action, CallFault, Damage } from './points.ts';
 import type { Random } from './random.ts';
@@ -89,6 +89,12 @@ export class Operator {
       disk.suspect = undefined;
     // What rotted may have been written anew since.
     if (disk.suspect === 'live-rot' && server.engine?.hasRot() !== true) disk.suspect = undefined;
+    // Who keeps events looks at all of them after such damage: no start does, while the tree is whole.
+    if (this.#world.plan.events === true && disk.suspect === 'rest-hole') {
+      this.#world.kill(server, 'rows are gone');
+      this.#repair(disk);
+      return;
+    }
     if (server.disk === this.home && oracle.publishedSize === server.log?.head.size) this.#backup();
   }
 
@@ -237,7 +243,10 @@ export class Operator {
       never('simulation', `no process had the data of size ${best.size}`);
     const rows = this.home.mended(found?.rowsOf(name) ?? this.#world.image.disk.view());
     mendRows(rows, this.home, this.#world.plan.leafHashIndex);
+    for (const engine of this.#engines)
+      if (engine.rowsOf(name) !== undefined) mendRetries(rows, engine, best.size);
     this.home.replace(rows);
+    this.home.events.become((found?.disk ?? this.home).events);
     // A rival that runs on may have signed more by now, and the guard does not show it yet.
     this.home.isOutrun = this.#world.servers.some(({ disk }) => disk !== this.home);
     this.home.suspect = undefined;
@@ -295,6 +304,7 @@ export class Operator {
     'disk-low': (random) => this.#takeRoom(random),
     'guard-full': (random) => this.#fill(this.#world.guardDisk, random),
     'data-removed': (random) => this.#removeData(random),
+    'restore-without-seeds': () => this.#restoreWithoutSeeds(),
   };
 
   #killHome(): boolean {
@@ -422,6 +432,20 @@ export class Operator {
     const { log } = this.#homeServer;
     this.#world.scheduler.after(random.between(1, 1_000), () => log?.lookAtDisk());
     if (engine !== undefined) engine.lineage = newLineage();
+    return true;
+  }
+
+  /** As from a backup that leaves seeds out: the rows as they are, and no secret of any event. */
+  #restoreWithoutSeeds(): boolean {
+    const { home } = this;
+    const { guardDisk, oracle } = this.#world;
+    const rows = home.view();
+    const size = stateSize(rows.get('s'));
+    if (size !== oracle.publishedSize || size !== guardDisk.best()?.size || guardDisk.isAway) return false;
+    if (home.suspect !== undefined || this.#undoGuardRot !== undefined) return false;
+    this.#killAll('a restore without seeds');
+    home.replace(rows);
+    home.events.create(size);
     return true;
   }
 

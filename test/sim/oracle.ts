@@ -4,6 +4,7 @@ import { unsealValue } from '../../src/store/checked-store.ts';
 import { bundleKey, edgeKey } from '../../src/store/rows.ts';
 import type { Task } from './client.ts';
 import type { Engine } from './engine.ts';
+import { EventOracle } from './event-oracle.ts';
 import { isTwin, leafHash } from './hasher.ts';
 import { keyText } from './rows.ts';
 import type { Server } from './server.ts';
@@ -22,6 +23,8 @@ export class Violation extends Error {
 export interface Watched {
   readonly origin: string;
   readonly duplicates: 'key' | 'content' | 'off';
+  /** It is a log of events. */
+  readonly events: boolean;
   /** What the log's key signs a text with, as base64. */
   signatureOf(text: string): string;
   /** Largest size in the guard that a power cut would leave. */
@@ -45,10 +48,13 @@ export class Oracle {
   readonly #keys = new Map<string, readonly number[]>();
   /** Rows of the duplicate index that damage took: a repeat may be new again. */
   readonly lostRows: Set<string> = new Set();
+  /** In a log of events. */
+  readonly events: EventOracle | undefined;
   publishedSize: number;
 
   constructor(watched: Watched, tree: TreeModel) {
     this.#watched = watched;
+    this.events = watched.events ? new EventOracle(watched.origin, this.lostRows) : undefined;
     this.tree = tree;
     this.publishedSize = tree.size;
   }
@@ -114,13 +120,21 @@ export class Oracle {
 
   #grow(server: Server, size: number): void {
     if (server.engine === undefined) throw new Violation('S4', 'a head without a database');
-    for (const entry of entriesOf(server.engine, this.tree.size, size))
+    const { disk, process } = server;
+    for (const entry of entriesOf(server.engine, this.tree.size, size)) {
+      this.events?.onLeaf(server, this.tree.size, entry, process.faulted || disk.suspect !== undefined);
       this.tree.push(Buffer.from(leafHash(entry)));
+    }
   }
 
   /** S3, S5, S14 and S15, for an answer to a client. */
   onAck(server: Server, task: Task, result: AppendResult): void {
     this.onHead(server, result.head);
+    if (this.events !== undefined) {
+      this.events.onAck(server, task, result);
+      for (const index of result.indexes) this.acks.push({ index, hash: this.tree.leaves[index] as Buffer });
+      return;
+    }
     const { indexes, isNew, leafHashes, head } = result;
     const { entries, leafHashes: own } = task;
     if (indexes.length !== entries.length || isNew.length !== entries.length)

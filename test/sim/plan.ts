@@ -34,6 +34,8 @@ export interface Plan {
   readonly check: { readonly tailEntries: number; readonly beforeStartMax: number };
   /** From the start of one scrubbing pass to the next; absent: nothing is scrubbed. */
   readonly scrubMs?: number;
+  /** A log of events. */
+  readonly events?: true;
   readonly ops: readonly Op[];
 }
 
@@ -54,6 +56,8 @@ const ACTION_WEIGHTS: Readonly<Record<Action, number>> = {
   'disk-low': 4,
   'guard-full': 3,
   'data-removed': 7,
+  // Drawn apart, for logs of events.
+  'restore-without-seeds': 0,
 };
 const DAMAGE_WEIGHTS: Readonly<Record<Damage, number>> = {
   'rest-flip': 3,
@@ -70,6 +74,11 @@ const BIG_BASE = 65_531;
 const OPS = [200, 204] as const;
 
 export function planOf(seed: number): Plan {
+  const plan = planOfEntries(seed);
+  return seed % 8 === 3 ? ofEvents(plan) : plan;
+}
+
+function planOfEntries(seed: number): Plan {
   const random = new Random(seed, 1);
   const duplicates = random.weighted({ key: 6, content: 3, off: 2 });
   const isBig = seed % 500 === 250;
@@ -116,6 +125,31 @@ function scrubbed(seed: number, ops: readonly Op[]): Pick<Plan, 'ops' | 'scrubMs
     else more.push({ ...op, do: 'arm', fault: random.weighted(SCRUB_WEIGHTS) });
   }
   return { ops: [...ops, ...more], scrubMs: random.pick(PERIODS_MS) };
+}
+
+const EVENT_WEIGHTS = {
+  'seeds-write-error': 2,
+  'seeds-write-short': 2,
+  'seeds-sync-error': 3,
+  'seeds-sync-slow': 2,
+  'seeds-sync-never': 2,
+  'raw-write-error': 4,
+};
+const EVENT_FAULTS_MAX = 11;
+/** Fewer than of entries: each costs ten times as much to make and to read. */
+const EVENT_BASES = [0, 0, 3, 120, 254];
+
+/** Every eighth log is one of events: with faults of their files, and restored without seeds now and then. */
+function ofEvents(plan: Plan): Plan {
+  const random = new Random(plan.seed, 5);
+  const more: Op[] = [];
+  for (let i = random.between(7, EVENT_FAULTS_MAX); i > 0; i -= 1) {
+    const op = { at: random.below(plan.ops.at(-1)?.at ?? 0), n: random.u32() };
+    if (random.chance(0.2)) more.push({ ...op, do: 'act', action: 'restore-without-seeds' });
+    else more.push({ ...op, do: 'arm', fault: random.weighted(EVENT_WEIGHTS) });
+  }
+  const base = random.pick(EVENT_BASES);
+  return { ...plan, base, duplicates: 'key', events: true, ops: [...plan.ops, ...more] };
 }
 
 function opAt(random: Random, at: number, entriesMax: number): Op {

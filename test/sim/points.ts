@@ -35,7 +35,19 @@ export const CALL_FAULTS = [
 ] as const;
 /** Faults that wait for a read of many rows, or for the hashing of the scrubber. */
 export const SCRUB_FAULTS = ['scan-error', 'scan-flip', 'scrub-hash-flip'] as const;
-export type CallFault = (typeof CALL_FAULTS)[number] | (typeof SCRUB_FAULTS)[number];
+/** Faults of the files that a log of events has beside its database. */
+export const EVENT_FAULTS = [
+  'seeds-write-error',
+  'seeds-write-short',
+  'seeds-sync-error',
+  'seeds-sync-slow',
+  'seeds-sync-never',
+  'raw-write-error',
+] as const;
+export type CallFault =
+  | (typeof CALL_FAULTS)[number]
+  | (typeof SCRUB_FAULTS)[number]
+  | (typeof EVENT_FAULTS)[number];
 
 /** What happens to a log at rest, while no process has it open. */
 export const DAMAGES = [
@@ -67,6 +79,7 @@ export const ACTIONS = [
   'disk-low',
   'guard-full',
   'data-removed',
+  'restore-without-seeds',
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
@@ -81,6 +94,12 @@ export const CLIENT_POINTS = [
   'client-twin-leaf',
   'client-same-content',
   'client-batch',
+  'client-same-id',
+  'client-other-event',
+  'client-id-conflict',
+  'client-raw',
+  'client-raw-file',
+  'client-unavailable',
   'client-refused-busy',
   'client-refused-full',
   'client-refused-damaged',
@@ -116,5 +135,18 @@ export const POINTS: readonly Point[] = [
   ...CLIENT_POINTS,
   ...START_POINTS,
   ...SCRUB_FAULTS,
+  ...EVENT_FAULTS,
   ...SCRUB_POINTS,
+];
+
+/** Reached in logs of events alone, which are few. */
+export const EVENT_POINTS: readonly Point[] = [
+  ...EVENT_FAULTS,
+  'restore-without-seeds',
+  'client-same-id',
+  'client-other-event',
+  'client-id-conflict',
+  'client-raw',
+  'client-raw-file',
+  'client-unavailable',
 ];

@@ -22,6 +22,13 @@ export class Random {
     return sum >>> 0;
   }
 
+  bytes(count: number): Uint8Array {
+    const bytes = new Uint8Array(Math.ceil(count / 4) * 4);
+    const view = new DataView(bytes.buffer);
+    for (let at = 0; at < count; at += 4) view.setUint32(at, this.u32());
+    return bytes.subarray(0, count);
+  }
+
   /** A whole number from 0 to below n. */
   below(n: number): number {
     return Math.floor((this.u32() / 2 ** 32) * n);

@@ -5,6 +5,7 @@ import { leafIndex, treeSize } from '../../src/core/units.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
 import type { SignedHead } from '../../src/sequencer/log.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
+import { checkEvent } from './event-check.ts';
 import { leafHash } from './hasher.ts';
 import { Violation } from './oracle.ts';
 import type { Random } from './random.ts';
@@ -20,7 +21,12 @@ export function readLog(world: World, random: Random): void {
   const sizes = [...world.oracle.notes.keys()].filter((size) => size <= head.size && size > 0);
   const older = sizes.length === 0 ? head.size : random.pick(sizes);
   if (ack.index >= head.size) return;
-  checkRead(world, server.log, head, ack, older).catch((error: unknown) => {
+  const { log } = server;
+  const read = async (): Promise<void> => {
+    await checkRead(world, log, head, ack, older);
+    await checkEvent(world, server, log, ack.index);
+  };
+  read().catch((error: unknown) => {
     if (error instanceof Violation && !server.process.faults.has('hash-flip')) world.check(() => fail(error));
     else if (!(error instanceof Violation)) world.check(() => checkReadError(world, server, error));
   });

@@ -1,6 +1,11 @@
 import type { TreeHasher } from '../../src/core/merkle/hasher.ts';
 import type { NoteSigner } from '../../src/core/note/verifier.ts';
+import type { EventKeeping } from '../../src/events/event-files.ts';
+import { IdHasher } from '../../src/events/event-keys.ts';
+import { SeedFile } from '../../src/events/seed-file.ts';
+import type { OpenSlotFile } from '../../src/events/slot-file.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
+import type { Random as SecretRandom } from '../../src/runtime/random.ts';
 import type { ProgressFile, ScrubProgress } from '../../src/scrub/progress-file.ts';
 import { Scrubber } from '../../src/scrub/scrubber.ts';
 import type { FindingFile, KeptFindings } from '../../src/sequencer/finding-file.ts';
@@ -20,12 +25,16 @@ import { Engine } from './engine.ts';
 import type { GuardDisk } from './guard-disk.ts';
 import { hasherOf } from './hasher.ts';
 import { type Machine, osError, Process } from './process.ts';
+import type { Random } from './random.ts';
 
 /** A turn of the event loop. */
 const TURN_MS = 0.02;
 const SLOW_MS = 400;
 /** A Sunday, 400 ms before a full minute. */
 const EPOCH_MS = 1_767_225_599_600;
+/** So few that most commits make some. */
+const SEEDS_AHEAD = 6;
+const ID_SECRET = new Uint8Array(32).fill(7);
 const VOLUME_BYTES = 2 ** 40;
 const GUARD_FOLDER = '/guard/main';
 
@@ -37,6 +46,9 @@ export interface Seams {
   readonly guard?: (guard: Guard, server: Server) => Guard;
   readonly signer?: (signer: NoteSigner, server: Server) => NoteSigner;
   readonly hasher?: (hasher: TreeHasher, server: Server) => TreeHasher;
+  readonly slots?: (open: OpenSlotFile, server: Server) => OpenSlotFile;
+  readonly secrets?: (random: SecretRandom, server: Server) => SecretRandom;
+  readonly keeping?: (keeping: EventKeeping, server: Server) => EventKeeping;
   readonly scrubbed?: (log: StoredLog, server: Server) => StoredLog;
 }
 
@@ -46,6 +58,8 @@ export interface Site {
   readonly manifest: LogManifest;
   readonly guardDisk: GuardDisk;
   readonly queue: QueueLimits;
+  /** Draws seeds, nonces, ids and names of files. */
+  readonly secrets: Random;
   readonly check: CheckLimits;
   /** From one scrubbing pass to the next; undefined: nothing is scrubbed. */
   readonly scrubMs: number | undefined;
@@ -162,8 +176,21 @@ export class Server {
       },
       bytesOnDisk: async () => 0,
       findings: this.#findings(),
+      openEvents: (size) => this.#openEvents(size),
       diskSpace: () => ({ freeBytes: this.disk.low ? 0 : VOLUME_BYTES / 2, totalBytes: VOLUME_BYTES }),
     };
+  }
+
+  async #openEvents(size: number): Promise<EventKeeping> {
+    const { seams, secrets } = this.site;
+    const { events } = this.disk;
+    const open = events.opener(this.process);
+    const drawn: SecretRandom = (count) => secrets.bytes(count);
+    const random = seams.secrets?.(drawn, this) ?? drawn;
+    const openWith = seams.slots?.(open, this) ?? open;
+    const seeds = await SeedFile.open('seeds', size, random, { openWith, ahead: SEEDS_AHEAD });
+    const keeping = { seeds, blobs: events.blobs(this.process), ids: new IdHasher(ID_SECRET), random };
+    return seams.keeping?.(keeping, this) ?? keeping;
   }
 
   async #openStore(): Promise<Store> {

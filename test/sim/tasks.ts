@@ -1,5 +1,6 @@
 import { idempotencyOf } from '../../src/http/idempotency.ts';
 import type { Task } from './client.ts';
+import { eventsOf, probeText } from './event-tasks.ts';
 import { leafHash, twinEntry } from './hasher.ts';
 import type { Op, Plan } from './plan.ts';
 import type { ClientPoint } from './points.ts';
@@ -9,6 +10,7 @@ import { Random } from './random.ts';
 export type KeyDigest = typeof idempotencyOf;
 
 type AppendOp = Extract<Op, { do: 'append' }>;
+type Shape = Pick<Task, 'entries' | 'isUnique' | 'isStubborn'> & Partial<Pick<Task, 'texts'>>;
 
 /** Bytes that crafted idempotency digests share. */
 const TWIN_KEY_BYTES = 16;
@@ -31,6 +33,7 @@ export class TaskMaker {
   make(op: AppendOp): { task: Task; points: ClientPoint[] } {
     const random = new Random(op.n);
     const id = this.all.length;
+    if (this.#plan.events === true) return this.#makeEvents(op, random, id);
     const token = `token ${random.below(3)}`;
     const points: ClientPoint[] = [];
     if (op.count > 1) points.push('client-batch');
@@ -61,10 +64,34 @@ export class TaskMaker {
     return { task: this.#addKeyed(shape, `other ${id}`, earlier.key), points };
   }
 
+  #makeEvents(op: AppendOp, random: Random, id: number): { task: Task; points: ClientPoint[] } {
+    const { texts, points } = eventsOf(op, random, id);
+    if (texts.length > 1) points.push('client-batch');
+    const isStubborn = random.chance(0.3);
+    const shape = { entries: [], texts, isUnique: true, isStubborn };
+    const token = `token ${random.below(3)}`;
+    const earlier = this.#keyed.length === 0 ? undefined : random.pick(this.#keyed);
+    if (op.key === 'none') return { task: this.#add(shape), points };
+    if (op.key === 'own' || op.key === 'twin' || earlier === undefined)
+      return { task: this.#addKeyed(shape, token, `key ${id}`), points };
+    if (op.key === 'repeat') {
+      points.push('client-repeat');
+      return {
+        task: this.#addKeyed({ ...shape, texts: earlier.task.texts }, earlier.token, earlier.key),
+        points,
+      };
+    }
+    points.push(op.key === 'reused' ? 'client-key-reused' : 'client-other-token');
+    const of = op.key === 'reused' ? earlier.token : `other ${id}`;
+    return { task: this.#addKeyed(shape, of, earlier.key), points };
+  }
+
   /** A last request, sent when all faults are over. */
   probe(): Task {
-    const entries = [Buffer.from(`probe ${this.#plan.seed}`)];
-    return this.#add({ entries, isUnique: true, isStubborn: true });
+    const name = `probe ${this.#plan.seed}`;
+    const shape = { isUnique: true, isStubborn: true };
+    if (this.#plan.events === true) return this.#add({ ...shape, entries: [], texts: [probeText(name)] });
+    return this.#add({ ...shape, entries: [Buffer.from(name)] });
   }
 
   /** Whether different contents were sent under the task's key. */
@@ -72,13 +99,11 @@ export class TaskMaker {
     return (this.#contents.get(task.keyName)?.size ?? 0) > 1;
   }
 
-  #addKeyed(
-    shape: Pick<Task, 'entries' | 'isUnique' | 'isStubborn'>,
-    token: string,
-    key: string,
-    isTwin = false,
-  ): Task {
-    const made = this.#keyDigest(token, key, shape.entries);
+  #addKeyed(shape: Shape, token: string, key: string, isTwin = false): Task {
+    const made = this.#keyDigest(token, key, [
+      ...shape.entries,
+      ...(shape.texts ?? []).map((text) => Buffer.from(text)),
+    ]);
     const idempotency = isTwin ? { ...made, key: twinKey(made.key) } : made;
     const keyName = `${token}\0${key}`;
     const contents = this.#contents.get(keyName) ?? new Set();
@@ -88,15 +113,14 @@ export class TaskMaker {
     return task;
   }
 
-  #add(
-    shape: Pick<Task, 'entries' | 'isUnique' | 'isStubborn'>,
-    keyed: { key: Task['key']; keyName: string } = { key: undefined, keyName: '' },
-  ): Task {
+  #add(shape: Shape, keyed: { key: Task['key']; keyName: string } = { key: undefined, keyName: '' }): Task {
     const keyDigest = keyed.key === undefined ? '' : Buffer.from(keyed.key.key).toString('hex');
     const leafHashes = shape.entries.map((entry) => Buffer.from(leafHash(entry)));
     const task: Task = {
       id: this.all.length,
+      texts: [],
       ...shape,
+      retryKey: keyed.key?.key,
       leafHashes,
       ...keyed,
       keyDigest,

@@ -1,6 +1,7 @@
 import type { NoteSigner } from '../../src/core/note/verifier.ts';
 import { type ClientWorld, send, type Task } from './client.ts';
 import type { Disk } from './disk.ts';
+import type { EventOracle } from './event-oracle.ts';
 import { finalCheck } from './final-check.ts';
 import type { GuardDisk } from './guard-disk.ts';
 import { type Image, imageOf, KEY, manifestOf, ORIGIN, signatureOf } from './image.ts';
@@ -46,7 +47,7 @@ const STEPS_MAX = 400_000;
 
 /** Runs a plan to its end or to the first broken promise. The same plan gives the same trace. */
 export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Outcome> {
-  const world = new World(plan, await imageOf(manifestOf(plan), plan.base), options);
+  const world = new World(plan, await imageOf(plan, plan.base), options);
   return world.run();
 }
 
@@ -93,6 +94,7 @@ export class World implements ClientWorld {
       manifest: manifestOf(plan),
       guardDisk: this.guardDisk,
       queue,
+      secrets: new Random(seed, 7),
       check,
       scrubMs: plan.scrubMs,
       seams: options.seams ?? {},
@@ -110,6 +112,7 @@ export class World implements ClientWorld {
     return {
       origin: ORIGIN,
       duplicates: this.plan.duplicates,
+      events: this.plan.events === true,
       signatureOf,
       guardDurableSize: () => this.guardDisk.durableSize(),
     };
@@ -275,6 +278,7 @@ export class World implements ClientWorld {
   // What clients ask of their world.
   isSafeToRepeat(task: Task): boolean {
     const { duplicates } = this.plan;
+    if (this.plan.events === true) return task.retryKey !== undefined || task.texts.every(hasId);
     return duplicates === 'content' || (duplicates === 'key' && task.key !== undefined);
   }
   pickServer(): Server | undefined {
@@ -298,12 +302,21 @@ export class World implements ClientWorld {
   onAck(...ack: Parameters<Oracle['onAck']>): void {
     this.oracle.onAck(...ack);
   }
+  onConflict(server: Server, task: Task, details: Parameters<EventOracle['onConflict']>[2]): void {
+    if (server.log !== undefined) this.oracle.onHead(server, server.log.head);
+    this.oracle.events?.onConflict(server, task, details);
+    this.hit('client-id-conflict');
+  }
   isKeyReused(task: Task): boolean {
     return this.tasks.isKeyReused(task);
   }
   note(line: string): void {
     this.scheduler.note(line);
   }
+}
+
+function hasId(text: string): boolean {
+  return text.startsWith('{"id"');
 }
 
 function asViolation(error: unknown): Violation {
