@@ -14,7 +14,9 @@ import {
   type ServerProcess,
   startServerProcess,
 } from '../support/server-process.ts';
-import { CRASH_POINTS, type CrashPlan } from './crash-points.ts';
+import { CRASH_POINTS, type CrashPlan, EVENT_CRASH_POINTS } from './crash-points.ts';
+import { EventJudge } from './event-judge.ts';
+import { EventLoad } from './event-load.ts';
 import { Journal } from './journal.ts';
 import { Judge, type Verdict } from './judge.ts';
 import { Load, type LogIdentity, type Weight } from './load.ts';
@@ -29,6 +31,8 @@ export interface Programs {
 
 export interface CampaignOptions {
   readonly programs: Programs;
+  /** Which log is written to: `main` takes entries, `audit` events. */
+  readonly log?: LogName;
   readonly kills: number;
   readonly seed: number;
   /** Share of the kills during which batches keep LevelDB compacting. */
@@ -36,9 +40,11 @@ export interface CampaignOptions {
   /** Longest time from ready to a random kill, in ms. */
   readonly killWithinMs: number;
   /** Named points to die at, in turn, in place of random kills. */
-  readonly plans?: readonly CrashPlan[];
+  readonly plans?: readonly (CrashPlan | undefined)[];
   readonly onKill?: (done: number, how: string, verdict: Verdict) => void;
 }
+
+export type LogName = 'main' | 'audit';
 
 /** What a campaign came to. The first four of the counts must be 0. */
 export interface CampaignResult {
@@ -65,6 +71,7 @@ export class Campaign implements AsyncDisposable {
   readonly #journal = new Journal();
   readonly #load: Load;
   readonly #judge: Judge;
+  readonly #events: { readonly load: EventLoad; readonly judge: EventJudge };
   readonly #restartMs: number[] = [];
   readonly #children = new Set<ChildProcess>();
   readonly #byPoint: Record<string, number> = {};
@@ -83,6 +90,8 @@ export class Campaign implements AsyncDisposable {
     this.identity = { origin: init.origin, logVerifiers, token: init.token };
     this.#load = new Load(this.#journal, this.identity, this.#random);
     this.#judge = new Judge(this.#journal, this.identity);
+    const load = new EventLoad(this.#journal, this.identity, this.#random);
+    this.#events = { load, judge: new EventJudge(this.identity, load.acked) };
   }
 
   /** @param prepare gets the folder in which `data` and `data.guard` are to be, before they are made */
@@ -103,7 +112,8 @@ export class Campaign implements AsyncDisposable {
     ];
     const { stdout } = await promisify(execFile)(process.execPath, args);
     const { logs, token } = JSON.parse(stdout);
-    return new Campaign(folder, { ...logs[0], token }, options);
+    const log = logs.find(({ name }: { name: string }) => name === (options.log ?? 'main'));
+    return new Campaign(folder, { ...log, token }, options);
   }
 
   /** Kills and restarts as often as asked; each restart is compared with all that was promised before. */
@@ -124,7 +134,10 @@ export class Campaign implements AsyncDisposable {
 
   /** Compares what a server serves with what was promised; `everything` re-reads the log from its first entry. */
   async compare(server: ServerProcess, everything = false): Promise<Verdict> {
-    this.#verdict = await this.#judge.judge(`${server.url}/logs/main`, everything);
+    const url = this.#urlOf(server);
+    const verdict = await this.#judge.judge(url, everything);
+    const wrong = this.#isOfEvents ? await this.#events.judge.judge(url, verdict.size, everything) : [];
+    this.#verdict = { ...verdict, conflicts: [...verdict.conflicts, ...wrong] };
     return this.#verdict;
   }
 
@@ -191,7 +204,7 @@ export class Campaign implements AsyncDisposable {
 
   /** Puts the head that a server shows into the journal. @throws when it shows none */
   seeHead(server: ServerProcess): Promise<unknown> {
-    return this.#judge.seeHead(`${server.url}/logs/main`);
+    return this.#judge.seeHead(this.#urlOf(server));
   }
 
   /** The shipped server. @throws Error when it does not start */
@@ -220,7 +233,18 @@ export class Campaign implements AsyncDisposable {
     const over = new AbortController();
     void server.ended.then(() => over.abort());
     stop?.addEventListener('abort', () => over.abort());
-    return this.#load.run(`${server.url}/logs/main`, weight, over.signal);
+    const url = this.#urlOf(server);
+    return this.#isOfEvents
+      ? this.#events.load.run(url, over.signal)
+      : this.#load.run(url, weight, over.signal);
+  }
+
+  get #isOfEvents(): boolean {
+    return this.#options.log === 'audit';
+  }
+
+  #urlOf({ url }: ServerProcess): string {
+    return `${url}/logs/${this.#options.log ?? 'main'}`;
   }
 
   async #killOnce(plan: CrashPlan | undefined): Promise<string> {
@@ -230,7 +254,7 @@ export class Campaign implements AsyncDisposable {
     const dice = random.next();
     if (dice < 0.5) return this.#killAtRandom(weight);
     if (dice < 0.6) return this.#killInStart();
-    const point = random.pick(CRASH_POINTS);
+    const point = random.pick(this.#isOfEvents ? [...CRASH_POINTS, ...EVENT_CRASH_POINTS] : CRASH_POINTS);
     return this.#killAtPoint({ point, count: random.next() < 0.3 ? 0 : random.int(1, 60) }, weight);
   }
 
@@ -262,7 +286,8 @@ export class Campaign implements AsyncDisposable {
     const where = ['--data', join(this.folder, 'data'), '--guard', join(this.folder, 'data.guard')];
     // What a process passes once only.
     const once = point === 'before-close' || point === 'before-open' || /take-over$|accept$/.test(point);
-    const args = [this.#options.programs.pointServer, ...where, '--at', `${point}:${once ? 0 : count}`];
+    const at = ['--log', this.#options.log ?? 'main', '--at', `${point}:${once ? 0 : count}`];
+    const args = [this.#options.programs.pointServer, ...where, ...at];
     const server = await this.#start({ args });
     const ended = isRunning(server) ? await this.#loadUntilPoint(server, point, weight) : server;
     if (ended.signal !== 'SIGKILL') throw new Error(`${point}:${count} was not reached: ${ended.said}`);
@@ -291,8 +316,8 @@ export class Campaign implements AsyncDisposable {
       lost,
       conflicts,
       doubled,
-      surprises: this.#load.surprises,
-      acked: this.#journal.acks.length,
+      surprises: [...this.#load.surprises, ...this.#events.load.surprises],
+      acked: this.#isOfEvents ? this.#events.load.acked.length : this.#journal.acks.length,
       size,
       heads: this.#journal.heads.size,
       restartMs: { p50: at(0.5), p99: at(0.99), max: at(1) },

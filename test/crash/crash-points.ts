@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import type { NoteSigner } from '../../src/core/note/verifier.ts';
+import type { EventKeeping } from '../../src/events/event-files.ts';
 import type { StartDeps } from '../../src/sequencer/start-log.ts';
 import type { Guard } from '../../src/store/guard.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -24,7 +25,17 @@ export const CRASH_POINTS = [
   'before-close',
 ] as const;
 
-export type CrashPoint = (typeof CRASH_POINTS)[number];
+/** Those that only a commit of events has; what they are around comes before the rest of the commit. */
+export const EVENT_CRASH_POINTS = [
+  'before-seeds',
+  'in-seeds',
+  'after-seeds',
+  'before-raw-file',
+  'in-raw-file',
+  'after-raw-file',
+] as const;
+
+export type CrashPoint = (typeof CRASH_POINTS)[number] | (typeof EVENT_CRASH_POINTS)[number];
 
 /** Dies at a point when it comes by for the n-th time, counted from 0. */
 export interface CrashPlan {
@@ -54,11 +65,41 @@ export function withCrashPoints(deps: StartDeps, pass: Pass): StartDeps {
       pass('before-open');
       return pointsInStore(await deps.openStore(), pass);
     },
+    openEvents: async (size) => {
+      if (deps.openEvents === undefined) throw new TypeError('a log without a place for secrets');
+      return pointsInEvents(await deps.openEvents(size), pass);
+    },
     takeOverGuard: async () => {
       pass('before-take-over');
       const guard = await deps.takeOverGuard();
       pass('after-take-over');
       return pointsInGuard(guard, pass);
+    },
+  };
+}
+
+/** Seeds and files of verbatim bytes, with points around what is made durable before the commit. */
+function pointsInEvents(keeping: EventKeeping, pass: Pass): EventKeeping {
+  const { seeds, blobs } = keeping;
+  const around = async (what: 'seeds' | 'raw-file', act: () => Promise<void>): Promise<void> => {
+    pass(`before-${what}`);
+    const acting = act();
+    setImmediate(() => pass(`in-${what}`));
+    await acting;
+    pass(`after-${what}`);
+  };
+  return {
+    ...keeping,
+    seeds: {
+      has: (index) => seeds.has(index),
+      ensure: (end) => around('seeds', () => seeds.ensure(end)),
+      read: (start, end) => seeds.read(start, end),
+      close: () => seeds.close(),
+    },
+    blobs: {
+      write: (name, bytes) => around('raw-file', () => blobs.write(name, bytes)),
+      read: (name) => blobs.read(name),
+      keepOnly: (names) => blobs.keepOnly(names),
     },
   };
 }
@@ -128,7 +169,7 @@ export function pointsInGuard(guard: Guard, pass: Pass): Guard {
 /** The pass that dies at `POINT:COUNT`. */
 export function passAt(at: string): Pass {
   const [name, count] = at.split(':');
-  const point = CRASH_POINTS.find((one) => one === name);
+  const point = [...CRASH_POINTS, ...EVENT_CRASH_POINTS].find((one) => one === name);
   if (point === undefined || !Number.isSafeInteger(Number(count)))
     throw new TypeError(`no crash point ${at}`);
   return passer({ point, count: Number(count) });

@@ -2,7 +2,7 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Campaign, type CampaignOptions, stopInOrder } from './campaign.ts';
-import { CRASH_POINTS } from './crash-points.ts';
+import { CRASH_POINTS, type CrashPlan, EVENT_CRASH_POINTS } from './crash-points.ts';
 import { type CompiledPrograms, compilePrograms } from './programs.ts';
 import { wakeZombie } from './zombie.ts';
 
@@ -17,6 +17,11 @@ afterAll(() => programs?.[Symbol.asyncDispose]());
 
 const campaignOf = (options: Partial<CampaignOptions> = {}): Promise<Campaign> =>
   Campaign.create({ programs, kills: 0, seed: SEED, heavyShare: 0.5, killWithinMs: 800, ...options });
+/** Those of events, and the one after which a commit is durable and not signed. */
+const EVENT_PLANS: readonly CrashPlan[] = [...EVENT_CRASH_POINTS, 'before-raise' as const].map((point) => ({
+  point,
+  count: 1,
+}));
 const clean = { lost: 0, conflicts: [], doubled: 0, surprises: [] };
 
 describe('SEQ-2 a killed server loses nothing that it acked and signs no second root', () => {
@@ -32,6 +37,16 @@ describe('SEQ-2 a killed server loses nothing that it acked and signs no second 
     const result = await campaign.run();
     expect(result).toMatchObject({ kills: plans.length, ...clean });
     expect(Object.keys(result.byPoint)).toEqual(CRASH_POINTS);
+  });
+});
+
+describe('EVENT-18 a killed server keeps every event that it acked, and shows none that the tree has not', () => {
+  test('at random moments, and at the named points of a commit of events', async () => {
+    const plans = [...EVENT_PLANS, undefined];
+    await using campaign = await campaignOf({ log: 'audit', plans, kills: plans.length, killWithinMs: 300 });
+    const result = await campaign.run();
+    expect(result).toMatchObject({ kills: plans.length, ...clean });
+    expect(result.acked).toBeGreaterThan(0);
   });
 });
 

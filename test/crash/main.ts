@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { Campaign } from './campaign.ts';
 
 /*
- * `npm run crash -- [--kills N] [--seed S] [--heavy SHARE] [--within MS]`: kills the server N times under load and
+ * `npm run crash -- [--kills N] [--log main|audit] [--seed S] [--heavy SHARE] [--within MS]`: kills the server N times under load and
  * compares after each restart what clients were promised with what is there. Exits with 1 when anything differs.
  */
 
@@ -11,7 +11,9 @@ const OUT = join(import.meta.dirname, '..', '..');
 
 async function main(): Promise<number> {
   const text = { type: 'string' } as const;
-  const { values } = parseArgs({ options: { kills: text, seed: text, heavy: text, within: text } });
+  const { values } = parseArgs({
+    options: { kills: text, log: text, seed: text, heavy: text, within: text },
+  });
   const seed = Number(values.seed ?? Date.now() % 2 ** 32);
   process.stderr.write(`seed ${seed}\n`);
   await using campaign = await Campaign.create({
@@ -19,6 +21,7 @@ async function main(): Promise<number> {
       cli: join(OUT, 'src', 'cli', 'main.js'),
       pointServer: join(OUT, 'test', 'crash', 'point-server.js'),
     },
+    log: values.log === 'audit' ? 'audit' : 'main',
     kills: Number(values.kills ?? 50),
     seed,
     heavyShare: Number(values.heavy ?? 0.5),

@@ -10,20 +10,21 @@ import { startLog } from '../../src/sequencer/start-log.ts';
 import { passAt, withAnswerPoint, withCrashPoints } from './crash-points.ts';
 
 /*
- * The log server with points at which it kills itself: `point-server --data D --guard G --at POINT:COUNT`. Only
+ * One log, with points at which its server kills itself: `point-server --data D --guard G --log NAME --at POINT:COUNT`. Only
  * tests start it; the shipped command line has no such thing.
  */
 
 async function main(): Promise<void> {
-  const options = { data: { type: 'string' }, guard: { type: 'string' }, at: { type: 'string' } } as const;
-  const { data = '', guard = '', at = '' } = parseArgs({ options }).values;
+  const text = { type: 'string' } as const;
+  const options = { data: text, guard: text, log: text, at: text };
+  const { data = '', guard = '', log: name = '', at = '' } = parseArgs({ options }).values;
   const pass = passAt(at);
-  const deps = await logOnFiles({ dir: { dataPath: data, guardPath: guard }, clock: systemClock }, 'main');
+  const deps = await logOnFiles({ dir: { dataPath: data, guardPath: guard }, clock: systemClock }, name);
   const log = await startLog(withCrashPoints(deps, pass));
   const tokens: TokenSource = async () =>
     JSON.parse(await readFile(join(data, 'tokens.json'), 'utf8')).tokens;
   const app = createApp({
-    logs: { names: () => ['main'], get: async () => log },
+    logs: { names: () => [name], get: async () => log },
     tokens,
     clock: systemClock,
   });

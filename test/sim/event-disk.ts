@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Blobs } from '../../src/events/blobs.ts';
-import type { SeedGap } from '../../src/events/seed-file.ts';
+import type { SeedGap } from '../../src/events/seed-header.ts';
 import type { OpenSlotFile, SlotFile } from '../../src/events/slot-file.ts';
 import { osError, type Process } from './process.ts';
 import type { Random } from './random.ts';
@@ -131,7 +131,7 @@ export class EventDisk {
   }
 
   powerCut(random: Random): void {
-    if (random.chance(0.5)) this.#flush(() => random.chance(0.5));
+    if (this.#dirty.size > 0 && random.chance(0.5)) this.#flush(() => random.chance(0.5));
     this.#dirty.clear();
     this.#seen = Buffer.from(this.#durable);
     for (const [name, { durable }] of [...this.#blobs]) if (!durable) this.#blobs.delete(name);
