@@ -86,6 +86,19 @@ describe('EVENT-18 events over restarts', () => {
     ]);
   });
 
+  test('a retry key is kept though all events of its request were known', async () => {
+    const dir = await newDataDirectory({ kind: 'events' });
+    const first = await opened(dir);
+    await add(first, 'a');
+    const retryKey = new Uint8Array(32).fill(1);
+    const known = await first.events.append({ events: [event(first, 'a')], retryKey });
+    expect([known.indexes, known.isNew, first.head.size]).toEqual([[0], [false], 1]);
+    await first.close();
+    const log = await opened(dir);
+    const other = log.events.append({ events: [event(log, 'b')], retryKey });
+    await expect(other).rejects.toMatchObject({ code: 'idempotency_key_reused' });
+  });
+
   test('nothing on the disk but the seeds tells what they hold', async () => {
     const dir = await newDataDirectory({ kind: 'events' });
     const log = await opened(dir);
