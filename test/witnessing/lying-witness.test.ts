@@ -329,6 +329,7 @@ describe('WITNESSED-6 what a witness shows of a history that the log does not ha
     });
     await again.start();
     expect(again.alerts).toMatchObject([{ kind: 'witness_forgot', treeSize: 2, witnessSize: 0 }]);
+    expect(again.asked.find(({ method }) => method === 'POST')?.body).toMatch(/^old 2\n/);
   });
 
   test.each([
