@@ -90,7 +90,12 @@ export class Witnessings {
     };
   }
 
-  #warnOf(log: string, { apart }: WitnessPolicy): void {
+  #warnOf(log: string, { apart, unverified }: WitnessPolicy): void {
+    if (unverified.length > 0)
+      this.#deps.lines.warn(
+        { log, witnesses: unverified },
+        'cosignatures of ML-DSA-44 keys are not verified here: these witnesses are not asked and count for no quorum',
+      );
     if (apart === undefined) return;
     const [one, other] = apart;
     this.#deps.lines.warn(

@@ -130,6 +130,7 @@ export {
   formatKeyId,
   formatSignerKey,
   formatVerifierKey,
+  ML_DSA_44,
   parseSignerKey,
   parseVerifierKey,
   type SignerKey,
@@ -143,6 +144,7 @@ export {
   type PolicyVerdict,
   type PolicyWitness,
   parsePolicy,
+  unverifiableWitnesses,
   type WitnessTime,
 } from './note/policy.ts';
 export { type PolicyCheckpoint, verifyCheckpointWithPolicy } from './note/policy-checkpoint.ts';

@@ -2,7 +2,13 @@ import { TlogError } from '../core/error.ts';
 import { type CosignatureVerifier, createCosignatureVerifier } from '../core/note/cosignature.ts';
 import { disjointQuorums, type TwoQuorums } from '../core/note/disjoint-quorums.ts';
 import { formatVerifierKey, parseVerifierKey } from '../core/note/key.ts';
-import { evaluatePolicy, type Policy, parsePolicy } from '../core/note/policy.ts';
+import {
+  evaluatePolicy,
+  type Policy,
+  type PolicyWitness,
+  parsePolicy,
+  unverifiableWitnesses,
+} from '../core/note/policy.ts';
 import { NOTE_SIGNATURES_MAX } from '../core/note/signed-note.ts';
 import { ed25519Verify } from '../runtime/ed25519.ts';
 import type { LogDescription } from '../sequencer/log.ts';
@@ -24,6 +30,8 @@ export interface WitnessPolicy {
   readonly witnesses: readonly AskedWitness[];
   /** Two quorums without a witness in common: with these the log could show two histories. */
   readonly apart: TwoQuorums | undefined;
+  /** Names of witnesses whose cosignatures this server cannot verify: they are not asked, and count for nothing. */
+  readonly unverified: readonly string[];
 }
 
 /**
@@ -40,24 +48,40 @@ export function readWitnessPolicy(
   if (keys.length > 0 && !keys.some((vkey) => vkeys.includes(vkey)))
     throw refused(`no log line has the key of ${origin}`);
   if (policy.quorum === undefined) throw refused('its quorum is none: leave the policy out');
-  const witnesses = policy.witnesses.flatMap(({ name, key, url }) =>
-    url === undefined
-      ? []
-      : [
-          {
-            ...{ name, vkey: formatVerifierKey(key), url: checkedUrl(name, url) },
-            verifier: createCosignatureVerifier(key, ed25519Verify),
-          },
-        ],
-  );
+  const unverified = unverifiableWitnesses(policy);
+  const witnesses = policy.witnesses.filter((witness) => !unverified.includes(witness)).flatMap(asked);
   // One line is the log's own.
   if (witnesses.length >= NOTE_SIGNATURES_MAX)
     throw refused(`${witnesses.length} witnesses; a note has room for ${NOTE_SIGNATURES_MAX - 1}`);
-  const asked = witnesses.map(({ name }) => ({ witness: name, timeSec: 1 }));
-  if (!evaluatePolicy(policy, asked).satisfied)
-    throw refused('the witnesses that have a URL are not its quorum: nothing would ever be published');
+  checkQuorum(policy, witnesses, unverified);
   const logs = vkeys.map((vkey) => ({ key: parseVerifierKey(vkey) }));
-  return { policy: { ...policy, logs }, witnesses, apart: disjointQuorums(policy) };
+  return {
+    ...{ policy: { ...policy, logs }, witnesses, apart: disjointQuorums(policy) },
+    unverified: unverified.map(({ name }) => name),
+  };
+}
+
+function asked({ name, key, url }: PolicyWitness): AskedWitness[] {
+  if (url === undefined) return [];
+  const verifier = createCosignatureVerifier(key, ed25519Verify);
+  return [{ name, vkey: formatVerifierKey(key), url: checkedUrl(name, url), verifier }];
+}
+
+type Named = Pick<PolicyWitness, 'name'>;
+
+function checkQuorum(policy: Policy, witnesses: readonly Named[], unverified: readonly Named[]): void {
+  const isEnough = (named: readonly Named[]): boolean =>
+    evaluatePolicy(
+      policy,
+      named.map(({ name }) => ({ witness: name, timeSec: 1 })),
+    ).satisfied;
+  if (isEnough(witnesses)) return;
+  if (!isEnough([...witnesses, ...unverified]))
+    throw refused('the witnesses that have a URL are not its quorum: nothing would ever be published');
+  const names = unverified.map(({ name }) => name).join(', ');
+  throw refused(
+    `its quorum needs witnesses with keys of ML-DSA-44 (${names}), and their cosignatures cannot be verified here: nothing would ever be published. Choose a quorum that the others are enough for`,
+  );
 }
 
 function checkedUrl(name: string, text: string): string {

@@ -179,6 +179,23 @@ describe('WITNESSED-8 CLI-35 serve --policy', () => {
     expect(await server.stop()).toBe(0);
   });
 
+  test('NOTE-9 a witness with a key of ML-DSA-44 is a warning, and a quorum that needs it is refused', async () => {
+    const desk = await newDesk();
+    const { vkey: pqKey } = JSON.parse(await readFile('spec/vectors/notes.json', 'utf8')).ml_dsa_44;
+    const file = await policyOf(desk, await runWitness(desk));
+    const own = (await readFile(file, 'utf8')).replace('quorum w', `witness pq ${pqKey} http://127.0.0.1:1`);
+    await writeFile(file, `${own}group g any w pq\nquorum g\n`);
+    const server = await cli.serve([...desk.data, '--policy', file]);
+    expect(server.stderr()).toMatch(/"witnesses":\["pq"\].*ML-DSA-44 keys are not verified here/);
+    await append(server, desk, 'one');
+    expect((await readCosigned(await checkpointOf(server, sized(1)), desk.vkey)).size).toBe(1);
+    expect(await server.stop()).toBe(0);
+    await writeFile(file, `${own}group g all w pq\nquorum g\n`);
+    const args = ['serve', ...desk.data, '--policy', file, '--listen', '127.0.0.1:0'];
+    const ended = await cli.stele(args);
+    expect([ended.code, ended.stderr]).toEqual([1, expect.stringContaining('keys of ML-DSA-44 (pq)')]);
+  });
+
   test('two quorums apart are a warning', async () => {
     const desk = await newDesk();
     const other = await newDesk();

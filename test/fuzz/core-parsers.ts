@@ -73,7 +73,7 @@ export const coreParsers: readonly Target[] = [
     format: core.formatCheckpoint,
   }),
   textParser('vkey', {
-    good: forms.signerKey.map(core.formatVerifierKey),
+    good: forms.verifierKey,
     parse: core.parseVerifierKey,
     format: core.formatVerifierKey,
   }),

@@ -37,6 +37,14 @@ export const signerKey: fc.Arbitrary<core.SignerKey> = fc
 const vkeys = seeds.map((seed, i) =>
   core.formatVerifierKey(keyOf(`key${i}`, i === 0 ? core.ED25519 : core.COSIGNATURE_V1, seed)),
 );
+const pqKey = { name: 'pq', type: core.ML_DSA_44, publicKey: new Uint8Array(1_312).fill(1) };
+/** Of every type that is read. */
+export const verifierKey: fc.Arbitrary<string> = fc.oneof(
+  signerKey.map(core.formatVerifierKey),
+  fc.constant(
+    core.formatVerifierKey({ ...pqKey, keyId: core.computeKeyId(pqKey.name, pqKey.type, pqKey.publicKey) }),
+  ),
+);
 export const policy: fc.Arbitrary<string> = fc
   .record({
     threshold: fc.constantFrom('1', '2', 'any', 'all'),

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { COSIGNATURE_V1 } from '../../src/core/note/key.ts';
 import { generateSigningKey } from '../../src/keys/generate.ts';
@@ -8,6 +9,8 @@ const log = { origin: 'log.example/main', vkeys: [testSigner('log.example/main')
 const vkeyOf = (i: number): string =>
   generateSigningKey((length) => new Uint8Array(length).fill(i + 2), `w${i}.example`, COSIGNATURE_V1).vkey;
 const witness = (i: number, url = ` https://w${i}.example/`): string => `witness w${i} ${vkeyOf(i)}${url}`;
+const pqKey: string = JSON.parse(readFileSync('spec/vectors/notes.json', 'utf8')).ml_dsa_44.vkey;
+const pq = `witness pq ${pqKey} https://pq.example/`;
 const file = (...lines: readonly string[]): string => `${lines.join('\n')}\n`;
 const two = [witness(0), witness(1)];
 
@@ -39,6 +42,31 @@ describe('WITNESSED-7 which policies a log can be served with', () => {
   test('a witness without an address is not asked, and counts where others are enough', () => {
     const read = readWitnessPolicy(file(witness(0), witness(1, ''), 'group g any w0 w1', 'quorum g'), log);
     expect(read.witnesses.map(({ name }) => name)).toEqual(['w0']);
+  });
+
+  test('a witness whose key is of ML-DSA-44 is not asked, and is told', () => {
+    const read = readWitnessPolicy(file(...two, pq, 'group g 2 w0 w1 pq', 'quorum g'), log);
+    expect([read.witnesses.map(({ name }) => name), read.unverified]).toEqual([['w0', 'w1'], ['pq']]);
+    expect(read.policy.witnesses).toHaveLength(3);
+    expect(readWitnessPolicy(file(...two, 'group g all w0 w1', 'quorum g'), log).unverified).toEqual([]);
+  });
+
+  test.each<[string, string, string]>([
+    ['it alone', file(pq, 'quorum pq'), 'keys of ML-DSA-44 (pq)'],
+    ['it and another', file(...two, pq, 'group g all w0 pq', 'quorum g'), 'keys of ML-DSA-44 (pq)'],
+    [
+      'it without a URL',
+      file(witness(0), `witness pq ${pqKey}`, 'group g all w0 pq', 'quorum g'),
+      'keys of ML-DSA-44 (pq)',
+    ],
+    [
+      'one without a URL beside it',
+      file(witness(0, ''), pq, 'group g all w0 pq', 'quorum g'),
+      'that have a URL',
+    ],
+  ])('a quorum that needs %s is refused in words of its own', (_, text, why) => {
+    const refused = { code: 'invalid_config', message: expect.stringContaining(why) };
+    expect(() => readWitnessPolicy(text, log)).toThrow(expect.objectContaining(refused));
   });
 
   test('two quorums apart are told', () => {

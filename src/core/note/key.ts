@@ -9,6 +9,11 @@ import { checkEd25519PublicKey } from './ed25519-key.ts';
 export const ED25519 = 1;
 /** Signature type of an Ed25519 cosignature with time (c2sp.org/tlog-cosignature). */
 export const COSIGNATURE_V1 = 4;
+/** Signature type of an ML-DSA-44 cosignature with time (c2sp.org/tlog-cosignature). Its keys are read, its signatures not verified here. */
+export const ML_DSA_44 = 6;
+/** Length of a public key of ML-DSA-44 (FIPS 204): every such string of bytes is one. */
+const ML_DSA_44_KEY_BYTES = 1312;
+
 /** A public key under its note name. `keyId` is a u32. */
 export interface VerifierKey {
   readonly name: string;
@@ -55,11 +60,17 @@ export function parseVerifierKey(vkey: string): VerifierKey {
   const bytes = keyData(data);
   const [type] = bytes;
   const publicKey = bytes.slice(1);
-  if (type !== ED25519 && type !== COSIGNATURE_V1) {
+  if (type !== ED25519 && type !== COSIGNATURE_V1 && type !== ML_DSA_44) {
     throw new TlogError('malformed_key', `key type ${type} is not supported: give an Ed25519 key`);
   }
-  checkEd25519PublicKey(publicKey);
+  checkPublicKey(type, publicKey);
   return { name, type, publicKey, keyId: checkKeyId(id, computeKeyId(name, type, publicKey)) };
+}
+
+function checkPublicKey(type: number, publicKey: Uint8Array): void {
+  if (type !== ML_DSA_44) checkEd25519PublicKey(publicKey);
+  else if (publicKey.length !== ML_DSA_44_KEY_BYTES)
+    throw new TlogError('malformed_key', `an ML-DSA-44 public key has ${ML_DSA_44_KEY_BYTES} bytes`);
 }
 
 /** The vkey text of a key. */

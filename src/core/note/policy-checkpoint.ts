@@ -3,7 +3,7 @@ import { TlogError } from '../error.ts';
 import { type VerifiedCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 import { createCosignatureVerifier } from './cosignature.ts';
 import { formatKeyId } from './key.ts';
-import { evaluatePolicy, type Policy, type WitnessTime } from './policy.ts';
+import { evaluatePolicy, type Policy, unverifiableWitnesses, type WitnessTime } from './policy.ts';
 import { type ParsedNote, parseNote } from './signed-note.ts';
 import { createNoteVerifier, type Ed25519Verify } from './verifier.ts';
 
@@ -35,12 +35,22 @@ export async function verifyCheckpointWithPolicy(
   const cosigned = await verifyCosignatures(parsed, policy, ed25519);
   const { satisfied, freshnessSec } = evaluatePolicy(policy, cosigned);
   if (!satisfied) {
-    const names = cosigned.map(({ witness }) => witness);
-    throw new TlogError('policy_not_met', `cosigned by ${names.length} known witnesses: not the quorum`, {
-      details: { cosigned: names, quorum: String(policy.quorum) },
-    });
+    throw notMet(parsed, policy, cosigned);
   }
   return { checkpoint, cosigned, ...(freshnessSec === undefined ? {} : { freshnessSec }) };
+}
+
+function notMet({ signatures }: ParsedNote, policy: Policy, cosigned: readonly WitnessTime[]): TlogError {
+  const names = cosigned.map(({ witness }) => witness);
+  const unverified = unverifiableWitnesses(policy)
+    .filter(({ key }) => signatures.some(({ name, keyId }) => name === key.name && keyId === key.keyId))
+    .map(({ name }) => name);
+  const also = unverified.length === 0 ? '' : `; of ML-DSA-44, not verified here: ${unverified.join(', ')}`;
+  const message = `cosigned by ${names.length} known witnesses: not the quorum${also}`;
+  const details = { cosigned: names, quorum: String(policy.quorum) };
+  return new TlogError('policy_not_met', message, {
+    details: unverified.length === 0 ? details : { ...details, unverified },
+  });
 }
 
 async function verifyCosignatures(
@@ -50,7 +60,10 @@ async function verifyCosignatures(
 ): Promise<WitnessTime[]> {
   const message = utf8Encode(text);
   const cosigned: WitnessTime[] = [];
-  for (const { name, key } of policy.witnesses) {
+  const unverified = unverifiableWitnesses(policy);
+  for (const witness of policy.witnesses) {
+    if (unverified.includes(witness)) continue;
+    const { name, key } = witness;
     const verifier = createCosignatureVerifier(key, ed25519);
     for (const line of signatures) {
       if (line.name !== key.name || line.keyId !== key.keyId) continue;

@@ -1,6 +1,6 @@
 import { formatHex } from '../encoding/hex.ts';
 import { TlogError } from '../error.ts';
-import { COSIGNATURE_V1, ED25519, parseVerifierKey, type VerifierKey } from './key.ts';
+import { COSIGNATURE_V1, ED25519, ML_DSA_44, parseVerifierKey, type VerifierKey } from './key.ts';
 
 /** A log that a policy accepts. Its key name is its origin. */
 export interface PolicyLog {
@@ -48,6 +48,7 @@ interface Draft {
   quorum?: string;
 }
 
+const WITNESS_TYPES: readonly number[] = [COSIGNATURE_V1, ML_DSA_44];
 const ALLOWED = /^[\t\n\u0020-\u007e\u0080-\u{10ffff}]*$/u;
 
 /** A policy from its file. @throws TlogError malformed_policy; the message names the line */
@@ -72,6 +73,11 @@ export function parsePolicy(text: string): Policy {
   return { logs, witnesses, groups, quorum: quorum === 'none' ? undefined : quorum };
 }
 
+/** The witnesses of a policy whose cosignatures are not verified here, as their keys are not Ed25519: they count for nothing. */
+export function unverifiableWitnesses({ witnesses }: Policy): readonly PolicyWitness[] {
+  return witnesses.filter(({ key }) => key.type !== COSIGNATURE_V1);
+}
+
 /** Whether cosignatures that hold satisfy the quorum. Of several by one witness the latest counts. */
 export function evaluatePolicy(policy: Policy, cosigned: readonly WitnessTime[]): PolicyVerdict {
   if (policy.quorum === undefined) return { satisfied: true };
@@ -94,11 +100,11 @@ function readLine(draft: Draft, words: readonly string[], line: number): void {
   const [keyword, ...rest] = words;
   if (keyword === 'log' && (rest.length === 1 || rest.length === 2)) {
     const [vkey = '', url] = rest;
-    draft.logs.push({ key: readKey(draft, ED25519, vkey, line), ...withUrl(url) });
+    draft.logs.push({ key: readKey(draft, [ED25519], vkey, line), ...withUrl(url) });
   } else if (keyword === 'witness' && (rest.length === 2 || rest.length === 3)) {
     const [name = '', vkey = '', url] = rest;
     define(draft, name, line);
-    draft.witnesses.push({ name, key: readKey(draft, COSIGNATURE_V1, vkey, line), ...withUrl(url) });
+    draft.witnesses.push({ name, key: readKey(draft, WITNESS_TYPES, vkey, line), ...withUrl(url) });
   } else if (keyword === 'group' && rest.length >= 3) {
     draft.groups.push(readGroup(draft, rest, line));
   } else if (keyword === 'quorum' && rest.length === 1) {
@@ -132,10 +138,11 @@ function readQuorum(draft: Draft, name: string, line: number): void {
   draft.quorum = name;
 }
 
-function readKey(draft: Draft, type: number, vkey: string, line: number): VerifierKey {
+function readKey(draft: Draft, types: readonly number[], vkey: string, line: number): VerifierKey {
   const key = keyOf(vkey, line);
-  if (key.type !== type) throw malformed(`line ${line}: the key has type ${key.type}, not ${type}`);
-  const id = `${type} ${formatHex(key.publicKey)}`;
+  if (!types.includes(key.type))
+    throw malformed(`line ${line}: the key has type ${key.type}, not ${types.join(' or ')}`);
+  const id = `${key.type} ${formatHex(key.publicKey)}`;
   if (draft.keys.has(id)) throw malformed(`line ${line} repeats a public key`);
   draft.keys.add(id);
   return key;

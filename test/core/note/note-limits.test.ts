@@ -2,17 +2,21 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { utf8Encode } from '../../../src/core/encoding/utf8.ts';
 import { parseCheckpoint } from '../../../src/core/note/checkpoint.ts';
+import { createCosignatureVerifier } from '../../../src/core/note/cosignature.ts';
 import {
   COSIGNATURE_V1,
   computeKeyId,
   ED25519,
   formatKeyId,
   formatSignerKey,
+  formatVerifierKey,
+  ML_DSA_44,
   parseSignerKey,
   parseVerifierKey,
 } from '../../../src/core/note/key.ts';
 import { formatNote, parseNote, verifyNote } from '../../../src/core/note/signed-note.ts';
 import { createNoteVerifier } from '../../../src/core/note/verifier.ts';
+import { ed25519Verify } from '../../../src/runtime/ed25519.ts';
 import { codeOf } from '../merkle/naive-tree.ts';
 
 const vectors = JSON.parse(readFileSync('spec/vectors/notes.json', 'utf8'));
@@ -98,6 +102,41 @@ describe('NOTE-2 keys stand alone', () => {
     const keyId = computeKeyId('log', type, key.publicKey);
     const text = formatSignerKey({ ...key, name: 'log', type, keyId, seed: new Uint8Array(seedBytes) });
     expect(codeOf(() => parseSignerKey(text, () => key.publicKey))).toBe(code);
+  });
+
+  test.each<[string, number, number, string]>([
+    ['1,312 bytes of type 6', ML_DSA_44, 1_312, 'accepted'],
+    ['1,311 bytes of type 6', ML_DSA_44, 1_311, 'malformed_key'],
+    ['1,313 bytes of type 6', ML_DSA_44, 1_313, 'malformed_key'],
+    ['32 bytes of type 6', ML_DSA_44, 32, 'malformed_key'],
+    ['no byte of type 6', ML_DSA_44, 0, 'malformed_key'],
+    ['1,312 bytes of type 1', ED25519, 1_312, 'malformed_key'],
+    ['1,312 bytes of type 4', COSIGNATURE_V1, 1_312, 'malformed_key'],
+    ['1,312 bytes of type 5', 5, 1_312, 'malformed_key'],
+    ['1,312 bytes of type 7', 7, 1_312, 'malformed_key'],
+  ])('a vkey whose id is right, with %s', (_, type, length, code) => {
+    const publicKey = new Uint8Array(length).fill(7);
+    const made = { name: 'log', type, publicKey, keyId: computeKeyId('log', type, publicKey) };
+    expect(codeOf(() => parseVerifierKey(formatVerifierKey(made)))).toBe(code);
+  });
+
+  test('nothing here signs with ML-DSA-44, or verifies what does', () => {
+    const pq = vectors.ml_dsa_44.vkey;
+    const refused = expect.objectContaining({ code: 'malformed_key' });
+    expect(() => createNoteVerifier(pq, ed25519Verify)).toThrow(refused);
+    expect(() => createCosignatureVerifier(pq, ed25519Verify)).toThrow(refused);
+    const seed = new Uint8Array(32);
+    const pqKey = { ...key, name: 'log', type: ML_DSA_44, seed };
+    expect(codeOf(() => parseSignerKey(formatSignerKey(pqKey), () => key.publicKey))).toBe('malformed_key');
+  });
+
+  test('the key id of an ML-DSA-44 key, as independent code has it', () => {
+    const { vkey: text, key_id_hex: id } = vectors.ml_dsa_44;
+    const parsed = parseVerifierKey(text);
+    expect([formatKeyId(parsed.keyId), parsed.type, parsed.publicKey.length]).toEqual([id, 6, 1_312]);
+    expect(formatVerifierKey(parsed)).toBe(text);
+    const changed = text.replace(`+${id}+`, `+${formatKeyId(parsed.keyId + 1)}+`);
+    expect(codeOf(() => parseVerifierKey(changed))).toBe('malformed_key');
   });
 
   test('key ids have eight digits', () => {

@@ -11,6 +11,10 @@ import { ed25519Verify } from '../../../src/runtime/ed25519.ts';
 const read = (name: string) => JSON.parse(readFileSync(`spec/vectors/${name}.json`, 'utf8'));
 const keys: { name: string; vkey: string }[] = read('notes').keys;
 const { policy_all: all, policy_any: any, cases } = read('tlogproof');
+/** Of size 70, too, signed by the log and by a key of ML-DSA-44. */
+const { vkey: pqKey, cosigned_note: pqNote } = read('notes').ml_dsa_44;
+const withPq = (rule: string): string =>
+  all.replace(/^group .*$/m, `witness pq ${pqKey}\ngroup both ${rule}`);
 /** Of size 70, cosigned by both witnesses: the checkpoint of the first proof. */
 const note: string = cases[0].proof.slice(cases[0].proof.indexOf('\n\n') + 2);
 const lineOf = (name: string): string => new RegExp(`\u2014 ${name} .*\n`).exec(note)?.[0] ?? '';
@@ -78,6 +82,45 @@ describe('NOTE-7 a checkpoint by a policy', () => {
   ])('%s', async (_, text, policy, code) => {
     expect([a, b, logLine].map((line) => line.length > 50)).toEqual([true, true, true]);
     expect(await codeOf(text, policy)).toBe(code);
+  });
+
+  const pqLine = pqNote.slice(pqNote.lastIndexOf('\u2014 witness.example/pq'));
+  test.each<[string, string, string, string]>([
+    ['is not enough alone, though it is a good one', pqNote, withPq('any a b pq'), 'policy_not_met'],
+    [
+      'does not help where one of two is missing',
+      note.replace(b, pqLine),
+      withPq('2 a b pq'),
+      'policy_not_met',
+    ],
+    ['does no harm where the others are enough', `${note}${pqLine}`, withPq('2 a b pq'), 'ok'],
+    [
+      'is not looked at: one that cannot hold does no harm',
+      `${note}${spoilt(pqLine)}`,
+      withPq('2 a b pq'),
+      'ok',
+    ],
+    [
+      'cannot be done without where all have to sign',
+      `${note}${pqLine}`,
+      withPq('all a b pq'),
+      'policy_not_met',
+    ],
+    ['is a stranger\u2019s to a policy without its key', `${note}${pqLine}`, all, 'ok'],
+  ])('a cosignature of ML-DSA-44 %s', async (_, text, policy, code) => {
+    expect(await codeOf(text, policy)).toBe(code);
+  });
+
+  test('a quorum that is missed says which cosignatures of ML-DSA-44 were not verified', async () => {
+    await expect(verified(pqNote, withPq('any a b pq'))).rejects.toMatchObject({
+      message: expect.stringContaining('of ML-DSA-44, not verified here: pq'),
+      details: { cosigned: [], quorum: 'both', unverified: ['pq'] },
+    });
+    const unsigned = await verified(note.replace(b, ''), withPq('2 a b pq')).catch((error) => error);
+    expect([unsigned.details, unsigned.message]).toEqual([
+      { cosigned: ['a'], quorum: 'both' },
+      expect.not.stringContaining('ML-DSA'),
+    ]);
   });
 
   test('a quorum that is missed says which witnesses were there, and what was asked', async () => {

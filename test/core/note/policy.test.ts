@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { COSIGNATURE_V1, computeKeyId, formatVerifierKey } from '../../../src/core/note/key.ts';
-import { evaluatePolicy, parsePolicy, type WitnessTime } from '../../../src/core/note/policy.ts';
+import {
+  evaluatePolicy,
+  parsePolicy,
+  unverifiableWitnesses,
+  type WitnessTime,
+} from '../../../src/core/note/policy.ts';
 
 interface Key {
   readonly name: string;
@@ -15,6 +20,8 @@ function vkeyOf(name: string): string {
 }
 const log = `log ${vkeyOf('log.example/vectors')}`;
 const a = `witness a ${vkeyOf('witness.example/a')}`;
+const pqKey: string = JSON.parse(readFileSync('spec/vectors/notes.json', 'utf8')).ml_dsa_44.vkey;
+const pq = `witness pq ${pqKey}`;
 const b = `witness b ${vkeyOf('witness.example/b')}`;
 /** Twelve witnesses with keys of their own. */
 const many = Array.from({ length: 12 }, (_, i) => {
@@ -64,6 +71,13 @@ describe('NOTE-5 policies are read', () => {
     expect(policy.groups).toEqual([{ name: 'g', threshold, members: manyNames.split(' ') }]);
   });
 
+  test('a witness with a key of ML-DSA-44, which counts for nothing here', () => {
+    const policy = parsePolicy(file(log, a, `${pq} https://w.example/`, 'group g any a pq', 'quorum g'));
+    expect(policy.witnesses.map(({ key }) => key.type)).toEqual([4, 6]);
+    expect(unverifiableWitnesses(policy).map(({ name }) => name)).toEqual(['pq']);
+    expect(unverifiableWitnesses(parsePolicy(file(a, b, 'quorum a')))).toEqual([]);
+  });
+
   test('a log without a URL has none', () => {
     expect(Object.keys(parsePolicy(file(log, 'quorum none')).logs[0] ?? {})).toEqual(['key']);
   });
@@ -97,6 +111,9 @@ describe('NOTE-5 what a policy may not be', () => {
     ['one log key twice', file(log, log, 'quorum none')],
     ['a log key as witness', file(log.replace('log', 'witness x'), 'quorum none')],
     ['a witness key as log', file(a.replace('witness a', 'log'), 'quorum none')],
+    ['an ML-DSA-44 key as log', file(`log ${pqKey}`, 'quorum none')],
+    ['an ML-DSA-44 key twice', file(pq, `witness other ${pqKey}`, 'quorum pq')],
+    ['a broken ML-DSA-44 key', file(`${pq.slice(0, -4)}AAA=`, 'quorum pq')],
     ['a broken key', file('log x+00000000+AAAA', 'quorum none')],
     ['a log with two URLs', file(`${log} https://a.example/ https://b.example/`, 'quorum none')],
     ['a log without a key', file('log', 'quorum none')],
