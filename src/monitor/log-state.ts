@@ -99,7 +99,9 @@ export class LogState {
   /** The tree as it is now, for comparisons that take a while. Undefined before the first head. */
   get tree(): VerifiedTree | undefined {
     const [record, edge] = [this.#record, this.#edge];
-    return record === undefined ? undefined : { record, node: (node) => this.#node(edge, node) };
+    if (record === undefined) return undefined;
+    const leaves = lastRead((index) => this.#leaves(edge, index));
+    return { record, node: (node) => this.#node(edge, node, leaves) };
   }
 
   /** Stores tiles and bundles that are proven to be in a signed tree; durable on return. */
@@ -162,12 +164,11 @@ export class LogState {
     ];
   }
 
-  async #node(edge: Edge, node: NodeId): Promise<Hash> {
+  async #node(edge: Edge, node: NodeId, leaves?: Leaves): Promise<Hash> {
     const known = edgeNode(edge, node);
     if (known !== undefined) return known;
     const { tile, height, offset } = tileOfNode(node);
-    const bytes =
-      (await this.tile(tile)) ?? (tile.level === 0 ? await this.#leaves(edge, tile.index) : undefined);
+    const bytes = (await this.tile(tile)) ?? (tile.level === 0 ? await leaves?.(tile.index) : undefined);
     if (bytes === undefined)
       throw new TlogError('storage_corrupt', `tile ${tile.level}/${tile.index} of ${this.origin} is missing`);
     return TileNodes.fromLeaves(this.#deps.hasher, bytes).node(height, offset);
@@ -194,6 +195,17 @@ export class LogState {
     const code = outcome === 'superseded' ? 'guard_superseded' : 'guard_unknown';
     throw new TlogError(code, `the guard of ${this.origin} could not be raised`, { cause: guard.lastError });
   }
+}
+
+type Leaves = (index: number) => Promise<Uint8Array>;
+
+/** Keeps the tile that was read last: what is compared and what convicts are of one answer, which need not come a second time. */
+function lastRead(read: Leaves): Leaves {
+  let last: { readonly index: number; readonly bytes: Promise<Uint8Array> } | undefined;
+  return (index) => {
+    if (last?.index !== index) last = { index, bytes: read(index) };
+    return last.bytes;
+  };
 }
 
 /** What is stored of a tree beside its head. */

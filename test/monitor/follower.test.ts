@@ -402,6 +402,25 @@ describe('MONITOR-7 heads that others have seen', () => {
     expect(desk.monitor.known()).toHaveLength(1);
   });
 
+  test.each<[string, () => Response]>([
+    ['refuses them', () => problem(503, 'unreachable')],
+    ['has lost them', () => problem(404, 'not_found')],
+    ['gives others', () => new Response(new Uint8Array(256 * 32))],
+  ])('a log that gives leaf hashes once, and then %s, is convicted by that answer', async (_, later) => {
+    const desk = await following({ history: main, size: 600 });
+    await desk.round();
+    let asked = 0;
+    desk.show(
+      { history: main, size: 600 },
+      on('tile/0/000', (answer) => {
+        asked += 1;
+        return asked === 1 ? answer() : later();
+      }),
+    );
+    const heard = await desk.monitor.hear(await noteOf({ history: other, size: 101 }));
+    expect([heard.outcome, asked, await convicted(desk.reported[0])]).toEqual(['fork', 1, 'not-a-prefix']);
+  });
+
   test('a larger head of another history convicts once the own view has grown to it, also over a restart', async () => {
     const memory = monitorMemory();
     const first = await following({ history: main, size: 300 }, { memory });
