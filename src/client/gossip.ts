@@ -9,7 +9,8 @@ import type { HeadTracker } from './head-tracker.ts';
 import type { LogCalls } from './log-calls.ts';
 import type { LogTrust } from './trust.ts';
 
-const ANSWER_BYTES_MAX: number = 8 * 1024 * 1024;
+/** Of the longest answer that a monitor gives (GOSSIP-1). */
+const ANSWER_BYTES_MAX: number = 12 * 1024 * 1024;
 const NOTES_MAX = 100;
 
 /** What a talk with a monitor needs. `calls` are those to the monitor. */

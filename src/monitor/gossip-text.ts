@@ -5,13 +5,31 @@ import type { Heard } from './running-monitor.ts';
 
 /** Notes in one request. */
 export const GOSSIP_NOTES_MAX = 100;
-/** A hundred notes with some cosignatures each. */
-export const GOSSIP_BYTES_MAX: number = 512 * 1024;
-/** Of an answer, which may have evidence of two long notes for each. */
-export const GOSSIP_ANSWER_BYTES_MAX: number = 8 * 1024 * 1024;
+/** Of a request. Has room for the longest note there is: in JSON each of its 1,000,000 bytes is two at most. */
+export const GOSSIP_BYTES_MAX: number = 2 * 1024 * 1024;
+/** Of the notes in a request, and of those in an answer, as JSON. */
+export const GOSSIP_NOTES_BYTES_MAX: number = GOSSIP_BYTES_MAX - 1_024;
+/** Of the evidence in an answer: has room for that of the two longest notes. */
+const EVIDENCE_BYTES_MAX = 4_100_000;
+/** Of an answer, in whose JSON each byte of evidence is two at most. */
+export const GOSSIP_ANSWER_BYTES_MAX: number = 12 * 1024 * 1024;
 
 /** What one note came to. `code` says why it was refused. */
 export type GossipResult = Heard | { readonly code: string };
+
+/**
+ * Takes the results of one answer in their order, and leaves evidence out once there is no more room: a log signs as many forks as it
+ * likes, and the first convicts it.
+ */
+export function withinAnswer(): (result: GossipResult) => GossipResult {
+  let left = EVIDENCE_BYTES_MAX;
+  return (result) => {
+    if (!('evidence' in result)) return result;
+    const { evidence = '', ...rest } = result;
+    left -= Buffer.byteLength(evidence);
+    return left >= 0 ? result : rest;
+  };
+}
 
 /** What a monitor answers: each note in its order, and the heads it has verified itself. Nothing of a peer's is believed. */
 export interface GossipAnswer {

@@ -10,10 +10,12 @@ import { nodeHasher } from '../runtime/node-hasher.ts';
 import { originHash } from '../witness/witness-record.ts';
 import {
   GOSSIP_ANSWER_BYTES_MAX,
+  GOSSIP_NOTES_BYTES_MAX,
   GOSSIP_NOTES_MAX,
   type GossipResult,
   parseGossip,
   parseGossipAnswer,
+  withinAnswer,
 } from './gossip-text.ts';
 import { PeerLimits } from './peer-limits.ts';
 import type { Monitor } from './running-monitor.ts';
@@ -22,6 +24,7 @@ import { Turns } from './turns.ts';
 const TIMEOUT_MS = 30_000;
 /** Logs whose heads a witness is asked for at once. */
 const LANES = 8;
+const TURN = { notesMax: GOSSIP_NOTES_MAX, bytesMax: GOSSIP_NOTES_BYTES_MAX } as const;
 
 /** Whom a monitor talks to, and about what. */
 export interface GossipDeps {
@@ -44,8 +47,8 @@ export class Gossip implements AsyncDisposable {
   readonly #limits: PeerLimits;
   readonly #stop = new AbortController();
   /** What was shown to peers, and given as an answer, the last time. */
-  readonly #shown = new Turns(GOSSIP_NOTES_MAX);
-  readonly #answered = new Turns(GOSSIP_NOTES_MAX);
+  readonly #shown = new Turns(TURN);
+  readonly #answered = new Turns(TURN);
   #loop: Promise<void> = Promise.resolve();
 
   constructor(deps: GossipDeps) {
@@ -72,7 +75,8 @@ export class Gossip implements AsyncDisposable {
   /** Answers the body of a POST. @throws TlogError invalid_json */
   async answer(body: Uint8Array): Promise<{ results: GossipResult[]; checkpoints: string[] }> {
     const results: GossipResult[] = [];
-    for (const note of parseGossip(body)) results.push(await this.#hear(note));
+    const within = withinAnswer();
+    for (const note of parseGossip(body)) results.push(within(await this.#hear(note)));
     return { results, checkpoints: [...this.#answered.take(this.#deps.monitor.heads())] };
   }
 

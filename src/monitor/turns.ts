@@ -1,16 +1,34 @@
-/** Takes of a list as many as fit, each time behind those of the time before: with more than fit each gets its turn. */
+/** How much of a list is taken at once. */
+export interface TurnLimits {
+  readonly notesMax: number;
+  /** Of all that are taken, as JSON; has room for any one of them. */
+  readonly bytesMax: number;
+}
+
+/** Takes of a list of notes as many as fit, each time behind those of the time before: with more than fit each gets its turn. */
 export class Turns {
-  readonly #max: number;
+  readonly #limits: TurnLimits;
   #next = 0;
 
-  constructor(max: number) {
-    this.#max = max;
+  constructor(limits: TurnLimits) {
+    this.#limits = limits;
   }
 
-  take<T>(list: readonly T[]): readonly T[] {
-    if (list.length <= this.#max) return list;
-    const from = this.#next % list.length;
-    this.#next = from + this.#max;
-    return [...list.slice(from), ...list.slice(0, from)].slice(0, this.#max);
+  take(notes: readonly string[]): readonly string[] {
+    const from = this.#next % Math.max(1, notes.length);
+    const taken = this.#fitting([...notes.slice(from), ...notes.slice(0, from)]);
+    this.#next = taken.length === notes.length ? 0 : from + taken.length;
+    return taken;
+  }
+
+  /** The first of them: whoever pads a note holds the others up for a turn, and no longer. */
+  #fitting(notes: readonly string[]): readonly string[] {
+    const { notesMax, bytesMax } = this.#limits;
+    let bytes = 0;
+    const end = notes.findIndex((note, i) => {
+      bytes += Buffer.byteLength(JSON.stringify(note)) + ','.length;
+      return i >= notesMax || bytes > bytesMax;
+    });
+    return end < 0 ? notes : notes.slice(0, end);
   }
 }

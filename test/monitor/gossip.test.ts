@@ -3,9 +3,11 @@ import { describe, expect, test } from 'vitest';
 import type { Fetch } from '../../src/client/bounded-fetch.ts';
 import { TlogError } from '../../src/core/error.ts';
 import { parseVerifierKey } from '../../src/core/note/key.ts';
+import { NOTE_BYTES_MAX, formatSignatureLine } from '../../src/core/note/signed-note.ts';
 import { createMonitorApp } from '../../src/http/monitor-app.ts';
 import { startServer } from '../../src/http/server.ts';
 import { Gossip } from '../../src/monitor/gossip.ts';
+import { GOSSIP_ANSWER_BYTES_MAX, GOSSIP_BYTES_MAX } from '../../src/monitor/gossip-text.ts';
 import { originHash } from '../../src/witness/witness-record.ts';
 import { testSigner } from '../support/growing-log.ts';
 import { type MonitorDesk, openDesk } from '../support/monitor-desk.ts';
@@ -18,6 +20,8 @@ const main = new History(700);
 const other = new History(700, { from: 100, name: 'other' });
 const ORIGIN = 'log.example/main';
 const GOSSIP = '/gossip/v1/checkpoints';
+/** A line of nobody known, which makes of a note one of the longest. */
+const PAD = formatSignatureLine({ name: 'x', keyId: 1, signature: new Uint8Array(0.749 * NOTE_BYTES_MAX) });
 
 interface Party extends MonitorDesk {
   readonly gossip: Gossip;
@@ -27,18 +31,21 @@ interface Party extends MonitorDesk {
   post(body: string): Promise<Response>;
 }
 
-/** A monitor that sees `view`, at http://<name>.example; peers are reached through `parties`. */
+/** A monitor that sees `view`, its heads with `pad` behind, at http://<name>.example; peers are reached through `parties`. */
 async function party(
   name: string,
   view: View,
   parties: Record<string, Party>,
   peers: readonly string[],
+  pad = '',
 ): Promise<Party> {
   const troubles: string[] = [];
   const seen = { view };
-  const desk = await openDesk({ origin: ORIGIN, trust: { vkey: log.signer.vkey }, mirror: true }, (url) =>
-    log.answer(seen.view, url),
-  );
+  const followed = { origin: ORIGIN, trust: { vkey: log.signer.vkey }, mirror: true };
+  const desk = await openDesk(followed, async (url) => {
+    const answer = await log.answer(seen.view, url);
+    return url.endsWith('/checkpoint') ? new Response((await answer.text()) + pad) : answer;
+  });
   const fetch: Fetch = async (url, init) => {
     const found = parties[new URL(url).hostname.replace('.example', '')];
     if (found === undefined) throw new TypeError('nobody there');
@@ -107,11 +114,27 @@ describe('GOSSIP-1 the interface', () => {
       400,
       'invalid_json',
     ],
-    ['more than 512 KiB', JSON.stringify({ checkpoints: ['a'.repeat(512 * 1024)] }), 413, 'body_too_large'],
+    [
+      'more than 2 MiB',
+      JSON.stringify({ checkpoints: ['a'.repeat(GOSSIP_BYTES_MAX)] }),
+      413,
+      'body_too_large',
+    ],
   ])('%s is refused', async (_, body, status, code) => {
     const a = await party('a', { history: main, size: 300 }, {}, []);
     const answer = await a.post(body);
     expect([answer.status, (await answer.json()).code]).toEqual([status, code]);
+  });
+
+  test('of many forks of a log that pads its heads each is told, and evidence given as far as there is room', async () => {
+    const a = await party('a', { history: main, size: 300 }, {}, [], PAD);
+    const forks = Array.from({ length: 20 }, (_, i) => new History(300, { from: 100, name: `fork ${i}` }));
+    const notes = await Promise.all(forks.map((history) => log.note({ history, size: 300 })));
+    const text = await (await a.post(JSON.stringify({ checkpoints: notes }))).text();
+    const { results }: { results: { outcome: string; evidence?: string }[] } = JSON.parse(text);
+    expect(results.map(({ outcome }) => outcome)).toEqual(forks.map(() => 'fork'));
+    expect(results.filter(({ evidence }) => evidence !== undefined)).toEqual(results.slice(0, 4));
+    expect(text.length).toBeLessThan(GOSSIP_ANSWER_BYTES_MAX);
   });
 
   test('GOSSIP-3 more than five a second, ten seconds at once, are refused', async () => {
@@ -171,6 +194,14 @@ describe('GOSSIP-2 two monitors', () => {
     expect(kinds(a)).toContain('fork');
     expect(kinds(b)).toContain('fork');
     expect(new Set([...kinds(a), ...kinds(b)])).toEqual(new Set(['fork']));
+  });
+
+  test('a log that pads its heads as far as it can is convicted like any other', async () => {
+    const parties: Record<string, Party> = {};
+    const b = await party('b', { history: other, size: 300 }, parties, [], PAD);
+    const a = await party('a', { history: main, size: 300 }, parties, ['b'], PAD);
+    await a.gossip.exchange();
+    expect([new Set(kinds(a)), kinds(b), a.troubles]).toEqual([new Set(['fork']), ['fork'], []]);
   });
 
   test('that see one history say nothing, whoever is ahead', async () => {
