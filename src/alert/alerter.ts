@@ -46,10 +46,23 @@ export class Alerter implements AsyncDisposable {
       }),
     );
     const told = await ToldAlerts.open(join(folder, 'told.json'));
-    // A crash may have come between an alert and its name.
-    for (const alert of queues.flatMap(({ alerts }) => alerts))
-      if (!told.has(alert.id)) told.add(alert.id, alert, clock.nowMs());
-    return new Alerter(options, queues, told);
+    const alerter = new Alerter(options, queues, told);
+    await alerter.#complete();
+    return alerter;
+  }
+
+  /** A crash may have come between an alert and its name: then some sinks may not have it yet. */
+  async #complete(): Promise<void> {
+    const found = new Map(
+      this.#queues.flatMap((queue) => queue.found.map((alert) => [alert.id, alert] as const)),
+    );
+    const untold = [...found.values()].filter(({ id }) => !this.#told.has(id));
+    for (const alert of untold) {
+      for (const queue of this.#queues)
+        if (!queue.found.some(({ id }) => id === alert.id)) await queue.add(alert);
+      this.#told.add(alert.id, alert, this.#clock.nowMs());
+    }
+    if (untold.length > 0) await this.#keepTold();
   }
 
   /**

@@ -53,6 +53,8 @@ interface Waiting extends StoredAlert {
  * while one waits for its next try. Owner of the sink's folder.
  */
 export class SinkQueue {
+  /** What earlier processes have left to be sent. */
+  readonly found: readonly RaisedAlert[];
   readonly #deps: SinkQueueDeps;
   /** In order of numbers. Changed by `add`, `#try` and `#giveUp`, between awaits. */
   readonly #waiting: Waiting[];
@@ -71,6 +73,7 @@ export class SinkQueue {
   #filed: Promise<void> = Promise.resolve();
 
   private constructor(deps: SinkQueueDeps, stored: readonly StoredAlert[]) {
+    this.found = stored.map(({ alert }) => alert);
     this.#deps = deps;
     this.#waiting = stored.map(fresh);
     this.#nextNumber = (stored.at(-1)?.number ?? 0) + 1;
@@ -80,11 +83,6 @@ export class SinkQueue {
   /** Goes on where the last process ended. */
   static async open(deps: SinkQueueDeps): Promise<SinkQueue> {
     return new SinkQueue(deps, await deps.folder.read(deps.onTrouble));
-  }
-
-  /** The alerts that wait. */
-  get alerts(): readonly RaisedAlert[] {
-    return this.#waiting.map(({ alert }) => alert);
   }
 
   get status(): SinkStatus {

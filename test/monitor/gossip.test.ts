@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Fetch } from '../../src/client/bounded-fetch.ts';
 import { TlogError } from '../../src/core/error.ts';
 import { parseVerifierKey } from '../../src/core/note/key.ts';
-import { NOTE_BYTES_MAX, formatSignatureLine } from '../../src/core/note/signed-note.ts';
+import { formatSignatureLine, NOTE_BYTES_MAX } from '../../src/core/note/signed-note.ts';
 import { createMonitorApp } from '../../src/http/monitor-app.ts';
 import { startServer } from '../../src/http/server.ts';
 import { Gossip } from '../../src/monitor/gossip.ts';
