@@ -104,9 +104,12 @@ export class Witnessings {
     );
   }
 
+  /** A disk that is full silences nobody: then the log line has the evidence. */
   async #alert(folder: string, alert: WitnessingAlert): Promise<string | undefined> {
-    const file = await keepWitnessingAlert(folder, alert, systemClock.nowMs());
-    const { evidence: _, notes: __, ...facts } = alert;
+    const { evidence, notes: _, ...facts } = alert;
+    const file = await keepWitnessingAlert(folder, alert, systemClock.nowMs()).catch(
+      (err: unknown) => void this.#deps.lines.error({ err, evidence }, 'an alert could not be written'),
+    );
     this.#deps.lines.error({ alert: facts, file }, 'alert');
     await this.#deps.onAlert(alert, file);
     return file;

@@ -26,8 +26,13 @@ export interface WitnessOptions {
   readonly clock?: Clock;
   /** Requests a second for one log, ten seconds' worth at once; 0 has no limit. Default 10. */
   readonly logRate?: number;
-  /** Gets what a person has to look at, once `file` holds it; undefined when twenty of its kind are kept of the log already. */
-  readonly onAlert?: (alert: WitnessAlert, file: string | undefined) => void;
+  /**
+   * Gets what a person has to look at, once `file` holds it; undefined when twenty of its kind are kept of the log already, or it could
+   * not be written. What it gives back is awaited before the log gets its answer. It must not reject.
+   */
+  readonly onAlert?: (alert: WitnessAlert, file: string | undefined) => unknown;
+  /** Gets what kept an alert from its file, before `onAlert` gets the alert: its evidence is nowhere else. */
+  readonly onUnkept?: (cause: unknown, alert: WitnessAlert) => void;
   /** Gets a list of logs that cannot be read; the one before stays. */
   readonly onBadList?: (error: TlogError) => void;
 }
@@ -49,7 +54,8 @@ export async function openWitness(options: WitnessOptions): Promise<Witness> {
 
 /** What a witness on files is made of; its store is open. @throws as openWitness */
 export async function witnessOnFiles(options: WitnessOptions): Promise<WitnessDeps> {
-  const { dir, clock = systemClock, logRate = LOG_RATE, onAlert, onBadList = () => undefined } = options;
+  const { dir, clock = systemClock, logRate = LOG_RATE, onAlert, onUnkept } = options;
+  const { onBadList = () => undefined } = options;
   const paths = witnessPaths(dir);
   const manifest = await readWitnessManifest(dir);
   const cosigner = createCosigner(await readKeyFile(paths.key));
@@ -62,6 +68,10 @@ export async function witnessOnFiles(options: WitnessOptions): Promise<WitnessDe
     ...{ clock, store, cosigner, logRate, onBadList },
     logList: paths.logs,
     takeGuard: (origin) => FileGuard.takeOver(guardFolder(dir, origin), nodeGuardFiles, isAbove),
-    alert: async (alert) => onAlert?.(alert, await keepAlert(paths.alerts, alert, clock.nowMs())),
+    alert: async (alert) => {
+      const kept = keepAlert(paths.alerts, alert, clock.nowMs());
+      // A disk that is full silences nobody.
+      await onAlert?.(alert, await kept.catch((cause: unknown) => void onUnkept?.(cause, alert)));
+    },
   };
 }

@@ -24,7 +24,7 @@ export interface WitnessDeps {
   readonly logList: string;
   /** Takes over the guard of an origin. */
   takeGuard(origin: string): Promise<Guard>;
-  /** Resolves once the alert is durable. */
+  /** Resolves once the alert is durable, or is on its way although it could not be written. Never rejects. */
   alert(alert: WitnessAlert): Promise<void>;
   /** Gets a list of logs that cannot be read; the one before stays. */
   onBadList(error: TlogError): void;

@@ -73,6 +73,8 @@ export interface RunningDesk {
   readonly alerts: WitnessAlert[];
   /** Of each of those, the path of its record. */
   readonly files: (string | undefined)[];
+  /** Those that could not be written. */
+  readonly unkept: WitnessAlert[];
   readonly badLists: string[];
   post(body: string): Promise<WitnessAnswer>;
   get(path: string): Promise<WitnessAnswer>;
@@ -92,6 +94,7 @@ export async function runWitness(
 ): Promise<RunningDesk> {
   const alerts: WitnessAlert[] = [];
   const files: (string | undefined)[] = [];
+  const unkept: WitnessAlert[] = [];
   const badLists: string[] = [];
   const deps = await witnessOnFiles({
     ...{ dir, clock, logRate },
@@ -99,6 +102,7 @@ export async function runWitness(
       alerts.push(alert);
       files.push(file);
     },
+    onUnkept: (_, alert) => unkept.push(alert),
     onBadList: ({ message }) => badLists.push(message),
   });
   const witness = await Witness.start(planted(deps)).catch(async (error) => {
@@ -115,7 +119,7 @@ export async function runWitness(
   };
   onTestFinished(close);
   return {
-    ...{ witness, app, clock, alerts, files, badLists, close },
+    ...{ witness, app, clock, alerts, files, unkept, badLists, close },
     post: (body) => ask('/add-checkpoint', { method: 'POST', body }),
     get: (path) => ask(path),
     last: (origin) => ask(`/${originHash(origin)}/checkpoint`),

@@ -36,6 +36,12 @@ async function stopped(): Promise<WitnessDirectory & { readonly older: string }>
   return { ...dir, older };
 }
 
+/** As a disk that is full: nothing can be written to the folder of alerts. */
+async function noAlertFiles(dir: WitnessDirectory): Promise<void> {
+  await rm(witnessPaths(dir).alerts, { recursive: true });
+  await writeFile(witnessPaths(dir).alerts, '');
+}
+
 async function emptied(path: string): Promise<void> {
   await rm(path, { recursive: true });
   await (await LevelStore.create(path)).close();
@@ -110,6 +116,17 @@ describe('WITNESS-5 a known log whose record is in doubt is never started again 
     const isCompared = code === 'record_lost' || code === 'guard_conflict';
     await expectTold(toldBy(at), ['evidenceFile', ...(isCompared ? COMPARED : [])]);
     expect(toldBy(at).cause).toBe(isCompared ? undefined : code);
+  });
+
+  test('is refused, and others are not, though the alert cannot be written', async () => {
+    const dir = await stopped();
+    await rm(guardFolder(dir, log.origin), { recursive: true });
+    await noAlertFiles(dir);
+    const at = await runWitness(dir);
+    expect((await at.post(await log.request(13, 20))).status).toBe(503);
+    expect((await at.post(await other.request(0, 5))).status).toBe(200);
+    expect([at.unkept, at.files]).toEqual([at.alerts, [undefined]]);
+    expect(at.alerts).toMatchObject([{ kind: 'refused', code: 'guard_missing' }]);
   });
 
   test('what was restored is taken up when the list changes', async () => {
@@ -215,6 +232,16 @@ describe('WITNESS-12 a log that forks before the eyes of a witness', () => {
     const at = await runWitness(await stopped());
     expect((await at.post(await body())).status).toBe(status);
     expect(at.alerts).toEqual([]);
+  });
+
+  test('an alert that cannot be written goes out, and its evidence with the reason', async () => {
+    const dir = await stopped();
+    const at = await runWitness(dir);
+    await noAlertFiles(dir);
+    expect((await at.post(await forked.request(13, 20))).status).toBe(422);
+    expect(at.alerts).toMatchObject([{ kind: 'fork', evidence: expect.stringContaining('not-a-prefix') }]);
+    expect([at.unkept, at.files]).toEqual([at.alerts, [undefined]]);
+    expect((await at.post(await log.request(13, 20))).status).toBe(200);
   });
 
   test('each fork is an alert and a file of its own, the same again is not; beyond twenty there are no files', async () => {

@@ -87,8 +87,9 @@ async function runWitness(context: CommandContext): Promise<ExitCode> {
     ...(logRate === undefined ? {} : { logRate }),
     onAlert: (alert, file) => {
       tellAlert(lines, alert, file);
-      void alerter?.raise(alertOfWitness(alert, file));
+      return alerter?.raise(alertOfWitness(alert, file));
     },
+    onUnkept: (err, { evidence }) => lines.error({ err, evidence }, 'an alert could not be written'),
     onBadList: (err) => lines.error({ err }, 'the list of logs cannot be read: the one before stays'),
   });
   for (const { origin, refused } of witness.logs())
