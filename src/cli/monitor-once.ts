@@ -27,40 +27,51 @@ export async function finishOnce(
   try {
     await monitor.once();
     await gossip.exchange();
+    const first = monitor.status();
     if (monitor.known().length > monitor.heads().length) await monitor.once();
-    const logs = monitor.status();
-    const forked = monitor.forked();
-    await tell(context, logs, forked);
+    const looked = monitor.status().map((log, i) => ofBoth(log, first[i], monitor.told(log.origin)));
+    await tell(context, looked);
     await alerter.drained(DRAIN_MS);
-    return exitOf(logs, forked);
+    return exitOf(looked);
   } finally {
     await gossip.close();
     await monitor.close();
   }
 }
 
-function exitOf(logs: readonly MonitoredLogStatus[], forked: readonly string[]): ExitCode {
-  const isWrong = ({ observations, refused }: MonitoredLogStatus): boolean =>
-    observations.length > 0 || refused !== undefined;
-  if (forked.length > 0 || logs.some(isWrong)) return EXIT.failed;
+/** What a log has come to. `told` has the kinds of all that was reported of it, of what others have shown, too. */
+interface Looked extends MonitoredLogStatus {
+  readonly told: readonly string[];
+}
+
+/** The second look stands for the first, but what was wrong then was told. */
+function ofBoth(
+  log: MonitoredLogStatus,
+  first: MonitoredLogStatus | undefined,
+  told: readonly string[],
+): Looked {
+  const both = [...(first?.observations ?? []), ...log.observations];
+  const observations = new Map(both.map((each) => [each.message, each] as const)).values();
+  return { ...log, observations: [...observations], told };
+}
+
+function exitOf(logs: readonly Looked[]): ExitCode {
+  if (logs.some(({ told, refused }) => told.length > 0 || refused !== undefined)) return EXIT.failed;
   return logs.some(({ unanswered }) => unanswered !== undefined) ? EXIT.unreachable : EXIT.ok;
 }
 
-async function tell(
-  context: CommandContext,
-  logs: readonly MonitoredLogStatus[],
-  forked: readonly string[],
-): Promise<void> {
+async function tell(context: CommandContext, logs: readonly Looked[]): Promise<void> {
   if (!context.json) {
-    const lines = logs.map((log) => `${harmless(inWords(log, forked))}\n`);
+    const lines = logs.map((log) => `${harmless(inWords(log))}\n`);
     return writeData(context.terminal, lines.join(''));
   }
   await writeJson(context.terminal, {
-    logs: logs.map(({ origin, size, rootHash, observations, unanswered, refused }) => ({
+    logs: logs.map(({ origin, size, rootHash, told, observations, unanswered, refused }) => ({
       origin,
       ...(size === undefined ? {} : { treeSize: size }),
       ...(rootHash === undefined ? {} : { rootHash: formatBase64(rootHash) }),
-      forked: forked.includes(origin),
+      forked: told.includes('fork'),
+      told,
       observations: observations.map(({ evidence: _, notes: __, ...facts }) => facts),
       ...(unanswered === undefined ? {} : { unanswered: unanswered.message }),
       ...(refused === undefined ? {} : { refused: refused.code }),
@@ -68,10 +79,11 @@ async function tell(
   });
 }
 
-function inWords(log: MonitoredLogStatus, forked: readonly string[]): string {
-  const { origin, size, observations, unanswered, refused } = log;
+function inWords({ origin, size, told, observations, unanswered, refused }: Looked): string {
+  const inDetail = ['fork', 'refused', ...observations.map(({ kind }) => kind)];
   const said = [
-    ...(forked.includes(origin) ? ['forked'] : []),
+    ...(told.includes('fork') ? ['forked'] : []),
+    ...told.filter((kind) => !inDetail.includes(kind)),
     ...observations.map(({ kind, message }) => `${kind}: ${message}`),
     ...(refused === undefined ? [] : [`refused: ${refused.message}`]),
     ...(unanswered === undefined ? [] : [`no answer: ${unanswered.message}`]),

@@ -63,7 +63,7 @@ export class Monitor implements AsyncDisposable {
   readonly #deps: MonitorDeps;
   readonly #logs: ReadonlyMap<string, MonitoredLog>;
   readonly #rounds = new Map<string, Round & { readonly reachedSec?: number }>();
-  readonly #forked = new Set<string>();
+  readonly #told = new Map<string, Set<Observation['kind']>>();
   readonly #stop = new AbortController();
   readonly #loops: Promise<void>[] = [];
   /** Ends a wait before its time. */
@@ -95,9 +95,9 @@ export class Monitor implements AsyncDisposable {
     this.#wakes.get(origin)?.abort();
   }
 
-  /** Origins of logs that were convicted since the start. */
-  forked(): string[] {
-    return [...this.#forked];
+  /** What was reported of a log since the start: by its rounds, and by what others have shown. */
+  told(origin: string): Observation['kind'][] {
+    return [...(this.#told.get(origin) ?? [])];
   }
 
   /** Notes of the verified heads, one a log. */
@@ -178,7 +178,8 @@ export class Monitor implements AsyncDisposable {
   }
 
   #report(origin: string, observation: Observation): Promise<void> {
-    if (observation.kind === 'fork') this.#forked.add(origin);
+    const told = this.#told.get(origin) ?? new Set<Observation['kind']>();
+    this.#told.set(origin, told.add(observation.kind));
     return this.#deps.report(origin, observation);
   }
 

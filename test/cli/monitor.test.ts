@@ -120,6 +120,27 @@ describe('MONITOR-9 stele monitor --once', () => {
     expect(await desk.once()).toMatchObject({ exitCode: 3, log: { unanswered: expect.any(String) } });
   });
 
+  test('what the first look has found is not forgotten over a second one, which a head of others asks for', async () => {
+    const log = await servedLog(10);
+    const nonsense = new Hono();
+    nonsense.all('*', (c) => c.text('no note'));
+    const { url, show } = await address({ app: nonsense } as ServedLog);
+    const witness = new Hono();
+    witness.all('*', () => {
+      show(log);
+      return log.app.request('/logs/main/checkpoint');
+    });
+    const { port, close } = await startServer(witness, { hostname: '127.0.0.1', port: 0 });
+    onTestFinished(close);
+    const desk = await newMonitor(
+      `logs: [{vkey: '${log.vkey}', url: '${url}'}]\nwitnesses: ['http://127.0.0.1:${port}']`,
+    );
+    const { exitCode, log: looked } = await desk.once();
+    expect([exitCode, looked['treeSize'], looked['told']]).toEqual([1, 10, ['bad_signature']]);
+    expect(looked['observations']).toMatchObject([{ kind: 'bad_signature' }]);
+    expect(await desk.once()).toMatchObject({ exitCode: 0, log: { told: [], observations: [] } });
+  });
+
   test('MONITOR-11 kind: events holds entries to the form of events', async () => {
     const log = await servedLog(10);
     const { url } = await address(log);

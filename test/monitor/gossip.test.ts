@@ -102,6 +102,7 @@ describe('GOSSIP-1 the interface', () => {
       ],
       checkpoints: [own],
     });
+    expect([a.monitor.told(ORIGIN), a.monitor.told('log.example/b')]).toEqual([['fork'], []]);
   });
 
   test.each<[string, string, number, string]>([
