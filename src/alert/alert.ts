@@ -148,6 +148,11 @@ export function raisedAlert(alert: Alert, nowMs: number): RaisedAlert {
   return { ...alert, id: alertId(alert), at: new Date(nowMs).toISOString(), severity, next };
 }
 
+/** Name of one telling: the same each time a sink is tried, another when the alert is told again, which nobody may drop as a repetition. */
+export function tellingId({ id, at }: RaisedAlert): string {
+  return `${id}-${Date.parse(at)}`;
+}
+
 /** One line: who, what, which log. */
 export function alertTitle({ severity, kind, log }: RaisedAlert): string {
   return oneLine(`[stele ${severity}] ${kind.replaceAll('_', ' ')}: ${log}`);

@@ -6,6 +6,7 @@ import {
   alertText,
   alertTitle,
   raisedAlert,
+  tellingId,
 } from '../../src/alert/alert.ts';
 
 const ALERT: Alert = {
@@ -66,6 +67,12 @@ describe('ALERT-2 what a person reads', () => {
       `Raised by: the monitor at 2026-01-02T00:00:00.000Z, as ${raised.id}`,
       '',
     ]);
+  });
+
+  test('a telling has a name of its own: the same for each try, another the next time', () => {
+    const [first, again] = [raisedAlert(ALERT, 1_000), raisedAlert(ALERT, 86_401_000)];
+    expect([again.id, tellingId(again)]).toEqual([first.id, `${first.id}-86401000`]);
+    expect(tellingId(JSON.parse(JSON.stringify(first)))).toBe(`${first.id}-1000`);
   });
 
   test('words of a log make no line of their own', () => {

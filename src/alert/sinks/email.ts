@@ -1,6 +1,6 @@
 import { createTransport } from 'nodemailer';
 import { TlogError } from '../../core/error.ts';
-import { alertText, alertTitle } from '../alert.ts';
+import { alertText, alertTitle, tellingId } from '../alert.ts';
 import type { Sink } from '../sink.ts';
 
 /** A mail server, and whom to write to. */
@@ -15,7 +15,7 @@ export interface EmailOptions {
   readonly to: readonly string[];
 }
 
-/** Mails each alert over SMTP, a connection each. One id is one Message-ID, so that a repeat can be told. */
+/** Mails each alert over SMTP, a connection each. The Message-ID is the same for each try, so that a repeat can be told. */
 export function emailSink(options: EmailOptions): Sink {
   const { name, host, port, secure, auth, from, to } = options;
   const login = auth === undefined ? {} : { auth: { ...auth }, requireTLS: true };
@@ -27,7 +27,7 @@ export function emailSink(options: EmailOptions): Sink {
     async deliver(alert, signal) {
       const transport = createTransport({ host, port, secure, ...login, ...limits, ...access });
       try {
-        const messageId = `<${alert.id}@stele.invalid>`;
+        const messageId = `<${tellingId(alert)}@stele.invalid>`;
         const date = new Date(alert.at);
         const text = alertText(alert);
         const mail = { from, to: [...to], subject: alertTitle(alert), text, messageId, date };

@@ -3,6 +3,7 @@ import type { LookupFunction } from 'node:net';
 import { parseBase64 } from '../../core/encoding/base64.ts';
 import { TlogError } from '../../core/error.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { tellingId } from '../alert.ts';
 import { postJson } from '../post.ts';
 import type { Sink } from '../sink.ts';
 
@@ -28,10 +29,10 @@ export function webhookSink(options: WebhookOptions): Sink {
   return {
     name,
     async deliver(alert, signal) {
-      const { id, at, kind } = alert;
+      const { at, kind } = alert;
       const body = JSON.stringify({ type: `stele.alert.${kind}`, timestamp: at, data: alert });
       const headers = signedHeaders({
-        id: `msg_${id}`,
+        id: `msg_${tellingId(alert)}`,
         nowSec: Math.floor(clock.nowMs() / 1_000),
         body,
         key,
