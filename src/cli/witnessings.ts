@@ -15,6 +15,8 @@ import type { WitnessingSettings } from './witnessing-settings.ts';
 
 /** Requests to witnesses under way at once, over all logs. */
 const REQUESTS_MAX = 32;
+/** Of those, to one witness. */
+const REQUESTS_EACH_MAX = 8;
 const MAX_WITNESS_LAG_SECONDS = 10;
 const INTERVAL_SECONDS = 1;
 const TIMEOUT_SECONDS = 5;
@@ -32,7 +34,7 @@ export interface WitnessingsDeps {
 /** Has the heads of a server's logs cosigned, of each log that has a policy. */
 export class Witnessings {
   readonly #deps: WitnessingsDeps;
-  readonly #budget = new RequestBudget(REQUESTS_MAX);
+  readonly #budget = new RequestBudget(REQUESTS_MAX, REQUESTS_EACH_MAX);
   readonly #running = new Map<string, Witnessing>();
 
   constructor(deps: WitnessingsDeps) {

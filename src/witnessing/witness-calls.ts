@@ -55,7 +55,7 @@ export class WitnessCalls {
   #ask(url: string, init: RequestInit): Promise<Answer> {
     const { fetch, timeoutMs, budget } = this.#access;
     const limits = { bytesMax: LINES_BYTES_MAX, timeoutMs };
-    return budget.run(() => boundedFetch(fetch, url, init, limits));
+    return budget.run(this.#url, () => boundedFetch(fetch, url, init, limits));
   }
 }
 
