@@ -46,17 +46,31 @@ export class HeardHeads {
     return this.#heads;
   }
 
-  /** Durable on return; what is too much is let go. @throws TlogError fork when one of this size has another root */
+  /**
+   * Durable on return; of what is too much the largest is let go, for it is reached last: a log that shows heads far ahead must not take the
+   * room of others. @throws TlogError fork when one of this size has another root
+   */
   async add(head: VerifiedCheckpoint): Promise<void> {
     const known = this.#of(head.size)?.head;
     if (known !== undefined && !equalBytes(known.rootHash, head.rootHash))
       throw forkError(twoRoots(known, head));
-    if (known === undefined && this.#heads.length < HEARD_MAX) await this.#put({ head });
+    if (known !== undefined) return;
+    const farthest = this.#heads.length < HEARD_MAX ? undefined : this.#farthest();
+    if (this.#heads.length >= HEARD_MAX && (farthest === undefined || farthest.size < head.size)) return;
+    await Promise.all([this.#put({ head }), farthest === undefined ? undefined : this.drop(farthest)]);
+  }
+
+  /** The largest head that is no suspicion in the making. */
+  #farthest(): VerifiedCheckpoint | undefined {
+    const connected = this.#heads.filter(({ failingSinceMs }) => failingSinceMs === undefined);
+    return connected.map(({ head }) => head).sort((a, b) => b.size - a.size)[0];
   }
 
   /** Since when it could not be connected; durable on return. */
   async failed({ head, failingSinceMs }: HeardHead, nowMs: number): Promise<number> {
     if (failingSinceMs !== undefined) return failingSinceMs;
+    // It may have made way for another meanwhile.
+    if (this.#of(head.size) === undefined) return nowMs;
     await this.#put({ head, failingSinceMs: nowMs });
     return nowMs;
   }

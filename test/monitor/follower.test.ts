@@ -548,13 +548,28 @@ describe('MONITOR-7 heads that others have seen', () => {
     expect(await later.round()).toMatchObject([{ kind: 'suspicion' }]);
   });
 
-  test('no more than eight are kept', async () => {
+  test.each([
+    ['from the nearest on', (i: number) => 400 + i],
+    ['the farthest first', (i: number) => 419 - i],
+  ])('no more than eight are kept, the nearest: %s', async (_, sizeAt) => {
     const memory = monitorMemory();
     const desk = await following({ history: main, size: 300 }, { memory });
     await desk.round();
+    for (let i = 0; i < 20; i += 1) await desk.monitor.hear(await noteOf({ history: main, size: sizeAt(i) }));
+    const kept = [...memory.store.rows.keys()].filter((key) => key.startsWith('68'));
+    const sizes = kept.map((key) => Number.parseInt(key.slice(-16), 16)).sort();
+    expect(sizes).toEqual([400, 401, 402, 403, 404, 405, 406, 407]);
+  });
+
+  test('a head that could not be connected makes way for none', async () => {
+    const desk = await following({ history: main, size: 300 });
+    await desk.round();
+    await desk.monitor.hear(await noteOf({ history: other, size: 690 }));
+    expect(await desk.round()).toEqual([]);
     for (let size = 400; size < 420; size += 1)
       await desk.monitor.hear(await noteOf({ history: main, size }));
-    expect([...memory.store.rows.keys()].filter((key) => key.startsWith('68'))).toHaveLength(8);
+    desk.clock.pass(120_000);
+    expect(await desk.round()).toMatchObject([{ kind: 'suspicion', sizes: [300, 690] }]);
   });
 });
 
