@@ -11,7 +11,8 @@ const POLL_SEC = 30;
 const GOSSIP_SEC = 60;
 /** Witnesses are asked for a fresh cosignature each minute. */
 const STALE_SEC = 3_600;
-const SECONDS_MAX = 2_000_000;
+/** A timer takes 2^31 - 1 ms, and the time from one look to the next is a tenth more at times. */
+const SECONDS_MAX = 1_900_000;
 
 /** A log to follow. */
 export interface LogSettings {
