@@ -35,6 +35,7 @@ export class DamageRecord {
   /** Not in the file yet, and told to nobody. */
   #untold: Finding[] = [];
   #writing: Promise<void> | undefined;
+  #isKept = true;
 
   /** `kept` are findings of an earlier process: in force from now on, and told to nobody again. */
   constructor(deps: DamageDeps, kept: KeptFindings) {
@@ -55,6 +56,11 @@ export class DamageRecord {
 
   get isOpen(): boolean {
     return this.#findings.length + this.#more > 0;
+  }
+
+  /** False when the file lacks something: the next process would not know of it. */
+  get isKept(): boolean {
+    return this.#isKept;
   }
 
   /** How many findings the list has no room for, at least: of a sort that is withheld no more are counted. */
@@ -116,8 +122,10 @@ export class DamageRecord {
     try {
       const { withheldSorts } = this;
       await this.#deps.file?.write({ findings: this.#findings, more: this.#more, withheldSorts });
+      this.#isKept = true;
       return undefined;
     } catch (error) {
+      this.#isKept = false;
       return error;
     }
   }

@@ -281,8 +281,8 @@ export class RunningLog implements Log, AsyncDisposable {
     const { sequencer, store, guard, damage, events } = this.#parts;
     await sequencer.close();
     await damage.settled();
-    // After a failure nothing more is written: the next start checks everything.
-    if (!this.#checking && !sequencer.hasFailed) {
+    // After a failure nothing more is written: the next start checks everything, as it does where a finding is in no file.
+    if (!this.#checking && !sequencer.hasFailed && damage.isKept) {
       await store.commit({ puts: [{ key: OPEN_KEY, value: encodeCleanStop(this.head.size) }], deletes: [] });
     }
     await store.close();

@@ -6,7 +6,10 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
 import { FINDINGS_MAX } from '../../src/sequencer/damage-record.ts';
 import { openLog } from '../../src/sequencer/open-log.ts';
-import { bundleKey, edgeKey, leafKey, retryKey, tileKey } from '../../src/store/rows.ts';
+import { isCleanStop } from '../../src/sequencer/recovery.ts';
+import { CheckedStore } from '../../src/store/checked-store.ts';
+import { LevelStore } from '../../src/store/level-store.ts';
+import { bundleKey, edgeKey, leafKey, OPEN_KEY, retryKey, tileKey } from '../../src/store/rows.ts';
 import { fill, flipped, type RottingLog, retryKeyNumber, rottingLog } from '../support/rotting-log.ts';
 import { waitingLog } from '../support/waiting-log.ts';
 
@@ -23,6 +26,16 @@ async function filled(): Promise<RottingLog> {
 
 const recordOf = async ({ dir }: RottingLog): Promise<{ findings: object[] }> =>
   JSON.parse(await readFile(join(dir.dataPath, 'logs/main/damage.json'), 'utf8'));
+
+/** Whether a closed log of 600 entries bears the mark of a stop in good order. */
+async function stoppedCleanly({ dataPath }: RottingLog['dir']): Promise<boolean> {
+  const level = await LevelStore.open(join(dataPath, 'logs/main/db'));
+  try {
+    return isCleanStop(await new CheckedStore(level).get(OPEN_KEY), treeSize(600));
+  } finally {
+    await level.close();
+  }
+}
 
 const leafRow = (i: number): Uint8Array => leafKey(nodeHasher.leafHash(bytes(`entry ${i}`)));
 
@@ -240,7 +253,7 @@ describe('SCRUB-6 the record of findings', () => {
     await expect(rottingLog({ dir: rotting.dir })).rejects.toMatchObject({ code: 'data_damaged' });
   });
 
-  test('that cannot be written is in force all the same, and the operator is told why', async () => {
+  test('that cannot be written is in force all the same, the operator is told why, and the next start checks everything', async () => {
     const rotting = await filled();
     await mkdir(join(rotting.dir.dataPath, 'logs/main/damage.json.new'));
     rotting.log.stored().report({ row: edgeKey(512), message: 'a test says so' });
@@ -249,5 +262,19 @@ describe('SCRUB-6 the record of findings', () => {
     expect(rotting.alerts).toMatchObject([
       { finding: { part: 'edge', index: 512 }, unkept: { code: 'EISDIR' } },
     ]);
+    expect(await stoppedCleanly(rotting.dir)).toBe(false);
+  });
+
+  test('that was written later leaves nothing more to check than a stop in good order', async () => {
+    const rotting = await filled();
+    const inTheWay = join(rotting.dir.dataPath, 'logs/main/damage.json.new');
+    await mkdir(inTheWay);
+    rotting.log.stored().report({ row: edgeKey(512), message: 'a test says so' });
+    await expect.poll(() => rotting.alerts.length).toBe(1);
+    await rm(inTheWay, { recursive: true });
+    rotting.log.stored().report({ row: leafRow(1), message: 'a test says so' });
+    await rotting.log.close();
+    expect(rotting.alerts).toMatchObject([{ unkept: { code: 'EISDIR' } }, { unkept: undefined }]);
+    expect(await stoppedCleanly(rotting.dir)).toBe(true);
   });
 });
