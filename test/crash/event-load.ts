@@ -3,7 +3,7 @@ import { verifyCheckpoint } from '../../src/core/note/checkpoint.ts';
 import { parseReceipt } from '../../src/core/proof/receipt.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { Journal } from './journal.ts';
-import type { LogIdentity } from './load.ts';
+import { isEnding, type LogIdentity } from './load.ts';
 
 /** An event that a client was told of. */
 export interface AckedEvent {
@@ -79,7 +79,7 @@ export class EventLoad {
       return 'gone';
     }
     if (response.status === 503 || response.status === 507) return 'busy';
-    if (response.status === 500) return 'gone';
+    if (isEnding(response.status, text)) return 'gone';
     if (response.ok) await this.#acked(JSON.parse(text), texts);
     else this.surprises.push(`${response.status} ${text}`);
     return 'acked';

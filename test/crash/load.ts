@@ -26,6 +26,11 @@ export type Weight = 'light' | 'heavy';
 const PAUSE_MS = 20;
 const WORKERS = 32;
 
+/** Whether the outcome is unknown and the process is about to end; any other 500 is a bug. */
+export function isEnding(status: number, text: string): boolean {
+  return status === 500 && text.includes('"code":"commit_unknown"');
+}
+
 /** Clients that write without pause, verify every answer and put it into the journal. */
 export class Load {
   readonly #journal: Journal;
@@ -94,8 +99,7 @@ export class Load {
     }
     // 408: a machine that has other work stopped us for longer than a request may take.
     if ([408, 503, 507].includes(response.status)) return 'refused';
-    // The outcome is unknown and the process is about to end.
-    if (response.status === 500) return 'unknown';
+    if (isEnding(response.status, text)) return 'unknown';
     if (response.ok) await this.#acked(JSON.parse(text), entries);
     else this.surprises.push(`${response.status} ${text}`);
     return 'acked';
