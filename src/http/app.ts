@@ -8,7 +8,7 @@ import { type AppendCall, append } from './append.ts';
 import { audit, type ScrubSource } from './audit.ts';
 import { type BackupSource, backupEvents, backupFacts, backupRetries } from './backup.ts';
 import { backupPayloads, backupSeeds } from './backup-payloads.ts';
-import { BodyMemory } from './body-memory.ts';
+import { ASKED_BODIES_BYTES_MAX, BodyMemory } from './body-memory.ts';
 import { describeLog } from './describe.ts';
 import { eventRaw, oneEvent } from './event-reads.ts';
 import { appendEvents } from './events.ts';
@@ -28,8 +28,10 @@ export interface AppDeps {
   readonly logs: { names(): string[]; get(name: string): Now<Log | undefined> };
   readonly tokens: TokenSource;
   readonly clock: { nowMs(): number };
-  /** Counts the bodies that are on their way. */
+  /** Counts the bodies of appends that are on their way. */
   readonly bodies?: BodyMemory;
+  /** Counts the bodies of questions. A public log asks no token for them: whoever fills this must keep nobody from appending. */
+  readonly askedBodies?: BodyMemory;
   /** Counts the appends that wait; the server that listens looks at the same one. */
   readonly gate?: WriteGate;
   readonly scrub?: ScrubSource;
@@ -174,7 +176,8 @@ function logRoutes({ app, deps, metrics, bodies, gate, route, openLog }: Parts):
     for (const [path, answer] of Object.entries(BACKUP_ANSWERS))
       app.get(`/logs/:log/${path}`, route('backup', admin(answer)));
   }
-  const multi: Answer = (c, log) => multiByBody(c, log, bodies);
+  const { askedBodies = new BodyMemory(ASKED_BODIES_BYTES_MAX) } = deps;
+  const multi: Answer = (c, log) => multiByBody(c, log, askedBodies);
   app.post('/logs/:log/proofs/multi', route('proofs/multi', read(multi)));
   app.post('/logs/:log/entries', route('entries', write(entriesOnly(false))));
   app.post('/logs/:log/add', route('add', write(entriesOnly(true))));

@@ -1,9 +1,11 @@
 import { TlogError } from '../core/error.ts';
 
-/** Most that a server holds of bodies that are not whole yet, of all requests together. */
+/** Most that a server holds of appends whose bodies are not whole yet, of all requests together. */
 export const BODIES_BYTES_MAX: number = 64 * 1024 * 1024;
-/** What a piece of a body takes beside its bytes: a body may come in pieces of one byte. */
-export const PIECE_BYTES = 512;
+/** The same of the bodies of questions. */
+export const ASKED_BODIES_BYTES_MAX: number = 16 * 1024 * 1024;
+/** What a body takes beside its bytes, that of one byte too. */
+export const BODY_BYTES = 512;
 /** What a refused client is told to wait. */
 const RETRY_AFTER_SEC = 1;
 
@@ -27,9 +29,9 @@ export class BodyMemory {
     throw new TlogError('server_busy', message, { details: { retryAfterSec: RETRY_AFTER_SEC } });
   }
 
-  /** Counts a piece in. @returns what to release @throws TlogError server_busy, and the piece is not counted */
-  hold(piece: Uint8Array): number {
-    const bytes = piece.length + PIECE_BYTES;
+  /** Counts a body of so many bytes in. @returns what to release @throws TlogError server_busy, and it is not counted */
+  hold(length: number): number {
+    const bytes = length + BODY_BYTES;
     this.check(bytes);
     this.#held += bytes;
     return bytes;

@@ -32,27 +32,22 @@ export function announcedBytes(c: Context, limit: BodyLimit): number {
 
 function readIncoming(incoming: IncomingMessage, limit: BodyLimit, memory: BodyMemory): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    let held = 0;
+    const body = new GrowingBody(memory, limit, Number(incoming.headers['content-length'] ?? limit.bytesMax));
     const onData = (chunk: Uint8Array): void => {
-      length += chunk.length;
       try {
-        if (length > limit.bytesMax) throw tooLarge(limit);
-        held += memory.hold(chunk);
-        chunks.push(chunk);
+        body.add(chunk);
       } catch (error) {
         refuse(error as TlogError);
       }
     };
     const onEnd = (): void => {
       stopListening();
-      resolve(joined(chunks));
+      resolve(body.whole());
     };
     const onClose = (): void => refuse(endedEarly());
     const onError = (cause: Error): void => refuse(endedEarly(cause));
     const stopListening = (): void => {
-      memory.release(held);
+      body.release();
       incoming.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onError);
     };
     const refuse = (error: TlogError): void => {
@@ -63,9 +58,66 @@ function readIncoming(incoming: IncomingMessage, limit: BodyLimit, memory: BodyM
   });
 }
 
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const [only] = chunks;
-  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
+/** How much more room than there was is made for pieces that have none; never more than the whole body takes. */
+const GROWTH = 4;
+
+/**
+ * The pieces of a body, from the second one on in one buffer: a body may come in pieces of one byte, of which each by
+ * itself would take hundreds.
+ */
+class GrowingBody {
+  readonly #memory: BodyMemory;
+  readonly #limit: BodyLimit;
+  readonly #bytesExpected: number;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #length = 0;
+  #held = 0;
+
+  /** @param bytesExpected most that may come */
+  constructor(memory: BodyMemory, limit: BodyLimit, bytesExpected: number) {
+    this.#memory = memory;
+    this.#limit = limit;
+    this.#bytesExpected = bytesExpected;
+  }
+
+  /** @throws TlogError the limit's code, server_busy */
+  add(piece: Uint8Array): void {
+    const length = this.#length + piece.length;
+    if (length > this.#limit.bytesMax) throw tooLarge(this.#limit);
+    if (this.#length === 0) {
+      this.#hold(piece.length);
+      this.#bytes = piece;
+    } else {
+      if (length > this.#bytes.length) this.#makeRoom(length);
+      this.#bytes.set(piece, this.#length);
+    }
+    this.#length = length;
+  }
+
+  #makeRoom(length: number): void {
+    const room = Math.max(length, Math.min(GROWTH * this.#bytes.length, this.#bytesExpected));
+    this.#hold(room);
+    const grown = Buffer.allocUnsafe(room);
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = grown;
+  }
+
+  #hold(bytes: number): void {
+    this.release();
+    this.#held = this.#memory.hold(bytes);
+  }
+
+  /** What has come. It keeps no more memory alive than its own: an entry waits for its commit with all of its body. */
+  whole(): Uint8Array {
+    if (this.#length === this.#bytes.length) return this.#bytes;
+    return Buffer.from(this.#bytes.subarray(0, this.#length));
+  }
+
+  /** Counts it no longer; its bytes stay. */
+  release(): void {
+    this.#memory.release(this.#held);
+    this.#held = 0;
+  }
 }
 
 async function readStream(request: Request, limit: BodyLimit): Promise<Uint8Array> {
@@ -76,7 +128,7 @@ async function readStream(request: Request, limit: BodyLimit): Promise<Uint8Arra
     if (length > limit.bytesMax) throw tooLarge(limit);
     chunks.push(chunk);
   }
-  return joined(chunks);
+  return Buffer.concat(chunks);
 }
 
 function tooLarge({ code, bytesMax }: BodyLimit): TlogError {

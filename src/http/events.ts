@@ -52,7 +52,7 @@ async function readHolding(
   isLines: boolean,
   { freshId }: EventLog,
 ): Promise<EventBody> {
-  const held = bodies.hold(body);
+  const held = bodies.hold(body.length);
   try {
     return await readEvents(body, isLines, { freshId, nextTurn: systemClock.nextTurn });
   } finally {

@@ -12,7 +12,9 @@ import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type ErrorCode, TlogError } from '../core/error.ts';
 import { PageReadableResponse } from './cors.ts';
+import { PIPELINED_MAX, Pipelines } from './pipelines.ts';
 import { problemOf, problemResponse } from './problem.ts';
+import { Unsent } from './unsent.ts';
 import type { WriteGate } from './write-gate.ts';
 
 /** A listening server; whoever started it closes it. */
@@ -36,6 +38,10 @@ export interface ServerLimits {
   readonly idleMs: number;
   readonly connectionsMax: number;
   readonly requestsPerConnectionMax: number;
+  /** Bytes of answers that wait for clients that take none, on all connections together. */
+  readonly unsentBytesMax: number;
+  /** How often that is looked at. */
+  readonly unsentLookMs: number;
   /** How long a stop waits for answers that are under way. */
   readonly drainMs: number;
 }
@@ -47,6 +53,8 @@ export const SERVER_LIMITS: ServerLimits = {
   idleMs: 60_000,
   connectionsMax: 10_000,
   requestsPerConnectionMax: 10_000,
+  unsentBytesMax: 128 * 1024 * 1024,
+  unsentLookMs: 250,
   drainMs: 4_000,
 };
 
@@ -60,10 +68,12 @@ export async function startServer(
   const listener = getRequestListener(app.fetch, {
     errorHandler: refuseRequest,
   });
+  const pipelines = new Pipelines();
   const take = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     // Node drops what came along behind a request to switch protocols: the next answer would pass for an older one's.
     if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
-    if (gate?.isFull === true && incoming.method === 'POST') gate.refuse(outgoing);
+    if (!pipelines.takes(incoming, outgoing)) refuseUnseen(outgoing, tooManyAtOnce());
+    else if (gate?.isFull === true && incoming.method === 'POST') gate.refuse(outgoing);
     else if (hasTwoHosts(incoming)) refuseTwoHosts(outgoing);
     else void listener(incoming, outgoing);
   };
@@ -87,8 +97,12 @@ export async function startServer(
     // Of those that come together node takes one a turn; beyond the 511 that it would let wait, they try again in seconds.
     server.listen({ port: at.port, host: at.hostname, backlog: limits.connectionsMax }, resolve);
   });
+  const unsent = new Unsent(limits.unsentBytesMax, (socket) => pipelines.unsentBytes(socket));
+  server.on('connection', (socket) => unsent.add(socket));
+  const looking = setInterval(() => unsent.look(), limits.unsentLookMs).unref();
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => {
+    clearInterval(looking);
     closing ??= stop(server, limits.drainMs);
     return closing;
   };
@@ -133,10 +147,17 @@ function hasTwoHosts({ rawHeaders }: IncomingMessage): boolean {
 }
 
 function refuseTwoHosts(outgoing: ServerResponse): void {
-  const { status, headers, body } = problemOf(
-    new TlogError('invalid_request', 'the request has two Host headers'),
-  );
   outgoing.shouldKeepAlive = false;
+  refuseUnseen(outgoing, new TlogError('invalid_request', 'the request has two Host headers'));
+}
+
+function tooManyAtOnce(): TlogError {
+  const message = `more than ${PIPELINED_MAX} requests wait on this connection; nothing was done, read their answers first`;
+  return new TlogError('server_busy', message, { details: { retryAfterSec: 1 } });
+}
+
+function refuseUnseen(outgoing: ServerResponse, why: TlogError): void {
+  const { status, headers, body } = problemOf(why);
   outgoing.writeHead(status, headers);
   outgoing.end(body);
 }

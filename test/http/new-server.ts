@@ -36,6 +36,7 @@ export async function newServer(
   queue?: QueueLimits,
   bodies: BodyMemory = new BodyMemory(),
   gate: WriteGate = new WriteGate(),
+  askedBodies: BodyMemory = new BodyMemory(),
 ): Promise<TestServer> {
   const dir = await newDataDirectory(newLog);
   const log = await openLog({ dir, clock: systemClock }, 'main', queue === undefined ? {} : { queue });
@@ -50,6 +51,7 @@ export async function newServer(
     ],
     clock: systemClock,
     bodies,
+    askedBodies,
     gate,
     onBug: (thrown) => bugs.push(thrown),
   });

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { BodyMemory, PIECE_BYTES } from '../../src/http/body-memory.ts';
+import { leafIndex, treeSize } from '../../src/core/units.ts';
+import { BODY_BYTES, BodyMemory } from '../../src/http/body-memory.ts';
 import { SERVER_LIMITS, startServer } from '../../src/http/server.ts';
 import { WAITING_MAX, WriteGate } from '../../src/http/write-gate.ts';
 import type { QueueLimits } from '../../src/sequencer/pending-queue.ts';
@@ -29,8 +30,13 @@ interface Client {
   until(text: string): Promise<string>;
 }
 
-async function served(queue: QueueLimits, bodies?: BodyMemory, gate?: WriteGate): Promise<Served> {
-  const parts = await newServer({}, queue, bodies, gate);
+async function served(
+  queue: QueueLimits,
+  bodies?: BodyMemory,
+  gate?: WriteGate,
+  asked?: BodyMemory,
+): Promise<Served> {
+  const parts = await newServer({}, queue, bodies, gate, asked);
   const server = await startServer(
     parts.app,
     { hostname: '127.0.0.1', port: 0 },
@@ -104,7 +110,7 @@ describe('HTTP-26 what would be refused is refused before the body is read', () 
 });
 
 describe('HTTP-26 bodies on their way are bounded together', () => {
-  const bound = 2_000 + PIECE_BYTES;
+  const bound = 2_000 + BODY_BYTES;
 
   /** A server that has half of an entry of 2,000 bytes. */
   async function halfSent(): Promise<Served & { readonly slow: Client }> {
@@ -112,7 +118,7 @@ describe('HTTP-26 bodies on their way are bounded together', () => {
     const slow = parts.client();
     slow.send(head(parts.authorization, 'Content-Length: 2000'));
     slow.send('x'.repeat(1_000));
-    await expect.poll(() => parts.bodies.held).toBeGreaterThanOrEqual(1_000 + PIECE_BYTES);
+    await expect.poll(() => parts.bodies.held).toBeGreaterThanOrEqual(1_000 + BODY_BYTES);
     return { ...parts, slow };
   }
 
@@ -139,6 +145,36 @@ describe('HTTP-26 bodies on their way are bounded together', () => {
     expect(bodies.held).toBe(before);
   });
 
+  test('questions, which need no token, have a bound of their own, and take no room from appends', async () => {
+    const asked = new BodyMemory(3_000);
+    const { client, authorization, log } = await served(ROOM, new BodyMemory(bound), undefined, asked);
+    const ask = 'POST /logs/main/proofs/multi HTTP/1.1\r\nHost: x\r\n';
+    const slow = client();
+    slow.send(`${ask}Content-Length: 2900\r\n\r\n${'['.repeat(2_400)}`);
+    await expect.poll(() => asked.held).toBe(2_400 + BODY_BYTES);
+    const { send, until } = client();
+    send(`${ask}Content-Length: 1000\r\n\r\n`);
+    expect(await until('server_busy')).toMatch(/^HTTP\/1.1 503 /);
+    const writer = client();
+    writer.send(`${head(authorization, 'Content-Length: 2000')}${'z'.repeat(2_000)}`);
+    expect(await writer.until('"index":0')).toContain('HTTP/1.1 201 ');
+    expect(log.head.size).toBe(1);
+  });
+
+  test('a body that comes byte by byte takes at most four times its bytes, and is whole at the end', async () => {
+    const { client, authorization, bodies, log } = await served(ROOM);
+    const { send, until } = client();
+    const bytes = Array.from({ length: 1_000 }, (_, i) => String.fromCharCode(97 + (i % 26)));
+    send(head(authorization, 'Transfer-Encoding: chunked'));
+    send(bytes.map((byte) => `1\r\n${byte}\r\n`).join(''));
+    // From one byte on, four times as many whenever there is no room.
+    await expect.poll(() => bodies.held).toBe(1_024 + BODY_BYTES);
+    send('0\r\n\r\n');
+    await until('"index":0');
+    const [entry] = await log.readEntries(leafIndex(0), treeSize(1));
+    expect(Buffer.from(entry ?? []).toString()).toBe(bytes.join(''));
+  });
+
   test.each<[string, (client: Client) => void]>([
     ['sent whole', ({ send }) => send('x'.repeat(1_000))],
     ['given up', ({ socket }) => void socket.destroy()],
@@ -153,14 +189,35 @@ describe('HTTP-26 bodies on their way are bounded together', () => {
     [2, 1, true],
     [3, 1, false],
     [2, 2, false],
-  ])('%i pieces of %i bytes, and what each takes beside, where two of one have room', (pieces, bytes, fit) => {
-    const memory = new BodyMemory(2 * (1 + PIECE_BYTES));
+  ])('%i bodies of %i bytes, and what each takes beside, where two of one have room', (bodies, bytes, fit) => {
+    const memory = new BodyMemory(2 * (1 + BODY_BYTES));
     const hold = (): void => {
-      for (let i = 0; i < pieces; i += 1) memory.hold(new Uint8Array(bytes));
+      for (let i = 0; i < bodies; i += 1) memory.hold(bytes);
     };
     if (fit) hold();
     else expect(hold).toThrow(expect.objectContaining({ code: 'server_busy' }));
-    expect(memory.held).toBeLessThanOrEqual(2 * (1 + PIECE_BYTES));
+    expect(memory.held).toBeLessThanOrEqual(2 * (1 + BODY_BYTES));
+  });
+});
+
+describe('HTTP-25 what waits behind other answers on a connection is bounded', () => {
+  const statuses = (text: string): (string | undefined)[] =>
+    [...text.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status);
+  const times = (count: number, status: string): string[] => Array.from({ length: count }, () => status);
+
+  test('of 40 appends that come at once 33 are taken, and as many more when those have their answers', async () => {
+    const { client, authorization, log } = await served(ROOM);
+    const { send, until } = client();
+    const one = `${head(authorization, 'Content-Length: 1')}x`;
+    send(one.repeat(40));
+    await until('"index":32');
+    send(HEALTH);
+    const first = await until('"ok"');
+    expect(statuses(first)).toEqual([...times(33, '201'), ...times(7, '503'), '200']);
+    expect([first.match(/"code":"\w+"/g)?.at(-1), log.head.size]).toEqual(['"code":"server_busy"', 33]);
+    send(one.repeat(33));
+    expect(statuses(await until('"index":65')).slice(41)).toEqual(times(33, '201'));
+    expect(log.head.size).toBe(66);
   });
 });
 
