@@ -4,6 +4,8 @@ import { utf8Decode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
 import { readDisclosure } from '../core/event/disclosure.ts';
 import { DISCLOSURE_LENGTH_MAX, parseDisclosure } from '../core/event/disclosure-file.ts';
+import { isEventId } from '../core/event/names.ts';
+import { UsageError } from './exit-code.ts';
 import type { ReachedLog } from './log-access.ts';
 
 /** Which event, and how much of it. */
@@ -21,7 +23,7 @@ export interface GotEvent {
 
 /**
  * An event by index or id: its canonical text, or a disclosure of it, verified where the log is reached through a client.
- * @throws TlogError of the calls; malformed_answer for another event than the one that was asked for
+ * @throws TlogError of the calls; malformed_answer for another event than the one that was asked for; UsageError for what can be neither
  */
 export async function getEvent(
   { calls, client }: ReachedLog,
@@ -33,7 +35,9 @@ export async function getEvent(
     // What is verified is a disclosure, where need be of the whole event.
     ...(withhold === undefined && client === undefined ? {} : { withhold: withhold ?? '' }),
   });
-  const path = `events/${encodeURIComponent(name)}${query.size === 0 ? '' : `?${query}`}`;
+  // Ids have no character that is escaped in a path, and there each has one spelling (HTTP-23).
+  if (!isEventId(name) && !/^[0-9]+$/.test(name)) throw new UsageError(`${name} can be no id of an event`);
+  const path = `events/${name}${query.size === 0 ? '' : `?${query}`}`;
   const bytesMax = 4 * DISCLOSURE_LENGTH_MAX;
   if (!query.has('withhold')) return plainEvent((await calls.askFields({ path, bytesMax })).fields);
   const text = utf8Decode((await calls.ask({ path, bytesMax })).body) ?? '';

@@ -69,7 +69,14 @@ describe('CLI-31 append to a log of events', () => {
     expect([leaf.code, (await cli.stele(['verify', receipt, '--entry', file, '--vkey', vkey])).code]).toEqual(
       [0, 0],
     );
+    // As Kubernetes and Windows name theirs.
+    const named = 'windows:H.example:A~20B:7@x';
+    await writeFile(file, JSON.stringify({ ...small, id: named, tenant: 'a b' }));
+    await cli.stele(['append', file, ...flags]);
+    const ofTenant = ['get', named, '--tenant', 'a b', '--vkey', vkey, ...flags];
+    expect(JSON.parse((await cli.stele(ofTenant)).text)).toMatchObject({ id: named, tenant: 'a b' });
     for (const [args, code, talk] of [
+      [['../main'], 2, 'can be no id'],
       [['a', '--tenant', 't'], 1, 'unknown_event'],
       [['a', '--leaf'], 2, '--leaf'],
       [['a', '--log', 'main'], 2, 'only logs of events'],
