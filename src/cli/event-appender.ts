@@ -5,6 +5,7 @@ import { Submissions } from '../client/submissions.ts';
 import { TlogError } from '../core/error.ts';
 import { formatReceipt } from '../core/proof/receipt.ts';
 import type { Appender } from './appender.ts';
+import { secretKey } from './secret-key.ts';
 
 const FACTS_BYTES_MAX = 64 * 1024;
 
@@ -20,8 +21,11 @@ export async function takesEvents(calls: LogCalls): Promise<boolean> {
   }
 }
 
-/** Sends each file as a JSON event, or lines as NDJSON. With a client, that the leaves are in the tree is verified. */
-export function eventAppender(calls: LogCalls, client: LogClient | undefined): Appender {
+/**
+ * Sends each file as a JSON event, or lines as NDJSON. With a client, that the leaves are in the tree is verified. Keys of batches are
+ * made with the access token: a digest of events is not to lie in the log.
+ */
+export function eventAppender(calls: LogCalls, client: LogClient | undefined, token: string): Appender {
   const submissions = new Submissions(calls);
   return {
     entry: (event) =>
@@ -31,10 +35,10 @@ export function eventAppender(calls: LogCalls, client: LogClient | undefined): A
         const kept = client === undefined ? body : formatReceipt(receipt);
         return { index: receipt.index, body: kept, json: `${JSON.stringify(fields)}\n` };
       }),
-    batch: (lines, idempotencyKey) =>
+    batch: (lines, key) =>
       submissions.events(
         { type: 'application/x-ndjson', body: joined(lines) },
-        { idempotencyKey },
+        { idempotencyKey: secretKey(token, key) },
         async ({ fields }) => {
           const { indexes } = readBatch(fields);
           await client?.multi([...new Set(indexes)].sort((a, b) => a - b));

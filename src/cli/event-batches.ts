@@ -1,9 +1,10 @@
-import { createHash, createHmac, type Hash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { canonicalJson } from '../core/encoding/canonical-json.ts';
 import { TlogError } from '../core/error.ts';
 import { RAW_BYTES_MAX } from '../core/event/event.ts';
 import type { Mapping } from '../import/import-format.ts';
 import { type CutRecord, cutRecords } from '../import/record-cutter.ts';
+import { secretKey } from './secret-key.ts';
 
 /** Most events of a batch. */
 export const BATCH_EVENTS = 1_000;
@@ -30,10 +31,7 @@ export interface BatchOptions {
   readonly quoted: boolean;
   /** Names how records are mapped: what changes the events has to change it. */
   readonly mappedBy: string;
-  /**
-   * Makes keys, so that nobody who reads what a log keeps can guess the input from them. A log knows keys of one token only, so
-   * the token serves.
-   */
+  /** The access token: what keys are made with. */
   readonly secret: string;
   /** Is told each record that no event can be made of, and waited for. */
   refuse(record: CutRecord, error: TlogError): Promise<void>;
@@ -126,6 +124,6 @@ class EventBatchBuilder {
   #key(): string {
     const { mappedBy, secret } = this.#keyed;
     const input = this.#before.copy().digest('hex');
-    return createHmac('sha256', secret).update(`${mappedBy}\0${input}`).digest('hex');
+    return secretKey(secret, `${mappedBy}\0${input}`);
   }
 }

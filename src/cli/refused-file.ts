@@ -7,7 +7,7 @@ import { WriteError } from './exit-code.ts';
 /**
  * A file of what was refused, a line of JSON each: `file`, `line`, `code`, `reason`, and the record as `record`, or as
  * `recordBase64` where it is no UTF-8; a record that is longer than an event can hold is not repeated. Made anew when something
- * is refused for the first time. Writes go in order.
+ * is refused for the first time, readable to its owner alone: it holds records. Writes go in order.
  */
 export class RefusedFile implements AsyncDisposable {
   readonly path: string;
@@ -35,7 +35,7 @@ export class RefusedFile implements AsyncDisposable {
 
   async #write(json: string): Promise<void> {
     try {
-      this.#file ??= open(this.path, 'w');
+      this.#file ??= open(this.path, 'w', 0o600);
       await (await this.#file).appendFile(json);
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : '';

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -104,6 +104,7 @@ describe('CLI-50 stele import', () => {
         },
       ]);
     }
+    expect((await stat(join(folder, 'refused.jsonl'))).mode & 0o777).toBe(0o600);
     expect(await size()).toBe(3);
   });
 

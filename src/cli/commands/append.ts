@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import { ENTRY_BYTES_MAX } from '../../core/tile/bundle.ts';
 import { type Appender, createAppender } from '../appender.ts';
-import { type CommandContext, type CommandHost, serverFlags } from '../context.ts';
+import { accessToken, type CommandContext, type CommandHost, serverFlags } from '../context.ts';
 import { eventAppender, takesEvents } from '../event-appender.ts';
 import { UsageError } from '../exit-code.ts';
 import { readable, showProgress } from '../input.ts';
@@ -44,7 +44,8 @@ async function runAppend(context: CommandContext, files: string[], command: Comm
   for (const file of files) if (file !== '-') await readable(file, access(file, constants.R_OK));
   const reached = await reachLog(context, command.opts());
   const isEvents = await takesEvents(reached.calls);
-  const appender = isEvents ? eventAppender(reached.calls, reached.client) : createAppender(reached);
+  const token = (await accessToken(context.config)) ?? '';
+  const appender = isEvents ? eventAppender(reached.calls, reached.client, token) : createAppender(reached);
   const bytesMax = isEvents ? EVENT_BYTES_MAX : ENTRY_BYTES_MAX;
   for (const file of files) {
     const input = file === '-' ? context.terminal.stdin : createReadStream(file);
