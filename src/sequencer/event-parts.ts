@@ -5,10 +5,13 @@ import { ULID_RANDOM_BYTES, ulid } from '../events/ulid.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { nodeEventHasher } from '../runtime/event-hasher.ts';
 import type { Now } from '../runtime/now.ts';
+import { decodedRow } from '../store/corrupt-row.ts';
+import { decodeBlobName } from '../store/event-rows.ts';
 import { LETTER, rowsAfter } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import { EventPlacer } from './event-placer.ts';
 import { EventReader } from './event-reader.ts';
+import { type Damage, damageOf } from './finding.ts';
 import type { AppendResult, EventLog, EventRequest, StoredEvent } from './log.ts';
 import type { LogReader } from './log-reader.ts';
 import type { LogManifest } from './manifest.ts';
@@ -29,12 +32,11 @@ interface EventDeps {
   readonly keeping: EventKeeping;
 }
 
-/** Puts them together for a tree that was just recovered; files that no row names are removed. */
+/** Puts them together for a tree that was just recovered. */
 export async function startEvents(deps: EventDeps, state: TreeState): Promise<EventParts> {
   const { manifest, store, reader, clock, keeping } = deps;
   const { origin, publicLabels = [] } = manifest;
   const hasher = nodeEventHasher;
-  await removeUnnamed(deps);
   const last = state.size === 0 ? [] : await reader.readEntries(leafIndex(state.size - 1), state.size);
   const receivedMs = Math.max(0, ...last.map((entry) => decodeLeaf(entry).receivedMs));
   const placer = new EventPlacer({ ...keeping, hasher, origin, publicLabels, store, clock }, receivedMs);
@@ -42,11 +44,26 @@ export async function startEvents(deps: EventDeps, state: TreeState): Promise<Ev
   return { keeping, placer, reader: new EventReader({ ...keeping, origin, hasher, store, reader, size }) };
 }
 
-/** A commit that was lost has left its files. */
-async function removeUnnamed({ store, keeping }: EventDeps): Promise<void> {
-  const names: Uint8Array[] = [];
-  for await (const [, name] of store.iterate(rowsAfter(LETTER.blob))) names.push(name.slice());
-  await keeping.blobs.keepOnly(names);
+/**
+ * Removes files that no row names: a commit that was lost has left them. Where a row is damaged none is removed, as it may name
+ * any of them.
+ * @returns the damage that was met
+ */
+export async function removeUnnamed(
+  store: Pick<Store, 'iterate'>,
+  { blobs }: Pick<EventKeeping, 'blobs'>,
+): Promise<Damage | undefined> {
+  try {
+    const names: Uint8Array[] = [];
+    for await (const [key, name] of store.iterate(rowsAfter(LETTER.blob)))
+      names.push(decodedRow(key, name, decodeBlobName));
+    await blobs.keepOnly(names);
+    return undefined;
+  } catch (error) {
+    const damage = damageOf(error);
+    if (damage === undefined) throw error;
+    return damage;
+  }
 }
 
 /** How a running log lets events in and out. */

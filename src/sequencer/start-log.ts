@@ -12,7 +12,7 @@ import type { RowPart } from '../store/row-place.ts';
 import { OPEN_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import { DamageRecord, damageRefusal } from './damage-record.ts';
-import { startEvents } from './event-parts.ts';
+import { removeUnnamed, startEvents } from './event-parts.ts';
 import type { Finding } from './finding.ts';
 import { type FindingFile, type KeptFindings, NO_FINDINGS } from './finding-file.ts';
 import { HeadSigner } from './head-signer.ts';
@@ -263,6 +263,9 @@ async function run(
   );
   sequencer = running;
   const damage = recordDamage(parts, sequencer, options.damage);
+  // While something is damaged, what seems to be left over may be all that there is of an event.
+  const met = keeping === undefined || damage.isOpen ? undefined : await removeUnnamed(store, keeping);
+  if (met !== undefined) damage.report(met, 'read');
   return new RunningLog({ ...parts, guard, reader, sequencer, listeners, ...options, damage, events });
 }
 

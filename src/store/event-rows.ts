@@ -62,6 +62,12 @@ export function decodePayload(bytes: Uint8Array): PayloadRow {
   throw new TlogError('storage_corrupt', 'payload row has a form that is not known; run stele fsck');
 }
 
+/** The name of a file with encrypted verbatim bytes. Shares no memory. @throws TlogError storage_corrupt */
+export function decodeBlobName(bytes: Uint8Array): Uint8Array {
+  checkLength(bytes, BLOB_NAME_BYTES, 'blob');
+  return bytes.slice();
+}
+
 /** Indexes as a retry is answered from: eight bytes each. */
 export function encodeIndexes(indexes: readonly LeafIndex[]): Uint8Array {
   const bytes = new Uint8Array(8 * indexes.length);

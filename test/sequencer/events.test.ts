@@ -15,7 +15,7 @@ import type { DataDirectory } from '../../src/sequencer/data-directory.ts';
 import type { AppendResult, EventLog } from '../../src/sequencer/log.ts';
 import { logOnFiles, type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
 import { startLog } from '../../src/sequencer/start-log.ts';
-import { encodePayload, payloadKey, rawKey } from '../../src/store/event-rows.ts';
+import { blobKey, encodePayload, payloadKey, rawKey } from '../../src/store/event-rows.ts';
 import { flipped, type RottingLog, rottingLog } from '../support/rotting-log.ts';
 import { newDataDirectory } from '../support/test-log.ts';
 
@@ -122,6 +122,30 @@ describe('EVENT-18 events over restarts', () => {
     await writeFile(join(raw, 'f'.repeat(32)), 'left by a commit that was lost');
     await opened(dir);
     expect(await readdir(raw)).toEqual([named]);
+  });
+
+  test.each<[string, (rotting: RottingLog) => Promise<void>]>([
+    ['fails its check', ({ rot }) => rot(blobKey(0))],
+    ['has another form', ({ change }) => change(blobKey(0), (name) => name.subarray(1))],
+  ])('where a row that names a file %s no file is removed, and all else is read', async (_, spoil) => {
+    const first = await rottingLog({ kind: 'events' });
+    const log = first.log as OpenLog as Opened;
+    const events = ['a', 'b'].map((id) => event(log, id, new Uint8Array(70_000)));
+    await log.events.append({ events });
+    await spoil(first);
+    await log.close();
+    const { raw } = pathsOf(first.dir);
+    const files = (await readdir(raw)).sort();
+    const second = await rottingLog({ dir: first.dir });
+    const next = second.log as OpenLog as Opened;
+    expect(next.findings).toMatchObject([{ part: 'raw', index: 0 }]);
+    expect((await next.events.read(leafIndex(1))).event.id).toBe('b');
+    await expect(add(next, 'c')).rejects.toMatchObject({ code: 'log_damaged' });
+    // As long as the finding is open it stays so, also where rows are gone.
+    for (const index of [0, 1]) await second.drop(blobKey(index));
+    await next.close();
+    await (await opened(first.dir)).close();
+    expect([files.length, (await readdir(raw)).sort()]).toEqual([2, files]);
   });
 
   test.each(['seeds', 'idSecret'] as const)('without the file %s the start is refused', async (name) => {
