@@ -4,7 +4,7 @@ import type { LooseMembers, Mapped } from './draft.ts';
 import { jsonMembers, type Members } from './members.ts';
 import { idOf, wordOf } from './names.ts';
 import { unmappable } from './refusal.ts';
-import { utcTime } from './time.ts';
+import { ownTime } from './time.ts';
 
 const TARGETS_MAX = 32;
 
@@ -19,7 +19,7 @@ export function mapCloudTrail(record: Uint8Array): Mapped {
   const errorCode = of.peekText('/errorCode');
   const members: LooseMembers = {
     id: idFrom(of),
-    time: utcTime(time, undefined),
+    time: ownTime(time),
     action: `${serviceOf(of.peekText('/eventSource'))}.${wordOf(eventName)}`,
     kind: kindOf(of, eventName),
     operation: operationOf(of.peek('/readOnly'), eventName),

@@ -4,7 +4,7 @@ import type { LooseMembers, Mapped } from './draft.ts';
 import { jsonMembers, type Members } from './members.ts';
 import { idOf, wordOf } from './names.ts';
 import { unmappable } from './refusal.ts';
-import { utcTime } from './time.ts';
+import { ownTime } from './time.ts';
 
 const OPERATIONS: Readonly<Record<string, string>> = {
   get: 'read',
@@ -37,7 +37,7 @@ export function mapK8sAudit(record: Uint8Array): Mapped {
     throw unmappable('has no verb, or neither requestReceivedTimestamp nor stageTimestamp');
   const members: LooseMembers = {
     id: idFrom(of),
-    time: utcTime(time, undefined),
+    time: ownTime(time),
     action: `${resourceOf(of)}.${wordOf(verb)}`,
     kind: 'api',
     operation: OPERATIONS[verb] ?? 'other',

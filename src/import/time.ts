@@ -47,6 +47,13 @@ function localMsAt(clock: Intl.DateTimeFormat, utcMs: number): number {
 const TIME =
   /^([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,]([0-9]{1,9})[0-9]*)? ?([Zz]|[+-][0-9]{2}:?[0-9]{2})?$/;
 
+/** The same of records whose times say their zone: no option would help one that does not. @throws TlogError unmappable_record */
+export function ownTime(text: string): string {
+  return utcTime(text, () => {
+    throw unmappable(`has a time without its zone: ${text}`);
+  });
+}
+
 /**
  * The time of an event from one of RFC 3339, or from such a time without an offset, which is local time of `zone`. Digits behind
  * the ninth of a second go.

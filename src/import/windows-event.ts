@@ -2,7 +2,7 @@ import type { LooseMembers, Mapped } from './draft.ts';
 import { jsonMembers, type Members } from './members.ts';
 import { idOf, wordOf } from './names.ts';
 import { unmappable } from './refusal.ts';
-import { utcTime, type Zone } from './time.ts';
+import { ownTime, utcTime, type Zone } from './time.ts';
 import { SECURITY_ACTIONS, SYSMON_ACTIONS, type WindowsAction } from './windows-ids.ts';
 
 const SECURITY = 'Microsoft-Windows-Security-Auditing';
@@ -47,7 +47,7 @@ function timeOf(of: Members, zone: Zone | undefined): string {
   const collected = of.peekText('/@timestamp');
   if (utc !== undefined) return utcTime(utc, () => 0);
   if (local !== undefined && (zone !== undefined || collected === undefined)) return utcTime(local, zone);
-  if (collected !== undefined) return utcTime(collected, undefined);
+  if (collected !== undefined) return ownTime(collected);
   throw unmappable('has neither UtcTime nor EventTime nor @timestamp');
 }
 

@@ -66,13 +66,18 @@ describe('IMPORT-5 what cannot be mapped is refused with the reason', () => {
     expect([code, message]).toEqual(['unmappable_record', expect.stringContaining(reason)]);
   });
 
-  test.each<[ImportFormat, string | object, object, string]>([
+  test.each<[ImportFormat, string | object, object, string | undefined]>([
     ['sshd', 'Dec 10 06:55:46 h sshd[1]: m', { zone: zoneOf('Z') }, 'year'],
     ['sshd', 'Dec 10 06:55:46 h sshd[1]: m', { year: 2024 }, 'timezone'],
     ['syslog', '2026-01-02T03:04:05 h app: m', {}, 'timezone'],
     ['windows-event', { EventID: 1, EventTime: '2026-01-02 03:04:05' }, {}, 'timezone'],
+    // No option gives these a zone, and none must end an import for one record.
+    ['cloudtrail', { ...aws, eventTime: '2026-01-02T03:04:05' }, {}, undefined],
+    ['k8s-audit', { ...k8s, requestReceivedTimestamp: '2026-01-02T03:04:05' }, {}, undefined],
+    ['windows-event', { EventID: 1, '@timestamp': '2026-01-02T03:04:05' }, {}, undefined],
   ])('%s %j: says which option is needed', (format, record, options, option) => {
-    expect(refusal(format, record, options).details).toEqual({ option });
+    const { code, details } = refusal(format, record, options);
+    expect([code, details]).toEqual(['unmappable_record', option === undefined ? {} : { option }]);
   });
 
   test('bytes that are no UTF-8 are refused in JSON and shown as U+FFFD in lines', () => {
