@@ -197,7 +197,8 @@ export function eventText(event: AuditEvent): string {
 
 /** @throws TlogError event_too_large for a JSON text of more characters than any event needs */
 export function checkJsonLength(characters: number): void {
-  if (characters > TEXT_LENGTH_MAX) throw tooLarge(`its JSON has more than ${TEXT_LENGTH_MAX} characters`);
+  if (characters > TEXT_LENGTH_MAX)
+    throw tooLarge('', `its JSON has more than ${TEXT_LENGTH_MAX} characters`);
 }
 
 /** The same of a value that parseStrictJson gave; pointers of faults begin with `pointer`. @throws TlogError as parseEvent */
@@ -207,7 +208,7 @@ export function checkEvent(value: JsonValue, pointer: string): CheckedEvent {
   if (faults.found.length > 0) throw invalidEvent(faults.found);
   const text = canonicalJson(value);
   if (isLonger(text, EVENT_BYTES_MAX))
-    throw tooLarge(`its canonical text has more than ${EVENT_BYTES_MAX} bytes`);
+    throw tooLarge(pointer, `its canonical text has more than ${EVENT_BYTES_MAX} bytes`);
   return { event: value as unknown as AuditEvent, text };
 }
 
@@ -238,6 +239,7 @@ export function invalidEvent(errors: readonly MemberFault[]): TlogError {
   });
 }
 
-function tooLarge(why: string): TlogError {
-  return new TlogError('event_too_large', `the event is too large: ${why}`);
+function tooLarge(pointer: string, detail: string): TlogError {
+  const message = `${pointer === '' ? 'the event' : pointer} is too large: ${detail}`;
+  return new TlogError('event_too_large', message, { details: { errors: [{ pointer, detail }] } });
 }

@@ -65,7 +65,9 @@ function contentOf(
   if (bytes === undefined)
     throw invalidEvent([{ pointer: place, detail: 'base64 with padding, in its one spelling' }]);
   if (bytes.length <= RAW_BYTES_MAX) return bytes;
-  throw new TlogError('raw_too_large', `${place}: ${bytes.length} bytes; ${RAW_BYTES_MAX} is the most`);
+  const detail = `${bytes.length} bytes; ${RAW_BYTES_MAX} is the most`;
+  const errors = [{ pointer: place, detail }];
+  throw new TlogError('raw_too_large', `${place}: ${detail}`, { details: { errors } });
 }
 
 /** The descriptor of bytes that were sent along. What the sender says of them must be true. */

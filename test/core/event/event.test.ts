@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { canonicalJson } from '../../../src/core/encoding/canonical-json.ts';
 import { TlogError } from '../../../src/core/error.ts';
-import { EVENT_DATA_BYTES_MAX, eventText, parseEvent } from '../../../src/core/event/event.ts';
+import { checkEvent, EVENT_DATA_BYTES_MAX, eventText, parseEvent } from '../../../src/core/event/event.ts';
 import { slotTexts, slotValues } from '../../../src/core/event/slots.ts';
 import { eventVectors } from './vectors.ts';
 
@@ -266,12 +266,16 @@ describe('EVENT-3 size', () => {
   test('64 KiB of canonical text is the most', () => {
     expect(Buffer.byteLength(canonicalJson(JSON.parse(sized(65_536))))).toBe(65_536);
     expect(refusalOf(sized(65_536))).toEqual(['accepted']);
-    expect(refusalOf(sized(65_537))).toEqual(['event_too_large']);
+    expect(refusalOf(sized(65_537))).toEqual(['event_too_large', '']);
+    const errors = [{ pointer: '/7', detail: expect.stringContaining('65536') }];
+    expect(() => checkEvent(JSON.parse(sized(65_537)), '/7')).toThrow(
+      expect.objectContaining({ message: expect.stringContaining('/7'), details: { errors } }),
+    );
   });
 
   test('space counts for nothing until there is too much of it', () => {
     const text = of({});
     expect(refusalOf(text.padEnd(524_288))).toEqual(['accepted']);
-    expect(refusalOf(text.padEnd(524_289))).toEqual(['event_too_large']);
+    expect(refusalOf(text.padEnd(524_289))).toEqual(['event_too_large', '']);
   });
 });

@@ -59,7 +59,10 @@ describe('EVENT-12 what is sent, and what is committed', () => {
     const of = (length: number) =>
       read({ ...MEMBERS, raw: { ...RAW, content: formatBase64(new Uint8Array(length)) } });
     expect(of(RAW_BYTES_MAX).content).toHaveLength(RAW_BYTES_MAX);
-    expect(() => of(RAW_BYTES_MAX + 1)).toThrow(expect.objectContaining({ code: 'raw_too_large' }));
+    const errors = [{ pointer: '/3/raw/content', detail: expect.stringContaining(`${RAW_BYTES_MAX + 1}`) }];
+    expect(() => of(RAW_BYTES_MAX + 1)).toThrow(
+      expect.objectContaining({ code: 'raw_too_large', details: { errors } }),
+    );
   });
 
   test.each<[string, JsonValue, string, string]>([
