@@ -131,7 +131,8 @@ async function askFacts({ admin, name }: BackUpDeps): Promise<Facts> {
     typeof note !== 'string' ||
     manifest.name !== name ||
     (config !== undefined && typeof config !== 'string') ||
-    (idSecret !== undefined && typeof idSecret !== 'string')
+    (idSecret !== undefined && typeof idSecret !== 'string') ||
+    (manifest.kind === 'events') !== (idSecret !== undefined)
   )
     throw new TlogError('malformed_answer', 'the server did not answer with the facts of the log');
   const { size, rootHash } = parseCheckpoint(parseNote(note).text);

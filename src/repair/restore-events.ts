@@ -81,7 +81,10 @@ function beyond({ path }: BackupLog): TlogError {
  */
 export async function restoreSecrets({ source, facts, root, size }: RestoreEvents): Promise<number> {
   const { idSecret } = facts;
-  const secret = idSecret === undefined ? systemRandom(32) : Buffer.from(idSecret, 'hex');
+  // With another one no id would be known any more, and each retry would be added again.
+  if (idSecret === undefined)
+    throw new TlogError('malformed_answer', `${source.path} lacks the secret that ids are looked up with`);
+  const secret = Buffer.from(idSecret, 'hex');
   const gaps = await createEventFiles(root, { gapEnd: size, secret, runs: source.seeds(facts) });
   return gaps.reduce((sum, { start, end }) => sum + end - start, 0);
 }

@@ -113,6 +113,24 @@ describe('BACKUP-6 a backup of a log of events a backup of a log of events', () 
     await writeFile(join(desk.folder, 'logs/main/events/0-1-0.ndjson'), '');
     await expect(desk.restore()).rejects.toMatchObject({ code: 'malformed_answer' });
   });
+
+  test('without the secret of ids is neither finished nor restored: every retry would be a new event', async () => {
+    const desk = await backupDesk({ kind: 'events' });
+    await add(desk.log, 'a');
+    const fetch: Fetch = async (url, init) => {
+      const answer = await desk.fetch(url, init);
+      if (!url.endsWith('/backup')) return answer;
+      const { idSecret: _, ...facts } = await answer.json();
+      return Response.json(facts);
+    };
+    await expect(desk.backUp({ fetch })).rejects.toMatchObject({ code: 'malformed_answer' });
+    await desk.backUp();
+    await desk.log.close();
+    const path = join(desk.folder, 'logs/main/backup.json');
+    const { idSecret: _, ...facts } = JSON.parse(await readFile(path, 'utf8'));
+    await writeFile(path, JSON.stringify(facts));
+    await expect(desk.restore()).rejects.toMatchObject({ code: 'malformed_answer' });
+  });
 });
 
 describe('BACKUP-7 seeds in a backup', () => {
