@@ -3,8 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { portableEventHasher } from '../../src/core/event/commitment.ts';
 import { readDisclosure, verifyDisclosure } from '../../src/core/event/disclosure.ts';
 import { parseDisclosure } from '../../src/core/event/disclosure-file.ts';
+import { decodeLeaf } from '../../src/core/event/leaf.ts';
 import { createNoteVerifier } from '../../src/core/note/verifier.ts';
 import { parseReceipt } from '../../src/core/proof/receipt.ts';
+import { decodeBundle } from '../../src/core/tile/bundle.ts';
 import { ed25519Verify } from '../../src/runtime/ed25519.ts';
 import { newServer, QUERY_TOKEN, READ_TOKEN, type TestServer } from './new-server.ts';
 
@@ -322,6 +324,32 @@ describe('EVENT-15 reading', () => {
     expect([event.action, file.disclosure.labels]).toEqual(['user.login', { kind: 'api' }]);
     expect(JSON.stringify(event).includes('u-17')).toBe(!withheld.includes('actor'));
   });
+});
+
+test('EVENT-5 leaves and tiles, as anybody gets them, tell neither values nor members', async () => {
+  const { send, app, log } = await eventServer();
+  await send({ ...small, id: 'a' });
+  const core = { id: 'secret-id', tenant: 'secret-tenant', reason: { message: 'secret-reason' } };
+  const rest = {
+    labels: { secret: 'secret-label' },
+    data: { secret: 'secret-data' },
+    raw: raw('secret-record'),
+  };
+  await send({ ...small, ...core, targets: [{ type: 'secret-type', id: 'secret-target' }], ...rest });
+  const of = async (path: string): Promise<Buffer> =>
+    Buffer.from(await (await app.request(`/logs/main/tile/${path}/000.p/2`)).arrayBuffer());
+  const [bundle, tile] = [await of('entries'), await of('0')];
+  const [first, second] = decodeBundle(bundle, { count: 2 }) as [Uint8Array, Uint8Array];
+  // All that differs is a commitment, and the time that it came.
+  expect(second.length).toBe(first.length);
+  expect(Object.keys(decodeLeaf(second))).toEqual(Object.keys(decodeLeaf(first)));
+  expect(tile).toEqual(Buffer.concat([first, second].map((entry) => portableEventHasher.leafHash(entry))));
+  for (const word of ['secret', 'u-17', 'user.login', 'success'])
+    expect([bundle.includes(word), tile.includes(word), log.head.note.includes(word)]).toEqual([
+      false,
+      false,
+      false,
+    ]);
 });
 
 describe('HTTP-10 kinds', () => {
