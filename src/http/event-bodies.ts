@@ -1,4 +1,4 @@
-import { parseStrictJson, pointerTo, strictListItems } from '../core/encoding/strict-json.ts';
+import { type JsonValue, parseStrictJson, pointerTo, strictListItems } from '../core/encoding/strict-json.ts';
 import { utf8Decode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
 import { checkJsonLength, EVENT_DEPTH_MAX, invalidEvent } from '../core/event/event.ts';
@@ -77,20 +77,31 @@ function* linesIn(text: string, deps: SubmissionDeps): Iterable<Read> {
 }
 
 function* itemsIn(text: string, deps: SubmissionDeps): Iterable<Read> {
-  let count = 0;
+  let [count, start] = [0, text.indexOf('[') + 1];
   for (const { value, end } of strictListItems(text, EVENT_DEPTH_MAX + 1, refuse)) {
     if (count === BATCH_ENTRIES_MAX) throw tooMany(`more than ${BATCH_ENTRIES_MAX}`);
-    yield { submission: readSubmission(value, pointerTo('', count), deps), end };
-    count += 1;
+    const place = { characters: end - start, pointer: pointerTo('', count) };
+    yield { submission: submissionOf(value, place, deps), end };
+    [count, start] = [count + 1, end + 1];
   }
   if (count === 0) throw empty();
 }
 
 function oneOf(text: string, deps: SubmissionDeps): Submission {
-  const submission = readSubmission(parseStrictJson(text, EVENT_DEPTH_MAX, refuse), '', deps);
+  const value = parseStrictJson(text, EVENT_DEPTH_MAX, refuse);
+  return submissionOf(value, { characters: text.length, pointer: '' }, deps);
+}
+
+/** @param place how long its JSON is, and where it stands in the body */
+function submissionOf(
+  value: JsonValue,
+  { characters, pointer }: { readonly characters: number; readonly pointer: string },
+  deps: SubmissionDeps,
+): Submission {
+  const submission = readSubmission(value, pointer, deps);
   // Bytes of a foreign record, of which base64 takes four characters for three, count by themselves.
   const { content } = submission;
-  checkJsonLength(text.length - (content === undefined ? 0 : Math.ceil(content.length / 3) * 4));
+  checkJsonLength(characters - (content === undefined ? 0 : Math.ceil(content.length / 3) * 4), pointer);
   return submission;
 }
 
@@ -115,11 +126,11 @@ function atLine(error: TlogError, line: number): TlogError {
 export function atPosition(error: unknown, form: BodyForm): unknown {
   if (!(error instanceof TlogError) || error.code !== 'id_conflict') return error;
   const { position, ...details } = error.details;
-  if (form === 'lines')
-    return atLine(new TlogError(error.code, error.message, { details }), Number(position) + 1);
-  const pointer = form === 'one' ? '/id' : `/${position}/id`;
-  const errors = [{ pointer, detail: 'is that of another event' }];
-  return new TlogError(error.code, error.message, { cause: error, details: { ...details, errors } });
+  const errors = [
+    { pointer: form === 'list' ? `/${position}/id` : '/id', detail: 'is that of another event' },
+  ];
+  const placed = new TlogError(error.code, error.message, { cause: error, details: { ...details, errors } });
+  return form === 'lines' ? atLine(placed, Number(position) + 1) : placed;
 }
 
 /** The lines of a text; a last line without LF counts. */

@@ -61,8 +61,37 @@ describe('EVENT-12 a list', () => {
     });
   });
 
+  test('has events of at most 524,288 characters each, records apart, however it is spaced', async () => {
+    const content = 'eg=='.padStart(400_000, 'eggg');
+    const whole = JSON.stringify({ ...EVENT, raw: { format: 'f', media_type: 'm', content } });
+    const padded = (text: string, length: number): string =>
+      text.replace('{', '{'.padEnd(length - text.length + 1));
+    for (const [text, most] of [
+      [event(200), 524_288],
+      [whole, 524_288 + content.length],
+    ] as const) {
+      const all = (length: number): string => `[${event(200)},${padded(text, length)},${event(200)}]`;
+      expect(await read(all(most), false)).toMatchObject({ form: 'list', count: 3 });
+      expect(await refusal(all(most + 1))).toMatchObject({
+        ...{ code: 'event_too_large', details: { errors: [{ pointer: '/1' }] } },
+      });
+    }
+  });
+
   test('takes as many as a batch may have, and space around them', async () => {
     const text = ` [ ${new Array(4_096).fill(event(200)).join(' , ')} ] `;
     expect(await read(text, false)).toMatchObject({ form: 'list', count: 4_096 });
+  });
+
+  test('and lines are as many, with an LF behind the last or without; CR is space', async () => {
+    const most = new Array(4_096).fill(`${event(200)}\r`).join('\n');
+    for (const end of ['', '\n'])
+      expect(await read(`${most}${end}`, true)).toMatchObject({ form: 'lines', count: 4_096 });
+    for (const [text, code] of [
+      [`${most}\n${event(200)}`, 'batch_too_large'],
+      ['', 'empty_batch'],
+      [`${event(200)}\n\n`, 'empty_line'],
+    ] as const)
+      await expect(read(text, true)).rejects.toMatchObject({ code });
   });
 });

@@ -183,7 +183,7 @@ export interface CheckedEvent {
  * @throws TlogError invalid_event with `details.errors`, a list of `{pointer, detail}`; event_too_large
  */
 export function parseEvent(json: string): AuditEvent {
-  checkJsonLength(json.length);
+  checkJsonLength(json.length, '');
   const value = parseStrictJson(json, EVENT_DEPTH_MAX, (pointer, detail) =>
     invalidEvent([{ pointer, detail }]),
   );
@@ -195,10 +195,10 @@ export function eventText(event: AuditEvent): string {
   return canonicalJson(event as unknown as JsonObject);
 }
 
-/** @throws TlogError event_too_large for a JSON text of more characters than any event needs */
-export function checkJsonLength(characters: number): void {
+/** @throws TlogError event_too_large, with `pointer`, for a JSON text of more characters than any event needs */
+export function checkJsonLength(characters: number, pointer: string): void {
   if (characters > TEXT_LENGTH_MAX)
-    throw tooLarge('', `its JSON has more than ${TEXT_LENGTH_MAX} characters`);
+    throw tooLarge(pointer, `its JSON has more than ${TEXT_LENGTH_MAX} characters`);
 }
 
 /** The same of a value that parseStrictJson gave; pointers of faults begin with `pointer`. @throws TlogError as parseEvent */
