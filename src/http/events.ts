@@ -37,7 +37,10 @@ export async function appendEvents(c: Context, log: Log, call: Omit<AppendCall, 
   const request = requestOf(c, events, call.tokenId, submissions);
   const result = await call.gate.pass(() => appended(events, form, request));
   call.onAppended(result.isNew.includes(true) ? 'new' : 'repeated');
-  const facts = { ids: await idsOf(events, submissions, result), rawMissing: withoutRaw(submissions) };
+  const facts = {
+    ids: await idsOf(events, submissions, result),
+    rawMissing: await withoutRaw(events, submissions, result),
+  };
   return acknowledged(waited, result, (proven, outcome) =>
     form === 'one'
       ? oneAnswer(c, log, proven, { ...facts, ...outcome })
@@ -110,16 +113,28 @@ async function idsOf(
   );
 }
 
-/** What an answer says beside the indexes: positions of events that describe a record whose bytes were not sent. */
+/** What an answer says beside the indexes: positions of events that describe a record whose bytes are not kept. */
 interface EventFacts extends Outcome {
   readonly ids: readonly (string | null)[];
   readonly rawMissing: readonly number[];
 }
 
-function withoutRaw(submissions: readonly Submission[]): readonly number[] {
-  return submissions.flatMap(({ event, content }, i) =>
-    event.raw !== undefined && content === undefined ? [i] : [],
+/** Of a repeat it counts what the first one came with: it has answered for it. */
+async function withoutRaw(
+  events: EventLog,
+  submissions: readonly Submission[],
+  { indexes, isNew }: AppendResult,
+): Promise<readonly number[]> {
+  const described = submissions.flatMap(({ event }, i) => (event.raw === undefined ? [] : [i]));
+  const isKept = await Promise.all(
+    described.map(async (i) => {
+      const index = indexes[i];
+      return isNew[i] === true || index === undefined
+        ? submissions[i]?.content !== undefined
+        : events.hasRaw(index);
+    }),
   );
+  return described.filter((_, at) => isKept[at] !== true);
 }
 
 function pending(witnessed: false | undefined): { readonly witnessed?: false } {

@@ -87,5 +87,6 @@ export function eventLog(
     find: async (id, tenant) => watched(() => reader.find(id, tenant)),
     read: async (index: LeafIndex): Promise<StoredEvent> => watched(() => reader.read(index)),
     readRaw: async (index) => watched(() => reader.readRaw(index)),
+    hasRaw: async (index) => watched(() => reader.hasRaw(index)),
   };
 }

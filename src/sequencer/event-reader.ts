@@ -73,6 +73,13 @@ export class EventReader {
     return this.rawOf(await this.read(index));
   }
 
+  /** Whether verbatim bytes came with an event. At most two reads. */
+  async hasRaw(index: LeafIndex): Promise<boolean> {
+    const { store } = this.#deps;
+    for (const key of [rawKey(index), blobKey(index)]) if ((await store.get(key)) !== undefined) return true;
+    return false;
+  }
+
   /** The verbatim bytes of an event that was read. @throws TlogError storage_corrupt */
   async rawOf({ index, event, seed }: StoredEvent): Promise<Uint8Array | undefined> {
     if (event.raw === undefined) return undefined;

@@ -91,6 +91,8 @@ export interface EventLog {
   read(index: LeafIndex): Promise<StoredEvent>;
   /** The verbatim bytes that an event describes; undefined when there are none here. @throws TlogError payload_unavailable */
   readRaw(index: LeafIndex): Promise<Uint8Array | undefined>;
+  /** Whether verbatim bytes came with an event. */
+  hasRaw(index: LeafIndex): Promise<boolean>;
 }
 
 /** Where the entries of one request lie, and the head that covers them. */

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { decodeCbor } from '../../src/core/encoding/cbor.ts';
 import { portableEventHasher } from '../../src/core/event/commitment.ts';
 import { readDisclosure, verifyDisclosure } from '../../src/core/event/disclosure.ts';
 import { parseDisclosure } from '../../src/core/event/disclosure-file.ts';
@@ -7,45 +10,12 @@ import { decodeLeaf } from '../../src/core/event/leaf.ts';
 import { createNoteVerifier } from '../../src/core/note/verifier.ts';
 import { parseReceipt } from '../../src/core/proof/receipt.ts';
 import { decodeBundle } from '../../src/core/tile/bundle.ts';
+import { createEventFiles, eventPaths } from '../../src/events/event-files.ts';
 import { ed25519Verify } from '../../src/runtime/ed25519.ts';
-import { newServer, QUERY_TOKEN, READ_TOKEN, type TestServer } from './new-server.ts';
-
-const JSON_TYPE = { 'content-type': 'application/json' };
-const LINES = { 'content-type': 'application/x-ndjson' };
-const small = {
-  action: 'user.login',
-  time: '2026-11-18T11:06:40Z',
-  outcome: 'success',
-  actor: { type: 'user', id: 'u-17' },
-};
-const ID = 'order-2041:paid@shop~1';
-
-interface EventServer extends TestServer {
-  /** Sends this as JSON; a text as it is. */
-  send(event: unknown, headers?: Record<string, string>): Promise<Response>;
-  lines(events: readonly unknown[], headers?: Record<string, string>): Promise<Response>;
-  get(path: string, token?: string): Promise<Response>;
-}
-
-async function eventServer(publicLabels: readonly 'kind'[] = []): Promise<EventServer> {
-  const server = await newServer({ kind: 'events', publicLabels });
-  const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
-  return {
-    ...server,
-    send: (event, headers = {}) => server.post('events', textOf(event), { ...JSON_TYPE, ...headers }),
-    lines: (events, headers = {}) =>
-      server.post('events', `${events.map(textOf).join('\n')}\n`, { ...LINES, ...headers }),
-    get: async (path, token = QUERY_TOKEN) =>
-      server.app.request(`/logs/main/events/${path}`, { headers: { authorization: `Bearer ${token}` } }),
-  };
-}
-
-const problem = async (answer: Response) => [answer.status, (await answer.json()).code];
-const raw = (content: string) => ({
-  format: 'sshd',
-  media_type: 'text/plain',
-  content: Buffer.from(content).toString('base64'),
-});
+import type { DataDirectory } from '../../src/sequencer/data-directory.ts';
+import { newDataDirectory } from '../support/test-log.ts';
+import { eventServer, ID, JSON_TYPE, problem, raw, small } from './event-server.ts';
+import { newServer, OTHER_TOKEN, QUERY_TOKEN, READ_TOKEN } from './new-server.ts';
 
 describe('EVENT-12 one event', () => {
   test('is answered with its receipt and id, and read by either', async () => {
@@ -77,20 +47,45 @@ describe('EVENT-12 one event', () => {
   });
 
   test('as CBOR', async () => {
-    const { send } = await eventServer();
-    const answer = await send({ ...small, id: 'a' }, { accept: 'application/cbor' });
+    const { send, lines, log } = await eventServer();
+    const cbor = { accept: 'application/cbor' };
+    const answer = await send({ ...small, id: 'a' }, cbor);
     expect([answer.status, answer.headers.get('content-type')]).toEqual([201, 'application/cbor']);
+    const fields = decodeCbor(new Uint8Array(await answer.arrayBuffer()));
+    expect(fields).toMatchObject({ id: 'a', index: 0, treeSize: 1, checkpoint: log.head.note });
+    const batch = await lines([{ ...small, id: 'a' }, small], cbor);
+    const { ids, ...rest } = decodeCbor(new Uint8Array(await batch.arrayBuffer())) as { ids: string[] };
+    expect(rest).toMatchObject({ indexes: [0, 1], new: [false, true], treeSize: 2 });
+    expect(ids).toEqual(['a', expect.stringMatching(/^[0-9A-HJKMNP-TV-Z]{26}$/)]);
+  });
+
+  test('is counted once, repeats apart, and nothing is held of it', async () => {
+    const { send, app, bodies } = await eventServer();
+    for (const outcome of ['success', 'success', 'success', 'failure'])
+      await send({ ...small, id: 'a', outcome });
+    const metrics = await (await app.request('/metrics')).text();
+    for (const counted of ['outcome="new"} 1', 'outcome="repeated"} 2'])
+      expect(metrics).toContain(`stele_log_appends_total{log="main",${counted}\n`);
+    expect(bodies.held).toBe(0);
   });
 
   test.each<[string, unknown, Record<string, string>, number, string]>([
     ['another type', small, { 'content-type': 'text/plain' }, 415, 'unsupported_media_type'],
     ['no JSON', '{', {}, 400, 'invalid_event'],
-    ['no UTF-8', Buffer.from([0x22, 0xff, 0x22]), {}, 400, 'invalid_event'],
+    ['no UTF-8', Buffer.from([0x22, 0xff, 0x22]), {}, 400, 'invalid_json'],
+    ['bytes that are encoded', small, { 'content-encoding': 'gzip' }, 415, 'unsupported_media_type'],
     ['a key that is none', small, { 'idempotency-key': 'ä' }, 400, 'invalid_idempotency_key'],
     ['no event', [], {}, 400, 'empty_batch'],
     ['too many', Array(4_097).fill(small), {}, 413, 'batch_too_large'],
     ['too large', { ...small, data: { a: 'x'.repeat(66_000) } }, {}, 400, 'invalid_event'],
     ['too large as JSON', `${JSON.stringify(small)}${' '.repeat(524_288)}`, {}, 413, 'event_too_large'],
+    [
+      'too large as JSON beside its record',
+      `${JSON.stringify({ ...small, raw: raw('z') })}${' '.repeat(524_288)}`,
+      {},
+      413,
+      'event_too_large',
+    ],
   ])('is refused with %s', async (_, event, headers, status, code) => {
     const { send, log } = await eventServer();
     expect(await problem(await send(event, headers))).toEqual([status, code]);
@@ -170,7 +165,13 @@ describe('EVENT-13 repeats', () => {
       { code: 'id_conflict', id: 'a', index: 0, errors: [{ pointer: '/id' }] },
     ]);
     const batch = await lines([{ ...small, id: 'c' }, other]);
-    expect([batch.status, await batch.json()]).toMatchObject([409, { code: 'id_conflict', line: 2 }]);
+    expect([batch.status, await batch.json()]).toMatchObject([
+      409,
+      { code: 'id_conflict', line: 2, errors: [{ pointer: '/id' }] },
+    ]);
+    const list = await (await send([{ ...small, id: 'c' }, other])).json();
+    expect(list).toMatchObject({ code: 'id_conflict', errors: [{ pointer: '/1/id' }] });
+    expect(list).not.toHaveProperty('position');
     expect(log.head.size).toBe(1);
   });
 
@@ -192,6 +193,16 @@ describe('EVENT-13 repeats', () => {
     );
     expect(made.filter(([status]) => status === 201)).toHaveLength(1);
     expect([new Set(made.map(([, index]) => index)), log.head.size]).toEqual([new Set([0]), 1]);
+  });
+
+  test('at once under one Idempotency-Key: one is new, all get its index; the key of another token is another', async () => {
+    const { send, log } = await eventServer();
+    const key = { 'idempotency-key': 'k' };
+    const answers = await Promise.all(Array.from({ length: 20 }, () => send(small, key)));
+    const made = await Promise.all(answers.map(async (answer) => (await answer.json()).index));
+    expect([new Set(made), log.head.size]).toEqual([new Set([0]), 1]);
+    const other = await send(small, { ...key, authorization: `Bearer ${OTHER_TOKEN}` });
+    expect([other.status, (await other.json()).index]).toEqual([201, 1]);
   });
 
   test('without ids by Idempotency-Key, also mixed with ids that were there', async () => {
@@ -231,8 +242,11 @@ describe('EVENT-14 verbatim bytes', () => {
     expect((await send({ ...small, id: 'a', raw: raw(content) })).status).toBe(201);
     const read = await get('a/raw');
     expect(await read.text()).toBe(content);
-    expect(read.headers.get('content-type')).toBe('application/octet-stream');
-    expect(read.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(
+      ['content-type', 'x-content-type-options', 'content-disposition', 'cache-control'].map((name) =>
+        read.headers.get(name),
+      ),
+    ).toEqual(['application/octet-stream', 'nosniff', 'attachment', 'no-store']);
     const { event } = await (await get('a')).json();
     const sha256 = createHash('sha256').update(content).digest('base64');
     expect(event.raw).toEqual({ format: 'sshd', media_type: 'text/plain', sha256, size: content.length });
@@ -262,6 +276,33 @@ describe('EVENT-14 verbatim bytes', () => {
     expect(batch.rawMissing).toEqual([1]);
     expect(await problem(await get('a/raw'))).toEqual([404, 'raw_absent']);
     expect(await (await get('b/raw')).text()).toBe('z');
+  });
+
+  test.each([
+    ['in a row', 'z'],
+    ['in a file', 'z'.repeat(70_000)],
+  ])('that come %s with a repeat are those of the first, or the answer says that there are none', async (_, text) => {
+    const { send, lines, get } = await eventServer();
+    const { content, ...form } = raw(text);
+    const sha256 = createHash('sha256').update(text).digest('base64');
+    const [described, whole] = [
+      { ...small, raw: { ...form, sha256, size: text.length } },
+      { ...small, raw: { ...form, content } },
+    ];
+    await send({ ...described, id: 'told' });
+    await send({ ...whole, id: 'sent' });
+    const told = await send({ ...whole, id: 'told' });
+    expect([told.status, (await told.json()).rawMissing]).toEqual([200, true]);
+    expect(await problem(await get('told/raw'))).toEqual([404, 'raw_absent']);
+    const sent = await send({ ...described, id: 'sent' });
+    expect([sent.status, (await sent.json()).rawMissing]).toEqual([200, undefined]);
+    const batch = await lines([
+      { ...described, id: 'sent' },
+      { ...whole, id: 'told' },
+      { ...whole, id: 'new' },
+      { ...described, id: 'new' },
+    ]);
+    expect((await batch.json()).rawMissing).toEqual([1]);
   });
 
   test.each<[string, object, string, string]>([
@@ -311,7 +352,9 @@ describe('EVENT-15 reading', () => {
     const { send, lines, get, log } = await eventServer(['kind']);
     await send({ ...small, id: 'a', kind: 'api', source: { ip: '192.0.2.7' }, raw: raw('z') });
     await lines(Array.from({ length: 5 }, () => small));
-    const file = parseDisclosure(await (await get(`a?withhold=${names}`)).text());
+    const answer = await get(`a?withhold=${names}`);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    const file = parseDisclosure(await answer.text());
     const [vkey = ''] = log.vkeys;
     const trust = { origin: log.origin, logVerifiers: [createNoteVerifier(vkey, ed25519Verify)] };
     expect((await verifyDisclosure(portableEventHasher, file, trust)).size).toBe(6);
@@ -350,6 +393,44 @@ test('EVENT-5 leaves and tiles, as anybody gets them, tell neither values nor me
       false,
       false,
     ]);
+});
+
+describe('EVENT-18 events whose secrets are lost', () => {
+  /** A log with an event without an id, one with, and none of their secrets. */
+  async function withoutSeeds(): Promise<DataDirectory> {
+    const dir = await newDataDirectory({ kind: 'events' });
+    const { send, log } = await eventServer([], dir);
+    await send(small, { 'idempotency-key': 'k' });
+    await send({ ...small, id: 'a', raw: raw('z') });
+    await log.close();
+    const folder = join(dir.dataPath, 'logs/main');
+    const { seeds, idSecret } = eventPaths(folder);
+    const secret = Buffer.from((await readFile(idSecret, 'utf8')).trim(), 'hex');
+    await rm(seeds);
+    await createEventFiles(folder, { gapEnd: 2, secret });
+    return dir;
+  }
+
+  test('are not read, and known again; an id that the server made is not told', async () => {
+    const { send, lines, get } = await eventServer([], await withoutSeeds());
+    for (const name of ['0', 'a', 'a?withhold=actor', 'a/raw'])
+      expect(await problem(await get(name))).toEqual([410, 'payload_unavailable']);
+    const again = await send(small, { 'idempotency-key': 'k' });
+    expect([again.status, await again.json()]).toMatchObject([200, { id: null, index: 0 }]);
+    const cbor = await send(small, { 'idempotency-key': 'k', accept: 'application/cbor' });
+    expect(decodeCbor(new Uint8Array(await cbor.arrayBuffer()))).not.toHaveProperty('id');
+    const batch = await (
+      await lines([
+        { ...small, id: 'a' },
+        { ...small, id: 'b' },
+      ])
+    ).json();
+    expect([batch.ids, batch.indexes]).toEqual([
+      ['a', 'b'],
+      [1, 2],
+    ]);
+    expect((await get('b')).status).toBe(200);
+  });
 });
 
 describe('HTTP-10 kinds', () => {

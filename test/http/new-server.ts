@@ -6,6 +6,7 @@ import { BodyMemory } from '../../src/http/body-memory.ts';
 import { WriteGate } from '../../src/http/write-gate.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import type { NewLog } from '../../src/sequencer/create-log.ts';
+import type { DataDirectory } from '../../src/sequencer/data-directory.ts';
 import { type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
 import type { QueueLimits } from '../../src/sequencer/pending-queue.ts';
 import { newDataDirectory } from '../support/test-log.ts';
@@ -18,6 +19,9 @@ const sha256 = (token: string): string => createHash('sha256').update(token).dig
 
 /** May read events. */
 export const QUERY_TOKEN: string = `stele_00000002_${'c'.repeat(43)}`;
+
+/** May append, too. */
+export const OTHER_TOKEN: string = `stele_00000003_${'d'.repeat(43)}`;
 
 /** A server without a socket, its log and a way to write to it. */
 export interface TestServer {
@@ -38,7 +42,17 @@ export async function newServer(
   gate: WriteGate = new WriteGate(),
   askedBodies: BodyMemory = new BodyMemory(),
 ): Promise<TestServer> {
-  const dir = await newDataDirectory(newLog);
+  return serverOn(await newDataDirectory(newLog), queue, bodies, gate, askedBodies);
+}
+
+/** The same on the log of a data directory. */
+export async function serverOn(
+  dir: DataDirectory,
+  queue?: QueueLimits,
+  bodies: BodyMemory = new BodyMemory(),
+  gate: WriteGate = new WriteGate(),
+  askedBodies: BodyMemory = new BodyMemory(),
+): Promise<TestServer> {
   const log = await openLog({ dir, clock: systemClock }, 'main', queue === undefined ? {} : { queue });
   onTestFinished(() => log.close());
   const bugs: unknown[] = [];
@@ -48,6 +62,7 @@ export async function newServer(
       { id: '00000000', sha256: sha256(TOKEN), scopes: ['append'], logs: '*' },
       { id: '00000001', sha256: sha256(READ_TOKEN), scopes: ['read'], logs: ['main'] },
       { id: '00000002', sha256: sha256(QUERY_TOKEN), scopes: ['query'], logs: ['main'] },
+      { id: '00000003', sha256: sha256(OTHER_TOKEN), scopes: ['append'], logs: '*' },
     ],
     clock: systemClock,
     bodies,
