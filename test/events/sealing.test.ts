@@ -33,6 +33,8 @@ describe('EVENT-5 and EVENT-6 the leaf that a server makes', () => {
     expect(Buffer.from(openBytes(opening, sealed.payload)).toString()).toBe(text);
     expect(Buffer.from(openBytes(opening, sealed.raw ?? seed))).toEqual(bytes('raw'));
     expect(sealed.sameMac).toEqual(sameMac(hasher, at.seed, text));
+    // One key for both: a nonce that came twice would give both away.
+    expect(sealed.payload.subarray(0, 12)).not.toEqual(sealed.raw?.subarray(0, 12));
   });
 });
 
