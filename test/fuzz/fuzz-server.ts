@@ -11,6 +11,7 @@ import { ed25519Verify } from '../../src/runtime/ed25519.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { createDataDirectory, createLog } from '../../src/sequencer/create-log.ts';
 import { readManifest } from '../../src/sequencer/data-directory.ts';
+import type { LogKind } from '../../src/sequencer/log.ts';
 import { type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
 import { NaiveTree } from '../core/merkle/naive-tree.ts';
 
@@ -62,22 +63,23 @@ export interface FuzzServer extends AsyncDisposable {
 
 const sha256 = (token: string): string => createHash('sha256').update(token).digest('hex');
 
-/** The real application on real sockets, over a log on LevelDB in a temporary folder. */
-export async function startFuzzServer(): Promise<FuzzServer> {
+/** The real application on real sockets, over a log on LevelDB in a temporary folder: of some entries, or of no event. */
+export async function startFuzzServer(kind: LogKind = 'entries'): Promise<FuzzServer> {
   const folder = await mkdtemp(join(tmpdir(), 'stele-fuzz-'));
   const dir = { dataPath: join(folder, 'data'), guardPath: join(folder, 'data.guard') };
   await createDataDirectory(dir);
   const deps = { dir, clock: systemClock, random: systemRandom };
-  await createLog(deps, { name: 'main', kind: 'entries', origin: ORIGIN });
+  const publicLabels = kind === 'events' ? (['kind', 'outcome'] as const) : [];
+  await createLog(deps, { name: 'main', kind, origin: ORIGIN, publicLabels });
   const log = await openLog({ dir, clock: systemClock }, 'main', { reserveBytes: 0 });
   const model = new LogModel();
-  for (let i = 0; i < FIRST_ENTRIES; i += 1) model.add(Buffer.from(`entry ${i}`));
-  await log.append({ entries: model.entries.slice() });
+  for (let i = 0; kind === 'entries' && i < FIRST_ENTRIES; i += 1) model.add(Buffer.from(`entry ${i}`));
+  if (kind === 'entries') await log.append({ entries: model.entries.slice() });
   const bugs: unknown[] = [];
   const app = createApp({
     logs: { names: () => ['main'], get: (name) => (name === 'main' ? log : undefined) },
     tokens: () => [
-      { id: '00000000', sha256: sha256(TOKEN), scopes: ['append', 'read', 'admin'], logs: '*' },
+      { id: '00000000', sha256: sha256(TOKEN), scopes: ['append', 'read', 'query', 'admin'], logs: '*' },
       { id: '00000001', sha256: sha256(READ_TOKEN), scopes: ['read'], logs: ['main'] },
     ],
     clock: systemClock,

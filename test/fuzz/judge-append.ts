@@ -82,7 +82,7 @@ function oneOf(index: number, { status }: RawAnswer): { indexes: number[]; isNew
   return { indexes: [index], isNew: [status === 201] };
 }
 
-async function judgeReceipt(
+export async function judgeReceipt(
   server: FuzzServer,
   { body }: RawAnswer,
   fields: Fields | undefined,

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { coreParsers } from './core-parsers.ts';
+import { eventTargets } from './event-routes.ts';
+import { startFuzzEvents } from './event-server.ts';
 import { fileParsers, otherParsers } from './file-parsers.ts';
 import { startFuzzServer } from './fuzz-server.ts';
 import { monitorTargets } from './monitor-routes.ts';
@@ -31,9 +33,11 @@ async function main(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'stele-fuzz-'));
   try {
     await using server = await startFuzzServer();
+    await using events = await startFuzzEvents();
     await using witness = await startFuzzWitness();
     await using monitor = await startFuzzMonitor();
-    const routes = [...routeTargets(server), ...witnessTargets(witness), ...monitorTargets(monitor)];
+    const servers = [...routeTargets(server), ...eventTargets(events)];
+    const routes = [...servers, ...witnessTargets(witness), ...monitorTargets(monitor)];
     const all = [...coreParsers, ...otherParsers, ...(await fileParsers(folder)), ...routes];
     return await run(
       all.filter(({ name }) => name.includes(values.only ?? '')),
