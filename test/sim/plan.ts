@@ -109,7 +109,7 @@ function planOfEntries(seed: number): Plan {
 const PERIODS_MS = [500, 2_000, 8_000];
 const FAULTS_MAX = 5;
 /** Most of a log's time its scrubber rests: what waits for it to hash often waits in vain. */
-const SCRUB_WEIGHTS = { 'scan-error': 2, 'scan-flip': 1, 'scrub-hash-flip': 2 };
+const SCRUB_WEIGHTS = { 'scan-error': 3, 'scan-flip': 1, 'scrub-hash-flip': 2 };
 
 /**
  * Every second log is scrubbed, and rows of it rot. Drawn apart from all else, so that what else a seed decides
