@@ -77,29 +77,35 @@ export class LogReader {
   }
 
   /** Entries of one bundle; of the open one, those that the tree has. */
-  #bundleEntries(index: number): Now<readonly Uint8Array[]> {
+  #bundleEntries(index: number, inPool = false): Now<readonly Uint8Array[]> {
     const state = this.#state();
     if (index === Math.floor(state.size / TILE_WIDTH)) return state.openEntries;
-    return andThen(this.#checkedBundle(index), (bundle) =>
+    const stored = inPool ? this.#pooledBundle(index) : this.#checkedBundle(index);
+    return andThen(stored, (bundle) =>
       decodedRow(bundleKey(index), bundle, (value) => decodeBundle(value, { count: TILE_WIDTH })),
     );
   }
 
   /** The row's check is bound to its key; the leaf hashes are checked where single entries are served. */
   #checkedBundle(index: number): Now<Uint8Array> {
-    return andThen(this.#store.get(bundleKey(index)), (stored) => {
-      if (stored !== undefined) return stored;
-      throw corruptRow(bundleKey(index), 'is missing');
-    });
+    return andThen(this.#store.get(bundleKey(index)), (stored) => present(bundleKey(index), stored));
+  }
+
+  /** The same, and LevelDB reads it, 16 MiB where all its entries are large, while others have their turn. */
+  #pooledBundle(index: number): Now<Uint8Array> {
+    const key = bundleKey(index);
+    return andThen(this.#store.getMany([key], { inPool: true }), ([stored]) => present(key, stored));
   }
 
   async readEntries(start: LeafIndex, end: TreeSize): Promise<readonly Uint8Array[]> {
     const entries: Uint8Array[] = [];
+    // One entry is read at once: the pool would make most of them slower.
+    const isPage = end - start > 1;
     for (let bundle = Math.floor(start / TILE_WIDTH); bundle * TILE_WIDTH < end; bundle += 1) {
       const base = bundle * TILE_WIDTH;
       const from = Math.max(start, base);
       const to = Math.min(end, base + TILE_WIDTH);
-      const all = await this.#bundleEntries(bundle);
+      const all = await this.#bundleEntries(bundle, isPage);
       const hashes = await this.#nodes(
         Array.from({ length: to - from }, (_, i) => ({ level: 0, index: from + i })),
       );
@@ -211,4 +217,9 @@ export class LogReader {
     if (size === state.size) return { nodes: [], finish: () => state.rootHash };
     return { nodes: rootNodes(size), finish: (hashes) => rootFromNodes(this.#hasher, size, hashes) };
   }
+}
+
+function present(key: Uint8Array, stored: Uint8Array | undefined): Uint8Array {
+  if (stored !== undefined) return stored;
+  throw corruptRow(key, 'is missing');
 }

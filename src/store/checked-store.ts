@@ -62,9 +62,10 @@ export class CheckedStore implements Store {
 
   getMany(
     keys: readonly Uint8Array[],
+    options?: { readonly inPool: boolean },
   ): readonly (Uint8Array | undefined)[] | Promise<readonly (Uint8Array | undefined)[]> {
     for (const key of keys) this.#checkServed(key);
-    const found = this.#store.getMany(keys);
+    const found = this.#store.getMany(keys, options);
     if (found instanceof Promise) return found.then((values) => unsealedAll(keys, values));
     return unsealedAll(keys, found);
   }

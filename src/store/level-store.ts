@@ -108,8 +108,7 @@ export class LevelStore implements Store {
     try {
       return this.#db.getSync(key);
     } catch (cause) {
-      // What LevelDB itself notices is damage as well; a disk that does not answer is not.
-      if ((cause as { code?: string }).code !== 'LEVEL_CORRUPTION') throw cause;
+      if (!isDamage(cause)) throw cause;
       throw corruptRow(key, 'lies in a damaged block', cause);
     }
   }
@@ -117,9 +116,19 @@ export class LevelStore implements Store {
   getMany(
     keys: readonly Uint8Array[],
     { inPool = false }: { readonly inPool?: boolean } = {},
-  ): readonly (Uint8Array | undefined)[] | Promise<(Uint8Array | undefined)[]> {
-    if (inPool || keys.length > SYNC_READ_KEYS_MAX) return this.#db.getMany([...keys]);
+  ): readonly (Uint8Array | undefined)[] | Promise<readonly (Uint8Array | undefined)[]> {
+    if (inPool || keys.length > SYNC_READ_KEYS_MAX) return this.#getInPool(keys);
     return keys.map((key) => this.get(key));
+  }
+
+  /** LevelDB does not say which of the rows it cannot read: each is read again alone, to name it. */
+  async #getInPool(keys: readonly Uint8Array[]): Promise<readonly (Uint8Array | undefined)[]> {
+    try {
+      return await this.#db.getMany([...keys]);
+    } catch (cause) {
+      if (!isDamage(cause)) throw cause;
+      return keys.map((key) => this.get(key));
+    }
   }
 
   async commit(batch: StoreBatch): Promise<CommitOutcome> {
@@ -185,4 +194,9 @@ export class LevelStore implements Store {
   async close(): Promise<void> {
     await this.#db.close();
   }
+}
+
+/** What LevelDB itself notices is damage as well; a disk that does not answer is not. */
+function isDamage(cause: unknown): boolean {
+  return (cause as { code?: string }).code === 'LEVEL_CORRUPTION';
 }

@@ -66,3 +66,36 @@ describe('STORE-3 after a failed write every later commit is unknown', () => {
     expect(store.lastError).toBeDefined();
   });
 });
+
+describe('STORE-2 a row in a block that LevelDB cannot read is named', () => {
+  const broken = Object.assign(new Error('corrupted compressed block contents'), {
+    code: 'LEVEL_CORRUPTION',
+  });
+  const silent = Object.assign(new Error('Input/output error'), { code: 'LEVEL_IO_ERROR' });
+  const none = (): never => {
+    throw new Error('not asked in this test');
+  };
+  const storeThatFails = (error: Error): Promise<LevelStore> =>
+    LevelStore.open('nowhere', () => ({
+      open: async () => undefined,
+      getSync: (asked) => {
+        if (asked[0] === 0x62) throw error;
+        return asked;
+      },
+      getMany: async () => Promise.reject(error),
+      batch: none,
+      iterator: none,
+      close: async () => undefined,
+    }));
+
+  test.each([
+    ['alone', (store: LevelStore) => store.get(key('b'))],
+    ['among few', (store: LevelStore) => store.getMany([key('a'), key('b')])],
+    ['in the pool', (store: LevelStore) => store.getMany([key('a'), key('b')], { inPool: true })],
+  ])('%s', async (_, read) => {
+    const damaged = await storeThatFails(broken);
+    await expect(async () => read(damaged)).rejects.toMatchObject({ code: 'storage_corrupt' });
+    const noisy = await storeThatFails(silent);
+    await expect(async () => read(noisy)).rejects.toBe(silent);
+  });
+});
