@@ -11,6 +11,8 @@ import { rawPath } from './raw-path.ts';
 
 /** Memory for answers that are ready to be sent. */
 const READY_BYTES_MAX: number = 32 * 1024 * 1024;
+/** A row is so much longer than the bundle in it: not worth a copy. */
+const SPARE_BYTES = 64;
 const IMMUTABLE = 'public, max-age=31536000, immutable';
 const gzipBytes: (bytes: Uint8Array) => Promise<Uint8Array> = promisify(gzip);
 
@@ -33,7 +35,8 @@ export function createTileAnswers(): (c: Context, log: Log) => Now<Response> {
     const tile = bundle ?? parseTilePath(path);
     const bytes = await (bundle === undefined ? log.readTile(parseTilePath(path)) : log.readBundle(bundle));
     if (bytes === undefined) throw beyond(log);
-    const made = await makeReady(bytes, bundle !== undefined, isGzip);
+    const etag = tagOf(Buffer.from(`${log.vkeys[0]} ${path}`), isGzip ? '.gz' : '');
+    const made = await makeReady(bytes, { etag, isBundle: bundle !== undefined, isGzip });
     if (tile.width === TILE_WIDTH) ready.set(key, made);
     return answer(c, made);
   };
@@ -47,9 +50,17 @@ export function createTileAnswers(): (c: Context, log: Log) => Now<Response> {
   };
 }
 
-async function makeReady(bytes: Uint8Array, isBundle: boolean, isGzip: boolean): Promise<Ready> {
-  // Two encodings are two representations: each has a tag of its own (RFC 9110 8.8.3).
-  const etag = tagOf(bytes, isGzip ? '.gz' : '');
+interface ReadyForm {
+  /**
+   * Of the log and the path, which name the bytes for ever; hashing 77 KiB would cost as much as reading them. Two encodings
+   * are two representations: each has a tag of its own (RFC 9110 8.8.3).
+   */
+  readonly etag: string;
+  readonly isBundle: boolean;
+  readonly isGzip: boolean;
+}
+
+async function makeReady(bytes: Uint8Array, { etag, isBundle, isGzip }: ReadyForm): Promise<Ready> {
   const headers = {
     ...OCTETS,
     ETag: etag,
@@ -57,8 +68,14 @@ async function makeReady(bytes: Uint8Array, isBundle: boolean, isGzip: boolean):
     ...(isBundle ? { Vary: 'Accept-Encoding' } : {}),
     ...(isGzip ? { 'Content-Encoding': 'gzip' } : {}),
   };
-  // A copy: what is kept ready must not keep more memory alive than its own.
-  return { bytes: new Uint8Array(isGzip ? await gzipBytes(bytes) : bytes), etag, headers };
+  return { bytes: owned(isGzip ? await gzipBytes(bytes) : bytes), etag, headers };
+}
+
+/** A copy where it is needed: what is kept ready must not keep more memory alive than its own. */
+function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, length } = bytes;
+  const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength - length <= SPARE_BYTES;
+  return isWhole ? new Uint8Array(buffer, byteOffset, length) : new Uint8Array(bytes);
 }
 
 function answer(c: Context, { bytes, etag, headers }: Ready): Response {
