@@ -10,7 +10,6 @@ import type { Guard } from '../store/guard.ts';
 import type { Store } from '../store/store.ts';
 import { FollowedLogs } from './followed-logs.ts';
 import type { ShownFork } from './fork-shown.ts';
-import { RateLimit } from './rate-limit.ts';
 import type { AlertFacts, WitnessAlert } from './witness-alert.ts';
 import { checkRecord, decodeRecord, originHash, recordKey } from './witness-record.ts';
 import { type CosignOutcome, WitnessedLog } from './witnessed-log.ts';
@@ -28,7 +27,7 @@ export interface WitnessDeps {
   alert(alert: WitnessAlert): Promise<void>;
   /** Gets a list of logs that cannot be read; the one before stays. */
   onBadList(error: TlogError): void;
-  /** Requests a second for one log; 0 has no limit. */
+  /** Requests a second of one log that grow, and as many that do not; 0 has no limit. */
   readonly logRate: number;
 }
 
@@ -53,7 +52,6 @@ const REFUSES_ONE_LOG: readonly string[] = [
 /** A C2SP tlog-witness (c2sp.org/tlog-witness), without its HTTP. */
 export class Witness implements AsyncDisposable {
   readonly #deps: WitnessDeps;
-  readonly #limits = new Map<string, RateLimit>();
   #logs: FollowedLogs | undefined;
   #fail: (error: TlogError) => void = () => undefined;
   /** Resolves with what ended it: after that it cosigns nothing, and the process has to end. */
@@ -91,7 +89,6 @@ export class Witness implements AsyncDisposable {
     if (followed === undefined)
       throw new TlogError('unknown_origin', `this witness does not follow ${JSON.stringify(origin)}`);
     const trusted = await trust(request, followed.verifiers);
-    this.#limitOf(origin).take(this.#deps.clock.monotonicMs());
     if (followed.log instanceof TlogError) throw refusalOf(followed.log);
     return followed.log.cosign(trusted).catch((error: unknown) => this.#rethrow(error));
   }
@@ -131,13 +128,6 @@ export class Witness implements AsyncDisposable {
     return this.#logs;
   }
 
-  #limitOf(origin: string): RateLimit {
-    const { logRate, clock } = this.#deps;
-    const limit = this.#limits.get(origin) ?? new RateLimit(logRate, clock.monotonicMs());
-    this.#limits.set(origin, limit);
-    return limit;
-  }
-
   async #takeUp(origin: string): Promise<WitnessedLog | TlogError> {
     try {
       return await this.#openLog(origin);
@@ -150,13 +140,14 @@ export class Witness implements AsyncDisposable {
   }
 
   async #openLog(origin: string): Promise<WitnessedLog> {
-    const { clock, store, cosigner } = this.#deps;
+    const { clock, store, cosigner, logRate } = this.#deps;
     const guard = await this.#deps.takeGuard(origin);
     try {
       const row = await store.get(recordKey(originHash(origin)));
       const record = row === undefined ? undefined : decodeRecord(row);
       checkRecord(record, guard.mark);
-      return await WitnessedLog.open(origin, { clock, store, guard, cosigner, onFork: this.#onFork }, record);
+      const deps = { clock, store, guard, cosigner, logRate, onFork: this.#onFork };
+      return await WitnessedLog.open(origin, deps, record);
     } catch (error) {
       await guard.close();
       throw error;

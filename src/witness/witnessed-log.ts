@@ -11,6 +11,7 @@ import { nodeHasher } from '../runtime/node-hasher.ts';
 import type { Guard } from '../store/guard.ts';
 import type { Store } from '../store/store.ts';
 import { forkShown, type ShownFork } from './fork-shown.ts';
+import { RateLimit } from './rate-limit.ts';
 import { encodeRecord, markOf, originHash, recordKey, type WitnessRecord } from './witness-record.ts';
 
 /** A clock that went back by less is waited for. */
@@ -34,6 +35,8 @@ export interface WitnessedLogDeps {
   readonly store: Store;
   readonly guard: Guard;
   readonly cosigner: Cosigner;
+  /** Requests a second that grow, and as many that do not; 0 has no limit. */
+  readonly logRate: number;
   /** Gets what convicts the log, before the refusal goes out. */
   onFork(origin: string, fork: ShownFork): Promise<void>;
 }
@@ -46,6 +49,9 @@ export class WitnessedLog {
   readonly origin: string;
   readonly #deps: WitnessedLogDeps;
   readonly #key: Uint8Array;
+  readonly #growth: RateLimit;
+  /** Of requests that do not grow, which everybody can send who has seen a head: they take nothing from the log. */
+  readonly #repeats: RateLimit;
   /** Changed by #cosign alone, once the guard has it. */
   #record: WitnessRecord | undefined;
   #lines = '';
@@ -58,6 +64,8 @@ export class WitnessedLog {
     this.origin = origin;
     this.#deps = deps;
     this.#key = recordKey(originHash(origin));
+    this.#growth = new RateLimit(deps.logRate, deps.clock.monotonicMs());
+    this.#repeats = new RateLimit(deps.logRate, deps.clock.monotonicMs());
     this.#record = record;
   }
 
@@ -84,8 +92,17 @@ export class WitnessedLog {
     return this.#record === undefined ? undefined : `${this.#record.note}${this.#lines}`;
   }
 
-  /** @throws TlogError old_size_above, unproven_checkpoint, clock_behind, queue_full; of a fatal kind: end the process */
+  /** Whether the head is of more than was cosigned last, or the first. */
+  #grows({ checkpoint }: TrustedRequest): boolean {
+    return this.#record === undefined || checkpoint.size > this.#record.size;
+  }
+
+  /**
+   * @throws TlogError rate_limited, old_size_above, unproven_checkpoint, clock_behind, queue_full; of a fatal kind: end
+   * the process
+   */
   async cosign(request: TrustedRequest): Promise<CosignOutcome> {
+    if (!this.#grows(request)) this.#repeats.take(this.#deps.clock.monotonicMs());
     if (request.oldSize > request.checkpoint.size)
       throw new TlogError(
         'old_size_above',
@@ -109,6 +126,8 @@ export class WitnessedLog {
     if (request.oldSize !== size) return { kind: 'stale', size };
     this.#checkGrowth(request);
     const { checkpoint, note } = request;
+    // Only now: whoever has seen a head could send it with a proof that leads nowhere.
+    if (this.#grows(request)) this.#growth.take(this.#deps.clock.monotonicMs());
     const record = {
       size: checkpoint.size,
       rootHash: checkpoint.rootHash,

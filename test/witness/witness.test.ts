@@ -247,11 +247,11 @@ describe('WITNESS-9 the last cosigned checkpoint', () => {
 });
 
 describe('WITNESS-10 the rate of one log', () => {
-  test('ten seconds at once, then what time gives; other logs and the unsigned do not count', async () => {
+  test('of what does not grow: ten seconds at once, then what time gives; other logs and the unsigned do not count', async () => {
     const at = await runWitness(await newWitness([log.signer.vkey, stranger.signer.vkey]), { logRate: 2 });
     const [body, unsigned] = [await log.request(0, 8), await impostor.request(0, 8)];
     for (let i = 0; i < 50; i += 1) expect(await outcome(at, unsigned)).toBe('403 untrusted_checkpoint');
-    for (let i = 0; i < 20; i += 1) expect(await outcome(at, body)).toBe(i === 0 ? '200' : '409');
+    for (let i = 0; i <= 20; i += 1) expect(await outcome(at, body)).toBe(i === 0 ? '200' : '409');
     const late = await at.post(body);
     expect([late.status, late.code, late.headers.get('retry-after')]).toEqual([429, 'rate_limited', '1']);
     expect(await outcome(at, await stranger.request(0, 8))).toBe('200');
@@ -263,6 +263,20 @@ describe('WITNESS-10 the rate of one log', () => {
     at.clock.pass(3_600_000);
     for (let i = 0; i < 20; i += 1) expect(await outcome(at, body)).toBe('409');
     expect(await outcome(at, body)).toBe('429 rate_limited');
+  });
+
+  test('of what grows: repeats and proofs that lead nowhere take nothing of it', async () => {
+    const at = await runWitness(await newWitness([log.signer.vkey]), { logRate: 2 });
+    expect(await outcome(at, await log.request(0, 8))).toBe('200');
+    const [repeat, unproven] = [await log.request(8, 8), (await log.request(7, 9)).replace('old 7', 'old 8')];
+    for (let i = 0; i < 30; i += 1)
+      expect(await outcome(at, repeat)).toBe(i < 20 ? '200' : '429 rate_limited');
+    for (let i = 0; i < 30; i += 1) expect(await outcome(at, unproven)).toBe('422 unproven_checkpoint');
+    for (let size = 8; size < 27; size += 1)
+      expect(await outcome(at, await log.request(size, size + 1))).toBe('200');
+    expect(await outcome(at, await log.request(27, 28))).toBe('429 rate_limited');
+    at.clock.pass(500);
+    expect(await outcome(at, await log.request(27, 28))).toBe('200');
   });
 
   test('0 is no limit', async () => {

@@ -39,7 +39,10 @@ async function opened(): Promise<{ witnessed: WitnessedLog; clock: StuckClock }>
   onTestFinished(() => deps.store.close());
   const guard = await deps.takeGuard(log.origin);
   const onFork = (): Promise<void> => Promise.resolve();
-  return { witnessed: await WitnessedLog.open(log.origin, { ...deps, guard, onFork }, undefined), clock };
+  return {
+    witnessed: await WitnessedLog.open(log.origin, { ...deps, guard, logRate: 0, onFork }, undefined),
+    clock,
+  };
 }
 
 describe('WITNESS-8 WITNESS-15 a log that is no longer followed, or a stop', () => {
