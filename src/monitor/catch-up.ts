@@ -11,6 +11,7 @@ import { decodeBundle } from '../core/tile/bundle.ts';
 import { type Edge, edgeRoot, growEdge, type SealedTile } from '../core/tile/edge.ts';
 import { TILE_WIDTH } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';
+import type { Clock } from '../runtime/clock.ts';
 import { EventCheck } from './event-check.ts';
 import { checkPrefix } from './fork.ts';
 import { type LogState, sizeOf } from './log-state.ts';
@@ -22,8 +23,12 @@ const AHEAD_BYTES: number = 8 * 1024 * 1024;
 /** Rows are stored once they are so many bytes: what a catch-up holds does not depend on the size of the log. */
 const STAGE_BYTES: number = 4 * 1024 * 1024;
 
+/** Between two looks at what a slow answer must not put off. */
+const MEANWHILE_MS = 60_000;
+
 /** What a catch-up works with. */
 export interface CatchUpDeps {
+  readonly clock: Clock;
   readonly calls: LogCalls;
   readonly hasher: TreeHasher;
   /** Whether entries and leaf hashes are stored, too. */
@@ -39,6 +44,8 @@ export interface NextHead {
   readonly signal: AbortSignal | undefined;
   /** Gets what the log has signed and should not have, before the head is taken. Resolves once it is durable. */
   tell(found: readonly Observation[]): Promise<void>;
+  /** Called each minute while entries come: a log that answers slowly must not put off what its silence would tell. */
+  meanwhile(): Promise<void>;
 }
 
 /**
@@ -73,11 +80,13 @@ class Growth {
   /** How many bundles of the size of the last one may be read before their turn; none before the first. */
   #ahead = 0;
   readonly #events: EventCheck | undefined;
+  #lookedMs: number;
 
   constructor(deps: CatchUpDeps, parts: GrowthParts) {
     this.#deps = deps;
     this.#parts = parts;
     this.#edge = parts.state.edge;
+    this.#lookedMs = deps.clock.monotonicMs();
     this.#events = deps.events ? new EventCheck(parts.state.edge.size) : undefined;
   }
 
@@ -90,12 +99,20 @@ class Growth {
       next.signal?.throwIfAborted();
       await this.#take(index, await bundles.take(index, this.#ahead));
       if (this.#bytes >= STAGE_BYTES) await this.#stage();
+      await this.#meanwhile();
     }
     if (!equalBytes(edgeRoot(this.#deps.hasher, this.#edge), rootHash))
       throw new TlogError('proof_mismatch', `the entries do not lead to the root hash of size ${size}`);
     await next.tell(this.#events?.found(size) ?? []);
     const rows = { tiles: this.#tiles, bundles: this.#bundles };
     await state.advance({ size, rootHash, note, timeSec: next.timeSec }, this.#edge, rows);
+  }
+
+  async #meanwhile(): Promise<void> {
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (nowMs - this.#lookedMs < MEANWHILE_MS) return;
+    this.#lookedMs = nowMs;
+    await this.#parts.next.meanwhile();
   }
 
   /** Of events, the one with the last verified entry is read once more: the next one must not be received before it. */

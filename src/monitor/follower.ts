@@ -8,7 +8,7 @@ import type { PolicyCheckpoint } from '../core/note/policy-checkpoint.ts';
 import { NOTE_BYTES_MAX } from '../core/note/signed-note.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { wentBackwards, withWitnesses } from './bad-witness.ts';
-import { catchUp, type NextHead } from './catch-up.ts';
+import { catchUp } from './catch-up.ts';
 import { clockSkew, staleness, timeOfHead } from './freshness.ts';
 import { checkEmpty, HeadComparer, type HeardOutcome } from './head-comparer.ts';
 import type { HeardHeads } from './heard-heads.ts';
@@ -113,7 +113,7 @@ export class Follower {
     if (head === undefined) return looked.unanswered;
     const unanswered = await this.#take(head, note, signal);
     await note(await this.#comparer.compareKept(signal));
-    await note(staleness(this.state.record, this.#deps.staleSec, this.#nowSec()));
+    await note(this.#stale());
     return unanswered;
   }
 
@@ -142,19 +142,33 @@ export class Follower {
   async #goOn(
     head: VerifiedCheckpoint,
     freshnessSec: number | undefined,
-    how: Pick<NextHead, 'tell' | 'signal'>,
+    how: { readonly tell: Note; readonly signal: AbortSignal | undefined },
   ): Promise<void> {
     const { state, hasher } = this.#deps;
     const { tree } = state;
     checkEmpty(hasher, head);
     if (tree === undefined || head.size > tree.record.size) {
       const timeSec = timeOfHead(freshnessSec, this.#nowSec());
-      return catchUp(this.#deps, state, { head, timeSec, ...how });
+      return catchUp(this.#deps, state, { head, timeSec, meanwhile: this.#tellingStale(how.tell), ...how });
     }
     // A smaller head may be an old one, and may be another history: the worse is told, as soon as it can be shown.
     const outcome = await this.hear(head);
     if (outcome === 'same') return this.#refresh(tree, head, freshnessSec);
     compareWithMark(tree.record, head);
+  }
+
+  #stale(): Observation[] {
+    return staleness(this.state.record, this.#deps.staleSec, this.#nowSec());
+  }
+
+  /** Tells that the verified head is stale, once, though the way to the next one is not over. */
+  #tellingStale(tell: Note): () => Promise<void> {
+    let isTold = false;
+    return async () => {
+      const found = isTold ? [] : this.#stale();
+      isTold ||= found.length > 0;
+      await tell(found);
+    };
   }
 
   /** The same tree, signed by witnesses anew. */

@@ -311,6 +311,24 @@ describe('MONITOR-6 witnesses and time', () => {
     expect(desk.monitor.status()[0]?.timeSec).toBe(nowSec);
   });
 
+  test('a log that drips its entries puts off no alarm: what is verified gets stale meanwhile, and that is told', async () => {
+    const desk = await following({ history: main, size: 9 }, { staleSec: 600 });
+    await desk.round();
+    let toldAt = 0;
+    desk.show({ history: main, size: 70_000 }, (path, answer) => {
+      if (path.startsWith('tile/entries/')) desk.clock.pass(20_000);
+      if (desk.reported.length > 0 && toldAt === 0) toldAt = desk.asked.length;
+      return answer();
+    });
+    const before = desk.asked.length;
+    expect(await desk.round()).toMatchObject([
+      { kind: 'stale_head', sizes: [9] },
+      { kind: 'stale_head', sizes: [70_000] },
+    ]);
+    expect([toldAt > before, toldAt < before + 70]).toEqual([true, true]);
+    expect(sizeOf(desk)).toBe(70_000);
+  });
+
   test('a cosignature from the future is as old as when it was first seen: it hides no freeze, however often it is shown', async () => {
     const { desk, nowSec, shows } = await cosigned(100);
     for (const ahead of [1_000_000, 1_000_001]) {
