@@ -2,16 +2,19 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { portableEventHasher } from '../../src/core/event/commitment.ts';
 import { checkEvent } from '../../src/core/event/event.ts';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
+import { IdHasher } from '../../src/events/event-keys.ts';
 import type { NewEvent } from '../../src/events/seal-event.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { nodeEventHasher } from '../../src/runtime/event-hasher.ts';
 import { EntryPlacer } from '../../src/sequencer/entry-placer.ts';
 import { EventPlacer } from '../../src/sequencer/event-placer.ts';
+import { EventReader } from '../../src/sequencer/event-reader.ts';
 import type { EventLog } from '../../src/sequencer/log.ts';
 import { logOnFiles } from '../../src/sequencer/open-log.ts';
 import type { PendingRequest } from '../../src/sequencer/pending-queue.ts';
 import { startLog } from '../../src/sequencer/start-log.ts';
 import { payloadKey } from '../../src/store/event-rows.ts';
+import { encodeIndex } from '../../src/store/rows.ts';
 import { rottingLog } from '../support/rotting-log.ts';
 import { newDataDirectory } from '../support/test-log.ts';
 
@@ -50,6 +53,22 @@ describe('EVENT-18 what is told from rows', () => {
     });
     expect(log.findings).toMatchObject([{ part: 'payload', index: 0, foundBy: 'append' }]);
     expect(log.head.size).toBe(1);
+  });
+
+  test('an id is not there before a head covers its event', async () => {
+    const never = (): never => {
+      throw new TypeError('not asked for');
+    };
+    const row = encodeIndex(leafIndex(5));
+    let size = 5;
+    const reader = new EventReader({
+      ...{ origin: 'o', hasher: nodeEventHasher, ids: new IdHasher(new Uint8Array(32)) },
+      ...{ seeds: { has: never, read: never }, blobs: { read: never }, reader: { readEntries: never } },
+      ...{ store: { get: () => row }, size: () => size },
+    });
+    expect(await reader.find('a', undefined)).toBeUndefined();
+    size = 6;
+    expect(await reader.find('a', undefined)).toBe(5);
   });
 
   test('verbatim bytes that were never sent are not there', async () => {
