@@ -1,7 +1,8 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { concatBytes } from '../core/bytes.ts';
+import { concatBytes, SharedMemory } from '../core/bytes.ts';
 import { utf8Encode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
+import { writeU64 } from '../store/rows.ts';
 
 const ALGORITHM = 'aes-256-gcm';
 /** Length of a nonce. */
@@ -10,8 +11,8 @@ const TAG_BYTES = 16;
 
 /** What ties encrypted bytes to their place: log origin || u64 leaf index. */
 export function placeOf(origin: string, index: number): Uint8Array {
-  const number = Buffer.alloc(8);
-  number.writeBigUInt64BE(BigInt(index));
+  const number = new Uint8Array(8);
+  writeU64(number, 0, index);
   return concatBytes(utf8Encode(origin), number);
 }
 
@@ -22,10 +23,12 @@ export interface Sealing {
   readonly place: Uint8Array;
 }
 
-/** Nonce, ciphertext and tag (AES-256-GCM). */
+const shared = new SharedMemory();
+
+/** Nonce, ciphertext and tag (AES-256-GCM), in memory that they share with others. */
 export function sealBytes({ key, nonce, place }: Sealing, plain: Uint8Array): Uint8Array {
   const cipher = createCipheriv(ALGORITHM, key, nonce).setAAD(place);
-  const sealed = new Uint8Array(NONCE_BYTES + plain.length + TAG_BYTES);
+  const sealed = shared.take(NONCE_BYTES + plain.length + TAG_BYTES);
   sealed.set(nonce);
   sealed.set(cipher.update(plain), NONCE_BYTES);
   cipher.final();

@@ -8,7 +8,7 @@ import { assembleProof } from '../core/merkle/proof-plan.ts';
 import { decodeBundle } from '../core/tile/bundle.ts';
 import { TILE_WIDTH } from '../core/tile/tile.ts';
 import { treeSize } from '../core/units.ts';
-import { bundleKey, edgeKey } from '../store/rows.ts';
+import { bundleKey, edgeKey, LETTER } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { BatchPlan } from './plan-batch.ts';
 import type { TreeState } from './tree-state.ts';
@@ -37,6 +37,7 @@ export async function checkCommit(
   return frontier;
 }
 
+/** Those of them that hold entries, by the hex of their keys. */
 async function readBack(store: Store, plan: BatchPlan): Promise<ReadonlyMap<string, Uint8Array>> {
   const found = await store.getMany(plan.checked.map((row) => row.key));
   const rows = new Map<string, Uint8Array>();
@@ -45,7 +46,9 @@ async function readBack(store: Store, plan: BatchPlan): Promise<ReadonlyMap<stri
     if (stored === undefined || Buffer.compare(stored, row.value) !== 0) {
       throw failed(`row ${Buffer.from(row.key).toString('hex')} was not stored as written`);
     }
-    rows.set(Buffer.from(row.key).toString('hex'), stored);
+    const letter = row.key[0];
+    if (letter === LETTER.bundle || letter === LETTER.edge)
+      rows.set(Buffer.from(row.key).toString('hex'), stored);
   });
   return rows;
 }

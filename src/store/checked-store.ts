@@ -1,15 +1,19 @@
 import { crc32 } from 'node:zlib';
+import { SharedMemory } from '../core/bytes.ts';
 import { corruptRow } from './corrupt-row.ts';
 import { type RowPart, rowPart } from './row-place.ts';
+import { writeU32 } from './rows.ts';
 import type { CommitOutcome, KeyRange, Store, StoreBatch } from './store.ts';
 
 const CHECK_BYTES = 4;
 
-/** The stored form of a value: the value, then the CRC-32 of key and value. Spec STORE-2. */
+const shared = new SharedMemory();
+
+/** The stored form of a value: the value, then the CRC-32 of key and value. Spec STORE-2. In memory that it shares with others. */
 export function sealValue(key: Uint8Array, value: Uint8Array): Uint8Array {
-  const sealed = new Uint8Array(value.length + CHECK_BYTES);
+  const sealed = shared.take(value.length + CHECK_BYTES);
   sealed.set(value);
-  new DataView(sealed.buffer).setUint32(value.length, crc32(value, crc32(key)));
+  writeU32(sealed, value.length, crc32(value, crc32(key)));
   return sealed;
 }
 

@@ -1,3 +1,4 @@
+import { SharedMemory } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
 import { type LeafIndex, leafIndex } from '../core/units.ts';
 import { checkLength, hashKey, LETTER, numberedKey, readU64, sizeAt, writeU64 } from './rows.ts';
@@ -47,8 +48,11 @@ export interface PayloadRow {
   readonly sealed: Uint8Array;
 }
 
+const shared = new SharedMemory();
+
+/** In memory that it shares with others. */
 export function encodePayload({ sameMac, sealed }: PayloadRow): Uint8Array {
-  const bytes = new Uint8Array(1 + MAC_BYTES + sealed.length);
+  const bytes = shared.take(1 + MAC_BYTES + sealed.length);
   bytes[0] = SEALED;
   bytes.set(sameMac, 1);
   bytes.set(sealed, 1 + MAC_BYTES);

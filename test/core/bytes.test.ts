@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest';
+import { SharedMemory } from '../../src/core/bytes.ts';
+
+describe('memory that is shared', () => {
+  test('no byte is given out twice, whatever was given back', () => {
+    const memory = new SharedMemory();
+    const parts = Array.from({ length: 400 }, (_, i) =>
+      i % 3 === 0
+        ? memory.take(i)
+        : memory.fill(3 * i, (room) => {
+            room.fill(255);
+            return i;
+          }),
+    );
+    for (const [i, part] of parts.entries()) part.fill(i % 251);
+    const isWhole = parts.map((part, i) => part.length === i && part.every((byte) => byte === i % 251));
+    expect(isWhole).not.toContain(false);
+    expect(new Set(parts.map(({ buffer }) => buffer)).size).toBeLessThan(5);
+  });
+
+  test.each([
+    [0, 64 * 1024, undefined],
+    [16 * 1024, 64 * 1024, undefined],
+    [16 * 1024 + 1, 16 * 1024 + 1, undefined],
+    [100, 400, 400],
+    [101, 101, 400],
+  ])('%i bytes are a part of %i', (length, whole, shared) => {
+    const memory = new SharedMemory(shared);
+    memory.take(1);
+    expect([memory.take(length).length, memory.take(length).buffer.byteLength]).toEqual([length, whole]);
+    expect(memory.fill(length, (room) => room.length).length).toBe(length);
+    expect(memory.take(length)).not.toBe(memory.take(length));
+  });
+
+  test('giving back what was too long for it leaves it as it is', () => {
+    const memory = new SharedMemory();
+    const before = memory.take(8);
+    expect(memory.fill(20_000, () => 1)).toHaveLength(1);
+    memory.take(8).fill(1);
+    expect([...before]).toEqual(new Array(8).fill(0));
+  });
+});
