@@ -6,6 +6,7 @@ import type { JsonObject, JsonValue } from './strict-json.ts';
  * ECMAScript writes JSON.
  */
 export function canonicalJson(value: JsonValue): string {
+  if (typeof value === 'string') return quoted(value);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   return isList(value) ? listText(value) : objectText(value);
 }
@@ -20,10 +21,18 @@ function listText(list: readonly JsonValue[]): string {
 function objectText(value: JsonObject): string {
   let text = '';
   for (const name of Object.keys(value).sort()) {
-    const member = `${JSON.stringify(name)}:${canonicalJson(value[name] as JsonValue)}`;
+    const member = `${quoted(name)}:${canonicalJson(value[name] as JsonValue)}`;
     text += text === '' ? member : `,${member}`;
   }
   return `{${text}}`;
+}
+
+/** Nothing in it is written otherwise in JSON. */
+const PLAIN = /^[ !#-[\]-\ud7ff\ue000-\uffff]{0,64}$/;
+
+/** As JSON.stringify has it, which takes three times as long for what is plain and short. */
+function quoted(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 export function isList(value: JsonValue): value is readonly JsonValue[] {

@@ -50,6 +50,10 @@ const WORDS: ReadonlyMap<string, JsonValue> = new Map<string, JsonValue>([
   ['null', null],
 ]);
 
+/** What ends a text or needs a look: a search that has a third of the loop's time, and an overhead that only long texts make up for. */
+const NOT_PLAIN = /[^ !#-[\]-\ud7ff\ue000-\uffff]/g;
+const LONG_UNITS = 256;
+
 /** The value of a word that is none of WORDS; undefined refuses it. */
 type ReadNumber = (word: string) => JsonValue | undefined;
 
@@ -143,6 +147,7 @@ class StrictJson {
     const start = this.#at;
     let isPlain = true;
     for (let at = start + 1; at < this.#text.length; at += 1) {
+      if (at === start + LONG_UNITS) at = this.#nextNotPlain(at);
       const unit = this.#text.charCodeAt(at);
       if (unit === QUOTE) {
         this.#at = at + 1;
@@ -153,6 +158,11 @@ class StrictJson {
       if (unit === BACKSLASH || (unit >= 0xd800 && unit <= 0xdfff)) isPlain = false;
     }
     throw this.#fault('a text has no end');
+  }
+
+  #nextNotPlain(from: number): number {
+    NOT_PLAIN.lastIndex = from;
+    return NOT_PLAIN.exec(this.#text)?.index ?? this.#text.length;
   }
 
   /** The text between the quotes from `start` on, where something in it needs a second look. */

@@ -32,6 +32,25 @@ describe('EVENT-1 strict JSON', () => {
     expect(JSON.parse(text)).toEqual(value);
   });
 
+  const LENGTHS = [254, 255, 256, 257, 300];
+  test.each(LENGTHS)('texts of %i plain characters and what follows are those of JSON.parse', (length) => {
+    for (const rest of ['', ' ', '\\"', '\\\\', '\\u0041z', '€\ud7ff\ue000\uffff', '😀', 'b'.repeat(300)])
+      for (const text of [rest, `${rest}a`, `${rest}\\n${'a'.repeat(300)}😀`]) {
+        const json = `["${'a'.repeat(length)}${text}","b"]`;
+        expect(parse(json)).toEqual(JSON.parse(json));
+      }
+  });
+
+  test.each(LENGTHS)('texts of %i plain characters are refused for what follows', (length) => {
+    const plain = `"${'a'.repeat(length)}`;
+    expect(() => parse(plain)).toThrow(': a text has no end');
+    expect(() => parse(`${plain}\\"`)).toThrow(': a text has no end');
+    expect(() => parse(`${plain}\u001f"`)).toThrow(': a text has a control character');
+    expect(() => parse(`${plain}\ud800"`)).toThrow(': a text has half of a surrogate pair');
+    expect(() => parse(`${plain}\udfff"`)).toThrow(': a text has half of a surrogate pair');
+    expect(() => parse(`${plain}\\x"`)).toThrow(': a text has an escape that is none');
+  });
+
   test('__proto__ is a member like any other', () => {
     const value = parse('{"__proto__":{"a":1},"b":2}');
     expect(canonicalJson(value)).toBe('{"__proto__":{"a":1},"b":2}');
@@ -98,6 +117,16 @@ describe('EVENT-3 the canonical text', () => {
   ])('of %j', (text, canonical) => {
     expect(canonicalJson(parse(text))).toBe(canonical);
     expect(parse(canonical)).toEqual(parse(text));
+  });
+
+  test('of each character, alone, among 63 others and among 64, is as JSON.stringify has it', () => {
+    const others = [0, 63, 64].map((length) => 'a'.repeat(length));
+    const wrong = Array.from({ length: 2 ** 16 }, (_, unit) => String.fromCharCode(unit)).filter(
+      (character) =>
+        others.some((text) => canonicalJson(text + character) !== JSON.stringify(text + character)),
+    );
+    expect(wrong).toEqual([]);
+    expect(canonicalJson({ 'a"': '\n', b: '😀' })).toBe('{"a\\"":"\\n","b":"😀"}');
   });
 
   test.each([
