@@ -7,6 +7,7 @@ import {
   anything,
   count,
   Faults,
+  fits,
   listOf,
   type MemberFault,
   mapOf,
@@ -203,13 +204,17 @@ export function checkJsonLength(characters: number, pointer: string): void {
 
 /** The same of a value that parseStrictJson gave; pointers of faults begin with `pointer`. @throws TlogError as parseEvent */
 export function checkEvent(value: JsonValue, pointer: string): CheckedEvent {
-  const faults = new Faults();
-  whole(value, pointer, faults);
-  if (faults.found.length > 0) throw invalidEvent(faults.found);
+  if (!fits(whole, value)) throw invalidEvent(faultsOf(value, pointer));
   const text = canonicalJson(value);
   if (isLonger(text, EVENT_BYTES_MAX))
     throw tooLarge(pointer, `its canonical text has more than ${EVENT_BYTES_MAX} bytes`);
   return { event: value as unknown as AuditEvent, text };
+}
+
+function faultsOf(value: JsonValue, pointer: string): readonly MemberFault[] {
+  const faults = new Faults();
+  whole(value, pointer, faults);
+  return faults.found;
 }
 
 /** Whether a text has more bytes of UTF-8; one of few units is not encoded to be counted. */

@@ -13,6 +13,17 @@ const FAULTS_MAX = 20;
 /** Collects what is wrong with a value: the first 20 faults. */
 export class Faults {
   readonly found: MemberFault[] = [];
+  readonly #hasPlaces: boolean;
+
+  /** @param hasPlaces false for who asks only whether there are faults: pointers take as long as all comparisons */
+  constructor(hasPlaces = true) {
+    this.#hasPlaces = hasPlaces;
+  }
+
+  /** The pointer to a member of what `pointer` points to. */
+  to(pointer: string, name: string | number): string {
+    return this.#hasPlaces ? pointerTo(pointer, name) : '';
+  }
 
   add(pointer: string, detail: string): void {
     if (this.found.length < FAULTS_MAX) this.found.push({ pointer, detail });
@@ -22,6 +33,13 @@ export class Faults {
 /** Compares a value with what is wanted at its place, and collects what is wrong with it. */
 export type Shape = (value: JsonValue, pointer: string, faults: Faults) => void;
 export type Shapes = Readonly<Record<string, Shape>>;
+
+/** Whether nothing is wrong with a value. */
+export function fits(shape: Shape, value: JsonValue): boolean {
+  const faults = new Faults(false);
+  shape(value, '', faults);
+  return faults.found.length === 0;
+}
 
 /** A text of `min` to `max` characters (Unicode code points). */
 export function text(max: number, min = 1): Shape {
@@ -58,7 +76,7 @@ export function count(max: number): Shape {
 export function listOf(item: Shape, max: number): Shape {
   return (value, pointer, faults) => {
     if (!isList(value) || value.length > max) return faults.add(pointer, `a list of at most ${max}`);
-    for (const [i, inner] of value.entries()) item(inner, pointerTo(pointer, i), faults);
+    for (const [i, inner] of value.entries()) item(inner, faults.to(pointer, i), faults);
   };
 }
 
@@ -69,11 +87,11 @@ export function object(required: Shapes, optional: Shapes): Shape {
   return (value, pointer, faults) => {
     if (!isObject(value)) return faults.add(pointer, 'an object');
     for (const name of needed)
-      if (!Object.hasOwn(value, name)) faults.add(pointerTo(pointer, name), 'is missing');
-    for (const [name, inner] of Object.entries(value)) {
+      if (!Object.hasOwn(value, name)) faults.add(faults.to(pointer, name), 'is missing');
+    for (const name of Object.keys(value)) {
       const shape = shapes.get(name);
-      if (shape === undefined) faults.add(pointerTo(pointer, name), 'is not a member of this');
-      else shape(inner, pointerTo(pointer, name), faults);
+      if (shape === undefined) faults.add(faults.to(pointer, name), 'is not a member of this');
+      else shape(value[name] as JsonValue, faults.to(pointer, name), faults);
     }
   };
 }
@@ -85,9 +103,9 @@ export function mapOf(inner: Shape, { max, nameMax }: { max: number; nameMax: nu
     const members = Object.entries(value);
     if (members.length > max) faults.add(pointer, `at most ${max} members`);
     for (const [name, item] of members) {
-      if (name === '' || !hasAtMost(name, nameMax))
-        faults.add(pointerTo(pointer, name), `a name of 1 to ${nameMax} characters`);
-      inner(item, pointerTo(pointer, name), faults);
+      const place = faults.to(pointer, name);
+      if (name === '' || !hasAtMost(name, nameMax)) faults.add(place, `a name of 1 to ${nameMax} characters`);
+      inner(item, place, faults);
     }
   };
 }
