@@ -1,5 +1,5 @@
 import { concatBytes } from '../core/bytes.ts';
-import { utf8Encode } from '../core/encoding/utf8.ts';
+import { utf8Encode, utf8EncodeShared } from '../core/encoding/utf8.ts';
 import type { EventHasher } from '../core/event/commitment.ts';
 import { type Hmac, hmacSha256 } from './hmac.ts';
 
@@ -12,9 +12,9 @@ export function encryptionKey({ shake256 }: EventHasher, seed: Uint8Array): Uint
   return shake256(concatBytes(ENC_LABEL, seed), KEY_BYTES);
 }
 
-/** HMAC of an event as it was sent, for telling a retry from another event of the same id. */
-export function sameMac({ shake256 }: EventHasher, seed: Uint8Array, sent: string): Uint8Array {
-  return hmacSha256(shake256(concatBytes(SAME_LABEL, seed), KEY_BYTES))(utf8Encode(sent));
+/** HMAC of the text of an event as it was sent, for telling a retry from another event of the same id. */
+export function sameMac({ shake256 }: EventHasher, seed: Uint8Array, sent: Uint8Array): Uint8Array {
+  return hmacSha256(shake256(concatBytes(SAME_LABEL, seed), KEY_BYTES))(sent);
 }
 
 /** What an id is looked up by: nobody without the log's secret can tell which ids a database holds. */
@@ -28,12 +28,12 @@ export class IdHasher {
 
   /** HMAC-SHA256(u8 tenant present || u16 length || tenant || id). */
   keyOf(id: string, tenant: string | undefined): Uint8Array {
-    const bytes = utf8Encode(tenant ?? '');
+    const bytes = utf8EncodeShared(tenant ?? '');
     const head = Uint8Array.of(
       tenant === undefined ? 0 : 1,
       Math.floor(bytes.length / 256),
       bytes.length % 256,
     );
-    return this.#hmac(concatBytes(head, bytes, utf8Encode(id)));
+    return this.#hmac(concatBytes(head, bytes, utf8EncodeShared(id)));
   }
 }

@@ -1,18 +1,23 @@
-import { utf8Encode } from '../core/encoding/utf8.ts';
 import { commitmentTo, type EventHasher } from '../core/event/commitment.ts';
-import type { AuditEvent } from '../core/event/event.ts';
-import { encodeLeaf, labelOf, type PublicLabel, type PublicLabels } from '../core/event/leaf.ts';
+import {
+  encodeLeaf,
+  type LabelledMembers,
+  labelOf,
+  type PublicLabel,
+  type PublicLabels,
+} from '../core/event/leaf.ts';
 import type { Random } from '../runtime/random.ts';
 import { encryptionKey, sameMac } from './event-keys.ts';
 import { NONCE_BYTES, placeOf, sealBytes } from './sealed-bytes.ts';
 
-/** An event that is to be committed. */
+/** An event that is to be committed: as little as a commit needs, since it waits for it by the thousand. */
 export interface NewEvent {
-  readonly event: AuditEvent;
-  /** Canonical text of the event. */
-  readonly text: string;
-  /** Canonical text of what was sent: a retry is told by it. */
-  readonly sent: string;
+  /** The members that are looked at. */
+  readonly event: LabelledMembers & { readonly id: string };
+  /** Canonical text of the event, in UTF-8. */
+  readonly text: Uint8Array;
+  /** Canonical text of what was sent, in UTF-8: a retry is told by it. */
+  readonly sent: Uint8Array;
   /** HMAC of tenant and id. */
   readonly idKey: Uint8Array;
   /** Whether the id was sent: one that the server made was never there before. */
@@ -59,7 +64,7 @@ export function sealEvent(
   return {
     entry: entryOf(deps, { event, text }, at),
     sameMac: sameMac(hasher, at.seed, sent),
-    payload: seal(utf8Encode(text)),
+    payload: seal(text),
     raw: content === undefined ? undefined : seal(content),
   };
 }
@@ -75,7 +80,7 @@ function entryOf(
   return encodeLeaf({ type: 0, receivedMs: at.receivedMs, commitment, ...shown });
 }
 
-function labelsOf(event: AuditEvent, names: readonly PublicLabel[]): PublicLabels {
+function labelsOf(event: LabelledMembers, names: readonly PublicLabel[]): PublicLabels {
   const found = names.map((name) => [name, labelOf(event, name)] as const);
   return Object.fromEntries(found.filter(([, value]) => value !== undefined));
 }

@@ -3,6 +3,8 @@ import { utf8Decode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
 import { checkJsonLength, EVENT_DEPTH_MAX, invalidEvent } from '../core/event/event.ts';
 import { readSubmission, type Submission, type SubmissionDeps } from '../core/event/submission.ts';
+import type { IdHasher } from '../events/event-keys.ts';
+import type { NewEvent } from '../events/seal-event.ts';
 import { nodeEventHasher } from '../runtime/event-hasher.ts';
 import { base64 } from './answer.ts';
 import { BATCH_ENTRIES_MAX } from './batch.ts';
@@ -13,11 +15,15 @@ export type BodyForm = 'one' | 'list' | 'lines';
 /** The events of a body. */
 export interface EventBody {
   readonly form: BodyForm;
-  readonly submissions: readonly Submission[];
+  readonly events: readonly NewEvent[];
+  /** Positions of those that describe the record of another system. */
+  readonly described: readonly number[];
 }
 
 /** What a server brings to the reading of events. */
 export interface ReadEventsDeps {
+  /** What ids are looked up by. */
+  readonly ids: Pick<IdHasher, 'keyOf'>;
   /** An id that no other event has. */
   freshId(): string;
   /** Gives way to other work. */
@@ -26,6 +32,8 @@ export interface ReadEventsDeps {
 
 /** Characters that are read without giving way: about eight milliseconds. */
 const READ_AT_A_TIME = 256 * 1024;
+/** Bytes of a body that is put together and decoded in a turn of its own: some ten milliseconds for the longest. */
+const DECODED_ALONE = 2 * 1024 * 1024;
 
 /**
  * The events of a JSON body, an object or a list, or of NDJSON.
@@ -34,15 +42,20 @@ const READ_AT_A_TIME = 256 * 1024;
 export async function readEvents(
   body: Uint8Array,
   isLines: boolean,
-  { freshId, nextTurn }: ReadEventsDeps,
+  { ids, freshId, nextTurn }: ReadEventsDeps,
 ): Promise<EventBody> {
   const text = utf8Decode(body);
   if (text === undefined) throw new TlogError('invalid_json', 'the body is not UTF-8');
+  if (body.length > DECODED_ALONE) await nextTurn();
   const { sha256 } = nodeEventHasher;
   const deps: SubmissionDeps = { sha256, freshId, decodeBase64, formatBase64: base64 };
-  if (isLines) return { form: 'lines', submissions: await readInTurns(linesIn(text, deps), nextTurn) };
-  if (!/^[ \t\r\n]*\[/.test(text)) return { form: 'one', submissions: [oneOf(text, deps)] };
-  return { form: 'list', submissions: await readInTurns(itemsIn(text, deps), nextTurn) };
+  const readAs = async (form: BodyForm, events: Iterable<Read>): Promise<EventBody> => ({
+    form,
+    ...(await readInTurns(events, ids, nextTurn)),
+  });
+  if (isLines) return readAs('lines', linesIn(text, deps));
+  if (!/^[ \t\r\n]*\[/.test(text)) return readAs('one', onlyOne(text, deps));
+  return readAs('list', itemsIn(text, deps));
 }
 
 /** An event of many, and where the text behind it begins. */
@@ -52,18 +65,30 @@ interface Read {
 }
 
 async function readInTurns(
-  events: Iterable<Read>,
+  all: Iterable<Read>,
+  ids: ReadEventsDeps['ids'],
   nextTurn: () => Promise<void>,
-): Promise<readonly Submission[]> {
-  const submissions: Submission[] = [];
+): Promise<Omit<EventBody, 'form'>> {
+  const events: NewEvent[] = [];
+  const described: number[] = [];
   let turnStart = 0;
-  for (const { submission, end } of events) {
-    submissions.push(submission);
+  for (const { submission, end } of all) {
+    if (submission.event.raw !== undefined) described.push(events.length);
+    events.push(newEventOf(submission, ids));
     if (end - turnStart < READ_AT_A_TIME) continue;
     await nextTurn();
     turnStart = end;
   }
-  return submissions;
+  return { events, described };
+}
+
+/** What a commit needs of it. The rest would grow old in the queue, and old objects are those that cost. */
+function newEventOf(
+  { event: { id, tenant, kind, operation, outcome, service }, text, sent, hasId, content }: Submission,
+  ids: ReadEventsDeps['ids'],
+): NewEvent {
+  const event = { id, kind, operation, outcome, service };
+  return { event, text, sent, idKey: ids.keyOf(id, tenant), hasId, content };
 }
 
 function* linesIn(text: string, deps: SubmissionDeps): Iterable<Read> {
@@ -85,6 +110,10 @@ function* itemsIn(text: string, deps: SubmissionDeps): Iterable<Read> {
     [count, start] = [count + 1, end + 1];
   }
   if (count === 0) throw empty();
+}
+
+function* onlyOne(text: string, deps: SubmissionDeps): Iterable<Read> {
+  yield { submission: oneOf(text, deps), end: 0 };
 }
 
 function oneOf(text: string, deps: SubmissionDeps): Submission {

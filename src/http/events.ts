@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
-import type { Submission } from '../core/event/submission.ts';
+import type { LeafIndex } from '../core/units.ts';
 import type { NewEvent } from '../events/seal-event.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { AppendResult, EventLog, EventRequest, Log } from '../sequencer/log.ts';
@@ -33,13 +33,13 @@ export async function appendEvents(c: Context, log: Log, call: Omit<AppendCall, 
   // A client is told at once, and what it sends after that is not kept.
   log.admit(announcedBytes(c, BODY));
   const body = await readBody(c, BODY, call.bodies);
-  const { form, submissions } = await readHolding(call.bodies, body, isLines, events);
-  const request = requestOf(c, events, call.tokenId, submissions);
+  const { form, events: sent, described } = await readHolding(call.bodies, body, isLines, events);
+  const request = requestOf(c, call.tokenId, sent);
   const result = await call.gate.pass(() => appended(events, form, request));
   call.onAppended(result.isNew.includes(true) ? 'new' : 'repeated');
   const facts = {
-    ids: await idsOf(events, submissions, result),
-    rawMissing: await withoutRaw(events, submissions, result),
+    ids: await idsOf(events, sent, result),
+    rawMissing: await withoutRaw(events, { sent, described }, result),
   };
   return acknowledged(waited, result, (proven, outcome) =>
     form === 'one'
@@ -53,11 +53,11 @@ async function readHolding(
   bodies: BodyMemory,
   body: Uint8Array,
   isLines: boolean,
-  { freshId }: EventLog,
+  { ids, freshId }: EventLog,
 ): Promise<EventBody> {
   const held = bodies.hold(body.length);
   try {
-    return await readEvents(body, isLines, { freshId, nextTurn: systemClock.nextTurn });
+    return await readEvents(body, isLines, { ids, freshId, nextTurn: systemClock.nextTurn });
   } finally {
     bodies.release(held);
   }
@@ -78,39 +78,38 @@ async function appended(events: EventLog, form: BodyForm, request: EventRequest)
   }
 }
 
-function requestOf(
-  c: Context,
-  { ids }: EventLog,
-  tokenId: string,
-  submissions: readonly Submission[],
-): EventRequest {
-  const events: readonly NewEvent[] = submissions.map((submission) => ({
-    ...submission,
-    idKey: ids.keyOf(submission.event.id, submission.event.tenant),
-  }));
+function requestOf(c: Context, tokenId: string, events: readonly NewEvent[]): EventRequest {
   const retryKey = retryKeyOf(c, tokenId);
   return retryKey === undefined ? { events } : { events, retryKey };
 }
 
+/** First ids that are read without giving way: about ten milliseconds. */
+const READ_AT_A_TIME = 128;
+
 /** A retry of an event that came without an id is answered with the id that the first one got; null where that cannot be read. */
 async function idsOf(
   events: EventLog,
-  submissions: readonly Submission[],
+  sent: readonly NewEvent[],
   { indexes, isNew }: AppendResult,
 ): Promise<readonly (string | null)[]> {
-  return Promise.all(
-    submissions.map(async ({ hasId, event }, i) => {
-      const index = indexes[i];
-      if (hasId || isNew[i] === true || index === undefined) return event.id;
-      return events.read(index).then(
-        (first) => first.event.id,
-        (error: unknown) => {
-          if (error instanceof TlogError && error.code === 'payload_unavailable') return null;
-          throw error;
-        },
-      );
-    }),
-  );
+  const ids: (string | null)[] = sent.map(({ event }) => event.id);
+  let read = 0;
+  for (const [i, index] of indexes.entries()) {
+    if (sent[i]?.hasId !== false || isNew[i] === true) continue;
+    ids[i] = await firstId(events, index);
+    read += 1;
+    if (read % READ_AT_A_TIME === 0) await systemClock.nextTurn();
+  }
+  return ids;
+}
+
+async function firstId(events: EventLog, index: LeafIndex): Promise<string | null> {
+  try {
+    return (await events.read(index)).event.id;
+  } catch (error) {
+    if (error instanceof TlogError && error.code === 'payload_unavailable') return null;
+    throw error;
+  }
 }
 
 /** What an answer says beside the indexes: positions of events that describe a record whose bytes are not kept. */
@@ -122,16 +121,13 @@ interface EventFacts extends Outcome {
 /** Of a repeat it counts what the first one came with: it has answered for it. */
 async function withoutRaw(
   events: EventLog,
-  submissions: readonly Submission[],
+  { sent, described }: { readonly sent: readonly NewEvent[]; readonly described: readonly number[] },
   { indexes, isNew }: AppendResult,
 ): Promise<readonly number[]> {
-  const described = submissions.flatMap(({ event }, i) => (event.raw === undefined ? [] : [i]));
   const isKept = await Promise.all(
     described.map(async (i) => {
       const index = indexes[i];
-      return isNew[i] === true || index === undefined
-        ? submissions[i]?.content !== undefined
-        : events.hasRaw(index);
+      return isNew[i] === true || index === undefined ? sent[i]?.content !== undefined : events.hasRaw(index);
     }),
   );
   return described.filter((_, at) => isKept[at] !== true);

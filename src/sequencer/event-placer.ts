@@ -148,7 +148,7 @@ export class EventPlacer implements Placer {
         decodedRow(payloadKey(index), row, (bytes) => decodePayload(bytes).sameMac.slice()),
       );
     }
-    const isSame = (index: LeafIndex, sent: string | undefined): boolean => {
+    const isSame = (index: LeafIndex, sent: Uint8Array | undefined): boolean => {
       const mac = macs.get(index);
       if (mac === undefined) return sent !== undefined;
       return sent !== undefined && equalBytes(mac, sameMac(hasher, seeds.read(index, index + 1), sent));

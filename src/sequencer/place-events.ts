@@ -1,3 +1,4 @@
+import { equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
 import { type LeafIndex, leafIndex } from '../core/units.ts';
 import type { NewEvent } from '../events/seal-event.ts';
@@ -7,7 +8,8 @@ import { mapKey, type Place } from './place-entries.ts';
 /** Where something was put before, and whether that was the same content. */
 export interface Earlier<Where> {
   readonly at: Where;
-  isSame(sent: readonly string[]): boolean;
+  /** @param sent canonical texts */
+  isSame(sent: readonly Uint8Array[]): boolean;
 }
 
 /** What the store knew of the ids and retry keys of a batch. Keyed by `mapKey`. */
@@ -76,13 +78,13 @@ export function placeEvents(
   return { places: requests.map(placeOne), fresh, retries: newRetries };
 }
 
-function sentBy(events: readonly NewEvent[]): string[] {
+function sentBy(events: readonly NewEvent[]): Uint8Array[] {
   return events.map(({ sent }) => sent);
 }
 
-function sentAs<Where>(at: Where, first: readonly string[]): Earlier<Where> {
-  const isSame = (sent: readonly string[]): boolean =>
-    sent.length === first.length && sent.every((text, i) => text === first[i]);
+function sentAs<Where>(at: Where, first: readonly Uint8Array[]): Earlier<Where> {
+  const isSame = (sent: readonly Uint8Array[]): boolean =>
+    sent.length === first.length && sent.every((text, i) => equalBytes(text, first[i] as Uint8Array));
   return { at, isSame };
 }
 

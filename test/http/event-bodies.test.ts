@@ -15,13 +15,14 @@ const KIB = 1024;
 
 async function read(text: string, isLines: boolean) {
   let turns = 0;
-  const { form, submissions } = await readEvents(Buffer.from(text), isLines, {
+  const { form, events, described } = await readEvents(Buffer.from(text), isLines, {
+    ids: { keyOf: (id, tenant) => Buffer.from(`${tenant}/${id}`) },
     freshId: () => 'fresh',
     nextTurn: async () => {
       turns += 1;
     },
   });
-  return { form, count: submissions.length, turns };
+  return { form, count: events.length, turns, events, described };
 }
 
 describe('SEQ-12 events are read in turns of 256 KiB', () => {
@@ -33,12 +34,51 @@ describe('SEQ-12 events are read in turns of 256 KiB', () => {
     [15, 1],
     [24, 3],
   ])('%i of 32 KiB each', async (count, turns) => {
-    expect(await read(events(count).join('\n'), true)).toEqual({ form: 'lines', count, turns });
-    expect(await read(`[${events(count).join(',')}]`, false)).toEqual({ form: 'list', count, turns });
+    expect(await read(events(count).join('\n'), true)).toMatchObject({ form: 'lines', count, turns });
+    expect(await read(`[${events(count).join(',')}]`, false)).toMatchObject({ form: 'list', count, turns });
+  });
+
+  test.each([
+    ['2 MiB take none', 2 * KIB * KIB, 0],
+    ['a byte more takes one', 2 * KIB * KIB + 1, 1],
+  ])('of one with verbatim bytes, %s', async (_, length, turns) => {
+    const short = JSON.stringify({ ...EVENT, raw: { format: 'f', media_type: 'm', content: '' } });
+    const content = 'A'.repeat(Math.floor((length - short.length) / 4) * 4);
+    const text = short.replace('""', `"${content}"`);
+    expect(await read(text.padEnd(length), false)).toMatchObject({ form: 'one', count: 1, turns });
   });
 
   test('one takes none', async () => {
-    expect(await read(event(40 * KIB), false)).toEqual({ form: 'one', count: 1, turns: 0 });
+    expect(await read(event(40 * KIB), false)).toMatchObject({ form: 'one', count: 1, turns: 0 });
+  });
+});
+
+describe('EVENT-12 what a body comes to', () => {
+  const RAW = { format: 'f', media_type: 'm', sha256: `${'A'.repeat(43)}=`, size: 1 };
+  const SHOWN = { kind: 'data', operation: 'read', outcome: 'success', service: { name: 's' } };
+
+  test('is the texts of its events, and of their members those that the server looks at', async () => {
+    const sent = { ...EVENT, ...SHOWN, tenant: 't', raw: RAW };
+    const lines = [sent, { ...EVENT, id: 'own' }, sent].map((value) => JSON.stringify(value));
+    const { events, described } = await read(lines.join('\n'), true);
+    expect(described).toEqual([0, 2]);
+    expect(events[0]).toEqual({
+      event: { id: 'fresh', ...SHOWN },
+      ...{ text: expect.anything(), sent: expect.anything() },
+      ...{ idKey: Buffer.from('t/fresh'), hasId: false, content: undefined },
+    });
+    const schema = 'audit-event/1';
+    expect(events.map(({ text }) => JSON.parse(Buffer.from(text).toString()))).toEqual([
+      { ...sent, id: 'fresh', schema },
+      { ...EVENT, id: 'own', schema },
+      { ...sent, id: 'fresh', schema },
+    ]);
+    expect(JSON.parse(Buffer.from(events[0]?.sent ?? []).toString())).toEqual(sent);
+    expect(events.map(({ idKey }) => Buffer.from(idKey).toString())).toEqual([
+      't/fresh',
+      'undefined/own',
+      't/fresh',
+    ]);
   });
 });
 

@@ -1,3 +1,5 @@
+import { SharedMemory } from '../bytes.ts';
+
 // Every supported runtime has both; the core compiles without the DOM's or Node's types.
 declare const TextEncoder: new () => {
   encode(text: string): Uint8Array;
@@ -19,6 +21,16 @@ export function utf8Encode(text: string): Uint8Array {
 /** The same into memory that has room for it: three bytes a unit of the text are enough. @returns the number of bytes */
 export function utf8EncodeInto(text: string, target: Uint8Array): number {
   return encoder.encodeInto(text, target).written;
+}
+
+const shared = new SharedMemory();
+/** Of longer texts one in memory of its own costs nothing. */
+const SHARED_LENGTH_MAX = 4_096;
+
+/** The same as utf8Encode, in memory that it shares with texts encoded about then: for what is not kept long. */
+export function utf8EncodeShared(text: string): Uint8Array {
+  if (text.length > SHARED_LENGTH_MAX) return utf8Encode(text);
+  return shared.fill(3 * text.length, (room) => utf8EncodeInto(text, room));
 }
 
 /** Text of UTF-8 bytes, a leading BOM kept; undefined when they are not UTF-8. */

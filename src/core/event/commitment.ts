@@ -3,7 +3,7 @@ import { shake256 } from '@noble/hashes/sha3.js';
 import { concatBytes } from '../bytes.ts';
 import { canonicalJson } from '../encoding/canonical-json.ts';
 import type { JsonObject } from '../encoding/strict-json.ts';
-import { utf8Encode, utf8EncodeInto } from '../encoding/utf8.ts';
+import { utf8Encode } from '../encoding/utf8.ts';
 import { createTreeHasher, HASH_BYTES, type Hash, type Sha256, type TreeHasher } from '../merkle/hasher.ts';
 import { SLOT_NAMES, slotTexts } from './slots.ts';
 
@@ -41,7 +41,7 @@ export function slotDigest(
   slot: number,
   { salt, value }: { readonly salt: Uint8Array; readonly value: JsonObject | null },
 ): Hash {
-  return textDigest(hasher, slot, salt, value === null ? undefined : canonicalJson(value));
+  return textDigest(hasher, slot, salt, value === null ? undefined : utf8Encode(canonicalJson(value)));
 }
 
 const SALT_AT = SLOT_LABEL.length;
@@ -50,14 +50,14 @@ const TEXT_AT = SALT_AT + SEED_BYTES + 2;
 const slotScratch = slotBytes(4_096);
 
 /** @param text undefined of an empty slot */
-function textDigest({ sha256 }: EventHasher, slot: number, salt: Uint8Array, text: string | undefined): Hash {
-  const roomMax = TEXT_AT + 3 * (text?.length ?? 0);
-  const bytes = roomMax <= slotScratch.length ? slotScratch : slotBytes(roomMax);
+function textDigest({ sha256 }: EventHasher, slot: number, salt: Uint8Array, text?: Uint8Array): Hash {
+  const length = TEXT_AT + (text === undefined ? 0 : text.length);
+  const bytes = length <= slotScratch.length ? slotScratch : slotBytes(length);
   bytes.set(salt, SALT_AT);
   bytes[TEXT_AT - 2] = slot;
   bytes[TEXT_AT - 1] = text === undefined ? 0 : 1;
-  const length = text === undefined ? 0 : utf8EncodeInto(text, bytes.subarray(TEXT_AT));
-  return sha256(bytes.subarray(0, TEXT_AT + length));
+  if (text !== undefined) bytes.set(text, TEXT_AT);
+  return sha256(bytes.subarray(0, length));
 }
 
 function slotBytes(length: number): Uint8Array {
@@ -66,8 +66,8 @@ function slotBytes(length: number): Uint8Array {
   return bytes;
 }
 
-/** What a leaf holds of an event with this seed. @param eventText its canonical text */
-export function commitmentTo(hasher: EventHasher, eventText: string, seed: Uint8Array): Hash {
+/** What a leaf holds of an event with this seed. @param eventText its canonical text in UTF-8 */
+export function commitmentTo(hasher: EventHasher, eventText: Uint8Array, seed: Uint8Array): Hash {
   const texts = slotTexts(eventText);
   const digests = slotSalts(hasher, seed).map((salt, slot) => textDigest(hasher, slot, salt, texts[slot]));
   return commitmentOf(hasher, digests);

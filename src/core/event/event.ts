@@ -1,6 +1,6 @@
 import { canonicalJson, isObject } from '../encoding/canonical-json.ts';
 import { type JsonObject, type JsonValue, parseStrictJson } from '../encoding/strict-json.ts';
-import { utf8Encode } from '../encoding/utf8.ts';
+import { utf8Encode, utf8EncodeShared } from '../encoding/utf8.ts';
 import { TlogError } from '../error.ts';
 import { isEventId, isEventTime } from './names.ts';
 import {
@@ -173,10 +173,10 @@ const OPTIONAL: Shapes = {
 };
 const whole = object(REQUIRED, OPTIONAL);
 
-/** An event with its canonical text. */
+/** An event with its canonical text in UTF-8, in memory that it shares with others. */
 export interface CheckedEvent {
   readonly event: AuditEvent;
-  readonly text: string;
+  readonly text: Uint8Array;
 }
 
 /**
@@ -191,9 +191,9 @@ export function parseEvent(json: string): AuditEvent {
   return checkEvent(value, '').event;
 }
 
-/** The canonical text of an event, which parseEvent reads. */
-export function eventText(event: AuditEvent): string {
-  return canonicalJson(event as unknown as JsonObject);
+/** The canonical text of an event, in UTF-8, in memory that it shares with others. */
+export function eventText(event: AuditEvent): Uint8Array {
+  return utf8EncodeShared(canonicalJson(event as unknown as JsonObject));
 }
 
 /** @throws TlogError event_too_large, with `pointer`, for a JSON text of more characters than any event needs */
@@ -205,8 +205,8 @@ export function checkJsonLength(characters: number, pointer: string): void {
 /** The same of a value that parseStrictJson gave; pointers of faults begin with `pointer`. @throws TlogError as parseEvent */
 export function checkEvent(value: JsonValue, pointer: string): CheckedEvent {
   if (!fits(whole, value)) throw invalidEvent(faultsOf(value, pointer));
-  const text = canonicalJson(value);
-  if (isLonger(text, EVENT_BYTES_MAX))
+  const text = utf8EncodeShared(canonicalJson(value));
+  if (text.length > EVENT_BYTES_MAX)
     throw tooLarge(pointer, `its canonical text has more than ${EVENT_BYTES_MAX} bytes`);
   return { event: value as unknown as AuditEvent, text };
 }

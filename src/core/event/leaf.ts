@@ -31,8 +31,13 @@ export interface EventLeaf {
   readonly marks?: Uint8Array;
 }
 
+/** The members of an event that public labels repeat. */
+export type LabelledMembers = {
+  readonly [M in 'kind' | 'outcome' | 'operation' | 'service']?: AuditEvent[M] | undefined;
+};
+
 /** The member of an event that a public label repeats. */
-export function labelOf(event: Partial<AuditEvent>, label: PublicLabel): string | undefined {
+export function labelOf(event: LabelledMembers, label: PublicLabel): string | undefined {
   return label === 'service.name' ? event.service?.name : event[label];
 }
 

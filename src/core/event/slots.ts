@@ -1,4 +1,6 @@
+import { SharedMemory } from '../bytes.ts';
 import type { JsonObject, JsonValue } from '../encoding/strict-json.ts';
+import { utf8Encode } from '../encoding/utf8.ts';
 import type { AuditEvent } from './event.ts';
 
 /** The parts of an event that can be withheld or erased alone, in the order of their numbers. */
@@ -25,11 +27,6 @@ export function membersOfSlot(name: SlotName): readonly (keyof AuditEvent)[] {
   return name === 'core' ? CORE_MEMBERS : [name];
 }
 
-/** The number of the slot that holds a member. */
-const SLOT_OF: ReadonlyMap<string, number> = new Map(
-  SLOT_NAMES.flatMap((name, slot) => membersOfSlot(name).map((member) => [member, slot])),
-);
-
 /** Whether every event has members in this slot. */
 export function isNeverEmpty(name: SlotName): boolean {
   return name === 'core' || name === 'actor';
@@ -48,21 +45,67 @@ export function slotValues(event: AuditEvent): readonly (JsonObject | null)[] {
   });
 }
 
+/** The bytes of each name in quotes, in the order of SLOT_NAMES. Those of members alone in their slot have its name. */
+const QUOTED_NAMES = SLOT_NAMES.map((name) => utf8Encode(`"${name}"`));
+
+const shared = new SharedMemory();
+
+/** A member in the text of its event: the number of its slot, and from where to where it stands. */
+interface Member {
+  readonly slot: number;
+  readonly start: number;
+  readonly end: number;
+}
+
 /**
- * The canonical texts of the nine values, cut out of that of the event; undefined for an empty slot. An event's members and those of each
- * slot stand in the same order, so none has to be written again. A member that is none of an event is put into the core, so that no
- * commitment to an event is one to it.
+ * The canonical texts of the nine values, in UTF-8, cut out of that of the event; undefined for an empty slot. An event's members and
+ * those of each slot stand in the same order, so none has to be written again. A member that is none of an event is put into the core,
+ * so that no commitment to an event is one to it. They lie in memory that they share.
  */
-export function slotTexts(eventText: string): readonly (string | undefined)[] {
-  const texts: (string | undefined)[] = SLOT_NAMES.map(() => undefined);
+export function slotTexts(eventText: Uint8Array): readonly (Uint8Array | undefined)[] {
+  const members = membersIn(eventText);
+  // Of an event, which has braces and commas too, all but those that each slot has of its own.
+  const texts = shared.take(eventText.length + 2 * SLOT_NAMES.length);
+  const cut: (Uint8Array | undefined)[] = [];
+  let start = 0;
+  for (let slot = 0; slot < SLOT_NAMES.length; slot += 1) {
+    let end = start;
+    for (const member of members) {
+      if (member.slot !== slot) continue;
+      texts[end] = end === start ? OPEN_OBJECT : COMMA;
+      texts.set(eventText.subarray(member.start, member.end), end + 1);
+      end += 1 + member.end - member.start;
+    }
+    if (end > start) {
+      texts[end] = CLOSE_OBJECT;
+      end += 1;
+    }
+    cut.push(end === start ? undefined : texts.subarray(start, end));
+    start = end;
+  }
+  return cut;
+}
+
+function membersIn(eventText: Uint8Array): readonly Member[] {
+  const members: Member[] = [];
   for (let start = 1; start < eventText.length; ) {
     const end = memberEnd(eventText, start);
-    const slot = SLOT_OF.get(eventText.slice(start + 1, eventText.indexOf('"', start + 1))) ?? 0;
-    const before = texts[slot];
-    texts[slot] = `${before === undefined ? '{' : `${before},`}${eventText.slice(start, end)}`;
+    members.push({ slot: slotAt(eventText, start), start, end });
     start = end + 1;
   }
-  return texts.map((text) => text && `${text}}`);
+  return members;
+}
+
+/** The slot of the member whose name begins at `start`. */
+function slotAt(json: Uint8Array, start: number): number {
+  for (let slot = 1; slot < QUOTED_NAMES.length; slot += 1)
+    if (hasAt(json, start, QUOTED_NAMES[slot] as Uint8Array)) return slot;
+  return 0;
+}
+
+function hasAt(json: Uint8Array, start: number, name: Uint8Array): boolean {
+  for (let i = 0; i < name.length; i += 1) if (json[start + i] !== name[i]) return false;
+  return true;
 }
 
 const [QUOTE, COMMA, OPEN_LIST, BACKSLASH, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [
@@ -70,27 +113,20 @@ const [QUOTE, COMMA, OPEN_LIST, BACKSLASH, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT
 ];
 
 /** Where the comma behind a member is, or the end of the object that it is the last one of. */
-function memberEnd(json: string, start: number): number {
+function memberEnd(json: Uint8Array, start: number): number {
   let depth = 0;
   for (let at = start; at < json.length; at += 1) {
-    const unit = json.charCodeAt(at);
-    if (unit === QUOTE) at = closingQuote(json, at);
-    else if (depth === 0 && (unit === COMMA || unit === CLOSE_OBJECT)) return at;
-    else if (unit === OPEN_LIST || unit === OPEN_OBJECT) depth += 1;
-    else if (unit === CLOSE_LIST || unit === CLOSE_OBJECT) depth -= 1;
+    const byte = json[at];
+    if (byte === QUOTE) at = closingQuote(json, at);
+    else if (depth === 0 && (byte === COMMA || byte === CLOSE_OBJECT)) return at;
+    else if (byte === OPEN_LIST || byte === OPEN_OBJECT) depth += 1;
+    else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) depth -= 1;
   }
   return json.length;
 }
 
-function closingQuote(json: string, opening: number): number {
-  let at = json.indexOf('"', opening + 1);
-  while (isEscaped(json, at)) at = json.indexOf('"', at + 1);
-  return at < 0 ? json.length : at;
-}
-
-/** Whether there is an odd number of backslashes before it. */
-function isEscaped(json: string, at: number): boolean {
-  let first = at;
-  while (json.charCodeAt(first - 1) === BACKSLASH) first -= 1;
-  return (at - first) % 2 === 1;
+function closingQuote(json: Uint8Array, opening: number): number {
+  let at = opening + 1;
+  while (at < json.length && json[at] !== QUOTE) at += json[at] === BACKSLASH ? 2 : 1;
+  return at;
 }

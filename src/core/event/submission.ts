@@ -1,5 +1,6 @@
 import { canonicalJson, isObject } from '../encoding/canonical-json.ts';
 import { type JsonObject, type JsonValue, pointerTo } from '../encoding/strict-json.ts';
+import { utf8EncodeShared } from '../encoding/utf8.ts';
 import { TlogError } from '../error.ts';
 import type { Sha256 } from '../merkle/hasher.ts';
 import { type AuditEvent, checkEvent, EVENT_SCHEMA, invalidEvent, RAW_BYTES_MAX } from './event.ts';
@@ -17,10 +18,10 @@ export interface SubmissionDeps {
 /** An event as it was sent, and as it is committed. */
 export interface Submission {
   readonly event: AuditEvent;
-  /** Canonical text of the event. */
-  readonly text: string;
+  /** Canonical text of the event. This and the next are UTF-8, in memory that they share with others. */
+  readonly text: Uint8Array;
   /** Canonical text of what was sent, without `raw.content` but with its digest and size: the same for every retry. */
-  readonly sent: string;
+  readonly sent: Uint8Array;
   /** Whether the sender chose the id. */
   readonly hasId: boolean;
   /** The verbatim bytes of the foreign record, where they were sent. */
@@ -42,7 +43,7 @@ export function readSubmission(value: JsonValue, pointer: string, deps: Submissi
     return { ...checked, sent: checked.text, hasId, content };
   }
   const { event, text } = checkEvent(filled(sent, deps), pointer);
-  return { event, text, sent: canonicalJson(sent), hasId, content };
+  return { event, text, sent: utf8EncodeShared(canonicalJson(sent)), hasId, content };
 }
 
 /** What the sender left out. An own member, whatever it is, stays: `checkEvent` looks at it. */

@@ -34,11 +34,14 @@ describe('EVENT-1 EVENT-2 vectors', () => {
   });
 });
 
+const cut = (text: Uint8Array): readonly (string | undefined)[] =>
+  slotTexts(text).map((part) => part && Buffer.from(part).toString());
+
 describe('EVENT-3 EVENT-4 values of slots', () => {
   test.each(eventVectors.leaves.filter(({ type }) => type === 0))('$name', ({ event, values }) => {
     const ours = slotValues(parseEvent(event)).map((value) => value && canonicalJson(value));
     expect(ours).toEqual(values);
-    expect(slotTexts(eventText(parseEvent(event)))).toEqual(values.map((value) => value ?? undefined));
+    expect(cut(eventText(parseEvent(event)))).toEqual(values.map((value) => value ?? undefined));
   });
 
   test.each([
@@ -48,11 +51,11 @@ describe('EVENT-3 EVENT-4 values of slots', () => {
   ])('cut out of the text are those that are written: %s', (_, change) => {
     const event = parseEvent(of(change));
     const written = slotValues(event).map((value) => (value === null ? undefined : canonicalJson(value)));
-    expect(slotTexts(eventText(event))).toEqual(written);
+    expect(cut(eventText(event))).toEqual(written);
   });
 
   test('what is no member of an event is in the core, so that nothing commits to it', () => {
-    const [core] = slotTexts('{"action":"a","extra":{"id":1},"id":"i"}');
+    const [core] = cut(Buffer.from('{"action":"a","extra":{"id":1},"id":"i"}'));
     expect(core).toBe('{"action":"a","extra":{"id":1},"id":"i"}');
   });
 
@@ -66,7 +69,7 @@ describe('EVENT-3 EVENT-4 values of slots', () => {
     '[1,[2]]',
     '{}',
   ])('cutting what is no event ends: %j', (text) => {
-    expect(slotTexts(text)).toHaveLength(9);
+    expect(slotTexts(Buffer.from(text))).toHaveLength(9);
   });
 });
 

@@ -29,7 +29,7 @@ describe('EVENT-5 salts, digests and commitment', () => {
     1, 1_000, 4_020, 5_000, 48_000,
   ])('of a text of %i characters, of one to four bytes each', (length) => {
     const [seed, data] = [new Uint8Array(32).fill(9), { a: 'aé€😀'.repeat(length / 4), b: 'z' }];
-    const text = canonicalJson({ actor: { id: 'i' }, data });
+    const text = Buffer.from(canonicalJson({ actor: { id: 'i' }, data }));
     const salts = slotSalts(portableEventHasher, seed);
     const digests = salts.map((salt, slot) => {
       const part = ['', '', '{"actor":{"id":"i"}}', '', '', '', '', canonicalJson({ data }), ''][slot] ?? '';

@@ -23,6 +23,8 @@ function decoded(text: string): Uint8Array | undefined {
   }
 }
 
+const parsed = (text: Uint8Array): unknown => JSON.parse(Buffer.from(text).toString());
+
 const read = (value: JsonValue): Submission =>
   readSubmission(value, '/3', { sha256, freshId: () => 'fresh', decodeBase64: decoded, formatBase64 });
 
@@ -40,7 +42,7 @@ describe('EVENT-12 what is sent, and what is committed', () => {
     ],
   ])('%s', (_, value, event, hasId) => {
     const found = read(value);
-    expect([found.event, JSON.parse(found.text), JSON.parse(found.sent)]).toEqual([event, event, value]);
+    expect([found.event, parsed(found.text), parsed(found.sent)]).toEqual([event, event, value]);
     expect([found.hasId, found.content]).toEqual([hasId, undefined]);
   });
 
@@ -51,7 +53,7 @@ describe('EVENT-12 what is sent, and what is committed', () => {
   ])('content %s becomes bytes and facts', (_, facts) => {
     const found = read({ ...MEMBERS, raw: { ...RAW, ...facts, content: 'YQ==' } });
     expect(found.event.raw).toEqual({ ...RAW, ...FACTS });
-    expect(JSON.parse(found.sent)).toEqual({ ...MEMBERS, raw: { ...RAW, ...FACTS } });
+    expect(parsed(found.sent)).toEqual({ ...MEMBERS, raw: { ...RAW, ...FACTS } });
     expect(found.content).toEqual(Uint8Array.of(0x61));
   });
 
