@@ -21,7 +21,8 @@ export function compareWithMark(kept: Mark, fresh: Mark): 'same' | 'grown' {
   const notes = { keptNote: kept.note, freshNote: fresh.note };
   if (fresh.size < kept.size) {
     const message = `the log shows size ${fresh.size} after ${kept.size}; keep both notes and ask its operator`;
-    throw new TlogError('rollback', message, { details: notes });
+    const sizes = [fresh.size, kept.size].map(String);
+    throw new TlogError('rollback', message, { details: { ...notes, sizes } });
   }
   if (fresh.size > kept.size) return 'grown';
   if (equalBytes(fresh.rootHash, kept.rootHash)) return 'same';

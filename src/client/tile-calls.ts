@@ -24,7 +24,7 @@ export class TileCalls {
   async tile(tile: TileId): Promise<Uint8Array | undefined> {
     const length = tile.width * HASH_BYTES;
     const bytes = await this.#find(formatTilePath(tile), length);
-    if (bytes !== undefined) return exactly(bytes, length, formatTilePath(tile));
+    if (bytes !== undefined) return exactly(bytes, length, tile);
     if (tile.width === TILE_WIDTH) return undefined;
     return (await this.tile({ ...tile, width: TILE_WIDTH }))?.subarray(0, length);
   }
@@ -54,7 +54,10 @@ export class TileCalls {
   }
 }
 
-function exactly(bytes: Uint8Array, length: number, path: string): Uint8Array {
+function exactly(bytes: Uint8Array, length: number, tile: TileId): Uint8Array {
   if (bytes.length === length) return bytes;
-  throw new TlogError('malformed_answer', `${path} has ${bytes.length} bytes, not ${length}`);
+  const message = `${formatTilePath(tile)} has ${bytes.length} bytes, not ${length}`;
+  throw new TlogError('malformed_answer', message, {
+    details: { place: `tile ${tile.level}/${tile.index}` },
+  });
 }

@@ -58,7 +58,10 @@ export class TileTree {
       ? equalBytes(leaves.node(TILE_HEIGHT, 0), await this.#hash(1, index))
       : equalBytes(leaves.leaves(leaves.width), this.#edgeLeaves(index));
     if (holds) return;
-    throw new TlogError('entry_mismatch', `the entries of bundle ${index} are not those of the signed tree`);
+    const place = `bundle ${index}`;
+    throw new TlogError('entry_mismatch', `the entries of ${place} are not those of the signed tree`, {
+      details: { place },
+    });
   }
 
   /**
@@ -91,7 +94,10 @@ export class TileTree {
     if (kept?.index === index) return kept.nodes;
     const nodes = await readTile(this.#hasher, this.#tiles, { level, index, width: TILE_WIDTH });
     if (!equalBytes(nodes.node(TILE_HEIGHT, 0), await this.#hash(level + 1, index))) {
-      throw new TlogError('proof_mismatch', `tile ${level}/${index} is not that of the signed tree`);
+      const place = `tile ${level}/${index}`;
+      throw new TlogError('proof_mismatch', `${place} is not that of the signed tree`, {
+        details: { place },
+      });
     }
     this.#kept[level] = { index, nodes };
     return nodes;
@@ -121,10 +127,10 @@ async function readTile(
 ): Promise<TileNodes> {
   const hashes = await tiles.tile(tile);
   if (hashes === undefined) {
-    throw new TlogError(
-      'not_found',
-      `the log lacks tile ${tile.level}/${tile.index} of a tree that it signed`,
-    );
+    const place = `tile ${tile.level}/${tile.index}`;
+    throw new TlogError('not_found', `the log lacks ${place} of a tree that it signed`, {
+      details: { place },
+    });
   }
   return TileNodes.fromLeaves(hasher, hashes);
 }

@@ -1,7 +1,7 @@
 import type { LogTrust } from '../client/trust.ts';
 import { TlogError } from '../core/error.ts';
 import { type Evidence, formatEvidence, parseEvidence } from '../core/evidence/evidence.ts';
-import { type Conviction, judgeEvidence } from '../core/evidence/judge.ts';
+import { judgeEvidence } from '../core/evidence/judge.ts';
 import type { TreeHasher } from '../core/merkle/hasher.ts';
 import { formatVerifierKey } from '../core/note/key.ts';
 import type { SignedTree } from './fork.ts';
@@ -34,24 +34,23 @@ export async function wentBackwards(
   return convicted(hasher, { accused: 'witness', kind: 'backwards', notes }, trust);
 }
 
-/** One observation for all whom the same file convicts. */
+/** One observation for each whom the file convicts: all are in the same one. */
 async function convicted(
   hasher: TreeHasher,
   evidence: Evidence,
   { witnesses, ed25519 }: KnownWitnesses,
 ): Promise<Observation[]> {
-  const names: string[] = [];
-  let sizes: Conviction['sizes'] = [];
+  const what = evidence.kind === 'backwards' ? 'a smaller tree after a larger one' : 'two histories';
+  const found: Observation[] = [];
   for (const key of witnesses) {
     const conviction = await judgeEvidence(hasher, evidence, { keys: [key], ed25519 }).catch(unlessInnocent);
     if (conviction === undefined) continue;
-    names.push(formatVerifierKey(key));
-    ({ sizes } = conviction);
+    const { sizes } = conviction;
+    const cause = formatVerifierKey(key);
+    const message = `${cause} cosigned ${what}: sizes ${sizes.join(' and ')}; the notes are evidence`;
+    found.push({ kind: 'bad_witness', message, sizes, cause, evidence: formatEvidence(evidence) });
   }
-  if (names.length === 0) return [];
-  const what = evidence.kind === 'backwards' ? 'a smaller tree after a larger one' : 'two histories';
-  const message = `${names.join(' and ')} cosigned ${what}: sizes ${sizes.join(' and ')}; the notes are evidence`;
-  return [{ kind: 'bad_witness', message, sizes, evidence: formatEvidence(evidence) }];
+  return found;
 }
 
 function unlessInnocent(error: unknown): undefined {

@@ -126,7 +126,9 @@ class Growth {
     const width = Math.min(TILE_WIDTH, next.head.size - index * TILE_WIDTH);
     const bytes = await tiles.bundle({ index, width });
     if (bytes !== undefined) return bytes;
-    throw new TlogError('not_found', `the log lacks entry bundle ${index} of a tree that it signed`);
+    throw new TlogError('not_found', `the log lacks entry bundle ${index} of a tree that it signed`, {
+      details: { place: `bundle ${index}` },
+    });
   }
 
   async #take(index: number, bytes: Uint8Array): Promise<void> {
@@ -182,6 +184,7 @@ function entriesOf(index: number, bytes: Uint8Array, width: number): Uint8Array[
   } catch (cause) {
     throw new TlogError('malformed_answer', `entry bundle ${index} is no bundle of ${width} entries`, {
       cause,
+      details: { place: `bundle ${index}` },
     });
   }
 }

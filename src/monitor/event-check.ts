@@ -34,7 +34,7 @@ export class EventCheck {
     const { index, why } = this.#first;
     const more = this.#wrong === 1 ? '' : `, and ${this.#wrong - 1} behind it are wrong`;
     const message = `entry ${index}, which the log of events has signed, ${why}${more}`;
-    return [{ kind: 'bad_event', message, index, sizes: [size] }];
+    return [{ kind: 'bad_event', message, index, sizes: [size], cause: `entry ${index}` }];
   }
 
   #look(entry: Uint8Array): string | undefined {

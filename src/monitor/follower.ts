@@ -108,7 +108,7 @@ export class Follower {
     const looked = await observed(async () => {
       const { body } = await this.#deps.calls.ask({ path: 'checkpoint', bytesMax: NOTE_BYTES_MAX, signal });
       head = await this.#deps.trust.signed(body);
-    }, observationOfHead);
+    }, this.#judgeHead);
     await note(looked.found);
     if (head === undefined) return looked.unanswered;
     const unanswered = await this.#take(head, note, signal);
@@ -125,7 +125,7 @@ export class Follower {
     let published: PolicyCheckpoint | undefined;
     const policy = await observed(async () => {
       published = await this.#deps.trust.published(head.note);
-    }, observationOfHead);
+    }, this.#judgeHead);
     await note([
       ...policy.found,
       ...clockSkew(published, this.#nowSec()),
@@ -187,6 +187,9 @@ export class Follower {
     }
     await state.advance({ ...record, note, timeSec }, state.edge, NO_ROWS);
   }
+
+  readonly #judgeHead = (error: TlogError): Observation | undefined =>
+    observationOfHead(error, this.#deps.calls.urlOf('checkpoint'));
 
   #silence(unanswered: TlogError | undefined): Observation[] {
     const nowMs = this.#deps.clock.monotonicMs();

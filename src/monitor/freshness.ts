@@ -20,6 +20,7 @@ export function clockSkew(published: PolicyCheckpoint | undefined, nowSec: numbe
     .map(({ witness, timeSec }) => ({
       kind: 'clock_skew',
       message: `the cosignature of ${witness} is of ${timeSec - nowSec} s in the future`,
+      cause: `witness ${witness}`,
     }));
 }
 
@@ -34,9 +35,9 @@ export function staleness(
   const sizes = [record.size];
   if (ageSec < -SKEW_SEC) {
     const message = `the head of size ${record.size} is of ${-ageSec} s in the future: was this clock set back?`;
-    return [{ kind: 'clock_skew', message, sizes }];
+    return [{ kind: 'clock_skew', message, sizes, cause: 'own clock' }];
   }
   if (ageSec <= staleSec) return [];
   const message = `the head of size ${record.size} is from ${ageSec} s ago; at most ${staleSec} s are expected`;
-  return [{ kind: 'stale_head', message, sizes }];
+  return [{ kind: 'stale_head', message, sizes, cause: 'too old' }];
 }

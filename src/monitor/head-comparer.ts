@@ -3,6 +3,7 @@ import type { LogCalls } from '../client/log-calls.ts';
 import { TileCalls } from '../client/tile-calls.ts';
 import { TileTree } from '../client/tile-tree.ts';
 import { equalBytes } from '../core/bytes.ts';
+import { formatBase64 } from '../core/encoding/base64.ts';
 import { TlogError } from '../core/error.ts';
 import type { TreeHasher } from '../core/merkle/hasher.ts';
 import type { VerifiedCheckpoint } from '../core/note/checkpoint.ts';
@@ -123,6 +124,7 @@ export class HeadComparer {
       message: `a signed head of size ${head.size} could not be connected with the tree that the log shows: ${error.message}`,
       sizes: [...record, head].map(({ size }) => size),
       notes: [...record, head].map(({ note }) => note),
+      cause: `head ${head.size} ${formatBase64(head.rootHash)}`,
     };
   }
 }

@@ -12,6 +12,8 @@ export interface Observation {
   readonly index?: number;
   readonly expectedHash?: string;
   readonly actualHash?: string;
+  /** As that of an alert: tells apart what sizes and hashes do not, and holds together what grows with the log. */
+  readonly cause?: string;
   /** Text of a file that convicts the log; of a fork. */
   readonly evidence?: string;
   /** Notes to keep, where nothing convicts. */
@@ -23,22 +25,40 @@ const NO_ANSWER: readonly ErrorKind[] = [
   ...(['unavailable', 'busy', 'timeout', 'limited', 'absent', 'unauthorized', 'forbidden', 'full'] as const),
 ];
 
-/** What a failed look at a head came to; undefined: there was no answer to judge. */
-export function observationOfHead(error: TlogError): Observation | undefined {
+/** What a failed look at a head came to; undefined: there was no answer to judge. `url` is where it came from. */
+export function observationOfHead(error: TlogError, url: string): Observation | undefined {
   if (NO_ANSWER.includes(error.kind)) return undefined;
-  const { message } = error;
+  const message = error.message.startsWith(url) ? error.message : `${url}: ${error.message}`;
   if (error.code === 'policy_not_met') return { kind: 'missing_witnesses', message };
-  return { kind: 'bad_signature', message };
+  return { kind: 'bad_signature', message, cause: causeOf(error) };
 }
 
 /** What a failed look at the tree of a signed head came to; undefined: there was no answer to judge. */
 export function observationOfTree(error: TlogError, size: number): Observation | undefined {
   const { code, kind, message } = error;
-  if (code === 'fork' || code === 'rollback') return { kind: code, message, ...factsOf(error) };
-  if (code === 'entry_mismatch') return { kind: 'bad_entry', message, sizes: [size], ...factsOf(error) };
+  if (code === 'fork') return { kind: code, message, ...factsOf(error) };
+  if (code === 'rollback') return rollback(message, factsOf(error));
+  const facts = { message, sizes: [size], cause: causeOf(error) };
+  if (code === 'entry_mismatch') return { kind: 'bad_entry', ...facts, ...factsOf(error) };
   // A tile that is not there is no lack of an answer: the log has signed it.
-  if (kind === 'absent') return { kind: 'no_proof', message, sizes: [size] };
-  return NO_ANSWER.includes(kind) ? undefined : { kind: 'bad_tile', message, sizes: [size] };
+  if (kind === 'absent') return { kind: 'no_proof', ...facts };
+  return NO_ANSWER.includes(kind) ? undefined : { kind: 'bad_tile', ...facts };
+}
+
+/** One while the log stays below the same head, however it grows there. */
+function rollback(message: string, facts: Partial<Observation>): Observation {
+  return { kind: 'rollback', message, ...facts, cause: `below ${Math.max(...(facts.sizes ?? []))}` };
+}
+
+/** Why a log is not followed. */
+export function observationOfRefusal(error: TlogError): Observation {
+  return { kind: 'refused', message: error.message, cause: error.code, ...factsOf(error) };
+}
+
+/** The same for one damaged place while the log grows. */
+function causeOf({ code, details: { index, place, witness } }: TlogError): string {
+  const where = typeof index === 'number' ? `entry ${index}` : (place ?? witness);
+  return where === undefined ? code : `${code} ${where}`;
 }
 
 function factsOf({ details }: TlogError): Partial<Observation> {

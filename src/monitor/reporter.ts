@@ -14,14 +14,14 @@ const FILES_MAX = 20;
 /** What can be over: a fork, once signed, stays one, and a smaller tree was shown whatever is shown later. */
 const PASSING: readonly AlertKind[] = [
   ...(['bad_signature', 'bad_tile', 'bad_entry', 'no_proof', 'unreachable'] as const),
-  ...(['stale_head', 'missing_witnesses', 'clock_skew', 'suspicion'] as const),
+  ...(['stale_head', 'missing_witnesses', 'clock_skew', 'suspicion', 'refused'] as const),
 ];
 
 /** Where observations go. */
 export interface ReporterDeps {
   /** Folder of evidence and notes. */
   readonly folder: string;
-  readonly alerter: Alerter;
+  readonly alerter: Pick<Alerter, 'raise' | 'resolve'>;
   /** Gets each alert when it is raised first, and again after a day. */
   onAlert(alert: Alert): void;
   /** Gets a failure to write evidence, with its text: it is nowhere else then. */

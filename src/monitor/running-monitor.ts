@@ -9,7 +9,7 @@ import { originHash } from '../witness/witness-record.ts';
 import { withWitnesses } from './bad-witness.ts';
 import type { Follower, Round } from './follower.ts';
 import type { HeardOutcome } from './head-comparer.ts';
-import { type Observation, observationOfTree } from './observation.ts';
+import { type Observation, observationOfRefusal, observationOfTree } from './observation.ts';
 
 /** A log that is followed, or the reason why it is not. */
 export interface MonitoredLog {
@@ -217,10 +217,7 @@ export class Monitor implements AsyncDisposable {
   }
 
   async #round({ origin, follower }: MonitoredLog): Promise<void> {
-    if (follower instanceof TlogError) {
-      const { message } = follower;
-      return this.#report(origin, { kind: 'refused', message });
-    }
+    if (follower instanceof TlogError) return this.#report(origin, observationOfRefusal(follower));
     const tell = (observation: Observation): Promise<void> => this.#report(origin, observation);
     const round = await follower.round(tell, this.#stop.signal);
     const before = this.#rounds.get(origin)?.reachedSec;

@@ -194,7 +194,9 @@ export class ClientParty extends Party {
 /** An error of a head: of the tree that it is of, or of its signatures. */
 function observationOfSaid(error: TlogError, size: number): Observation | undefined {
   const isOfTree = ['fork', 'rollback', 'proof_mismatch'].includes(error.code);
-  return isOfTree ? observationOfTree(error, size) : observationOfHead(error);
+  return isOfTree
+    ? observationOfTree(error, size)
+    : observationOfHead(error, 'http://log.example/checkpoint');
 }
 
 /** An error of a head that somebody else has: without a fork there is nothing but the log's word against a signed head. */

@@ -88,14 +88,16 @@ describe('MONITOR-2 EVIDENCE-3 a witness that cosigned both sides of a fork', ()
     expect(await judged(desk.reported[1], liar)).toMatchObject({ accused: 'witness', kind });
   });
 
-  test('that a peer convicts the log of is convicted with it; one file accuses both witnesses', async () => {
+  test('that a peer convicts the log of is convicted with it; one file accuses both witnesses, each told by itself', async () => {
     const a = await following(first);
     const { evidence = '' } = await a.monitor.hear(await noteOf({ history: other, size: 300 }));
     const b = await following(first);
     await b.monitor.convicted(ORIGIN, evidence, [300]);
-    expect(kinds(b.reported)).toEqual(['fork', 'bad_witness']);
+    expect(kinds(b.reported)).toEqual(['fork', 'bad_witness', 'bad_witness']);
+    expect(b.reported.map(({ cause }) => cause)).toEqual([undefined, liar.vkey, honest.vkey]);
     for (const each of [liar, honest])
-      expect(await judged(b.reported[1], each)).toMatchObject({ accused: 'witness' });
+      for (const observation of b.reported.slice(1))
+        expect(await judged(observation, each)).toMatchObject({ accused: 'witness' });
   });
 
   test('a fork that no witness cosigned twice accuses the log alone', async () => {
@@ -106,17 +108,20 @@ describe('MONITOR-2 EVIDENCE-3 a witness that cosigned both sides of a fork', ()
 });
 
 describe('MONITOR-2 EVIDENCE-3 a witness that cosigned a smaller tree after a larger', () => {
-  test.each<[string, Head, readonly string[]]>([
-    ['a smaller head, a second later', { history: main, size: 200, sec: SEC + 1 }, ['bad_witness']],
+  test.each<[string, Head, readonly (typeof liar)[]]>([
+    ['a smaller head, a second later', { history: main, size: 200, sec: SEC + 1 }, [liar, honest]],
+    ['one, of one of them', { history: main, size: 200, sec: SEC + 1, by: [liar] }, [liar]],
     ['a smaller head of the same second', { history: main, size: 200 }, []],
     ['a smaller head, a second earlier', { history: main, size: 200, sec: SEC - 1 }, []],
-    ['a larger head, a second earlier', { history: main, size: 400, sec: SEC - 1 }, ['bad_witness']],
+    ['a larger head, a second earlier', { history: main, size: 400, sec: SEC - 1 }, [liar, honest]],
     ['a larger head, later', { history: main, size: 400, sec: SEC + 1 }, []],
     ['the same head, earlier', { history: main, size: 300, sec: SEC - 1 }, []],
   ])('%s, that a peer has seen', async (_, head, expected) => {
     const desk = await following({ history: main, size: 300 });
     expect((await desk.monitor.hear(await noteOf(head))).outcome).not.toBe('fork');
-    expect(kinds(desk.reported)).toEqual(expected);
+    expect(desk.reported.map(({ kind, cause }) => [kind, cause])).toEqual(
+      expected.map(({ vkey }) => ['bad_witness', vkey]),
+    );
     if (expected.length > 0)
       expect(await judged(desk.reported[0], liar)).toMatchObject({ kind: 'backwards', accused: 'witness' });
   });
@@ -124,7 +129,7 @@ describe('MONITOR-2 EVIDENCE-3 a witness that cosigned a smaller tree after a la
   test('is seen in what the log shows, too', async () => {
     const desk = await following({ history: main, size: 300 });
     await desk.show({ history: main, size: 400, sec: SEC - 1 });
-    expect(kinds(await desk.round())).toEqual(['bad_witness']);
+    expect(kinds(await desk.round())).toEqual(['bad_witness', 'bad_witness']);
     expect(desk.monitor.status()[0]?.size).toBe(400);
   });
 });

@@ -46,11 +46,16 @@ function notMet({ signatures }: ParsedNote, policy: Policy, cosigned: readonly W
     .filter(({ key }) => signatures.some(({ name, keyId }) => name === key.name && keyId === key.keyId))
     .map(({ name }) => name);
   const also = unverified.length === 0 ? '' : `; of ML-DSA-44, not verified here: ${unverified.join(', ')}`;
-  const message = `cosigned by ${names.length} known witnesses: not the quorum${also}`;
+  const missing = policy.witnesses.flatMap(({ name }) => (names.includes(name) ? [] : [name]));
+  const message = `cosigned by ${listed(names)}, not by ${listed(missing)}: not the quorum ${policy.quorum}${also}`;
   const details = { cosigned: names, quorum: String(policy.quorum) };
   return new TlogError('policy_not_met', message, {
     details: unverified.length === 0 ? details : { ...details, unverified },
   });
+}
+
+function listed(names: readonly string[]): string {
+  return names.length === 0 ? 'no known witness' : names.join(', ');
 }
 
 async function verifyCosignatures(
@@ -69,7 +74,9 @@ async function verifyCosignatures(
       if (line.name !== key.name || line.keyId !== key.keyId) continue;
       if (!(await verifier.verify(message, line.signature))) {
         const id = `${line.name}+${formatKeyId(line.keyId)}`;
-        throw new TlogError('bad_signature', `cosignature of ${id} does not hold`);
+        throw new TlogError('bad_signature', `cosignature of ${id} does not hold`, {
+          details: { witness: id },
+        });
       }
       cosigned.push({ witness: name, timeSec: verifier.time(line.signature) });
     }
