@@ -1,8 +1,8 @@
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
-import { createFileGuard, FileGuard } from '../store/file-guard.ts';
+import { createFileGuard, FileGuard, readFileGuard } from '../store/file-guard.ts';
 import type { Guard } from '../store/guard.ts';
 import { nodeGuardFiles } from '../store/guard-files.ts';
 import { LevelStore } from '../store/level-store.ts';
@@ -74,8 +74,8 @@ function schemaOf(text: string): unknown {
 }
 
 /**
- * The guard of an origin. One is made where neither guard nor record is there: then the log is a new one. `hasRecord` says
- * whether the database knows the log.
+ * The guard of an origin. One is made where neither guard nor record is there, or the making of the guard was cut short: then the log is
+ * a new one. `hasRecord` says whether the database knows the log.
  * @throws TlogError guard_missing, and as FileGuard.takeOver
  */
 export async function takeMonitorGuard(
@@ -84,14 +84,26 @@ export async function takeMonitorGuard(
   hasRecord: boolean,
 ): Promise<Guard> {
   const folder = join(dir.guardPath, originHash(origin));
-  const isGuarded = (await stat(folder).catch(absent)) !== undefined;
-  if (!isGuarded && hasRecord)
+  const isThere = (await stat(folder).catch(absent)) !== undefined;
+  if (!isThere && hasRecord)
     throw new TlogError(
       'guard_missing',
       `${origin} is a known log and its guard ${folder} is gone: restore it`,
     );
-  if (!isGuarded) await createFileGuard(folder, FRESH_MARK);
+  if (!isThere || (!hasRecord && (await isCutShort(folder)))) {
+    await rm(folder, { recursive: true, force: true });
+    await createFileGuard(folder, FRESH_MARK);
+  }
   return FileGuard.takeOver(folder, nodeGuardFiles, isAbove);
+}
+
+/** A guard without a mark that no process has taken over: the one that made it died, and has verified nothing under it. */
+async function isCutShort(folder: string): Promise<boolean> {
+  if ((await readdir(folder)).some((name) => name !== 'owner.0')) return false;
+  return readFileGuard(folder).then(
+    () => false,
+    ({ code }: TlogError) => code === 'guard_missing' || code === 'guard_unreadable',
+  );
 }
 
 async function namesIn(path: string): Promise<string[]> {
