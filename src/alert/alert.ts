@@ -130,6 +130,8 @@ export interface RaisedAlert extends Alert {
   readonly at: string;
   readonly severity: AlertSeverity;
   readonly next: string;
+  /** ISO 8601 in UTC: what was told at `at` is over since. Only for sinks that ask for it. */
+  readonly endedAt?: string;
 }
 
 /** Name of an alert, by what it is about and its cause: two that differ in words or time alone are one. */
@@ -151,6 +153,19 @@ export function raisedAlert(alert: Alert, nowMs: number): RaisedAlert {
 /** Name of one telling: the same each time a sink is tried, another when the alert is told again, which nobody may drop as a repetition. */
 export function tellingId({ id, at }: RaisedAlert): string {
   return `${id}-${Date.parse(at)}`;
+}
+
+/** That what was told is over. Its words are those of the end: what it was about was told before. */
+export function endedAlert(
+  told: Pick<RaisedAlert, 'id' | 'kind' | 'source' | 'log'> & { readonly atMs: number },
+  nowMs: number,
+): RaisedAlert {
+  const { id, kind, source, log, atMs } = told;
+  return {
+    ...{ id, kind, source, log, severity: ALERT_KINDS[kind].severity },
+    ...{ message: 'what was told is over', next: 'Nothing: it is told anew when it comes back.' },
+    ...{ at: new Date(atMs).toISOString(), endedAt: new Date(nowMs).toISOString() },
+  };
 }
 
 /** One line: who, what, which log. */

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { type Clock, systemClock } from '../runtime/clock.ts';
-import { type Alert, alertId, raisedAlert } from './alert.ts';
+import { type Alert, alertId, endedAlert, raisedAlert } from './alert.ts';
 import { OutboxFolder } from './outbox-folder.ts';
 import type { Sink } from './sink.ts';
 import { SinkQueue, type SinkStatus } from './sink-queue.ts';
@@ -75,11 +75,16 @@ export class Alerter implements AsyncDisposable {
 
   /**
    * What was told of a subject is over, but for what still is so: when it comes back it is told anew, ten minutes after it was
-   * told at the earliest. Never rejects.
+   * told at the earliest. Sinks that take ends get each. Never rejects.
    */
   resolve(subject: AlertSubject, still: readonly Alert[] = []): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#told.end(subject, new Set(still.map(alertId)))) await this.#keepTold();
+      const ended = this.#told.end(subject, new Set(still.map(alertId)));
+      if (ended.length === 0) return;
+      const nowMs = this.#clock.nowMs();
+      for (const queue of this.#queues.filter(({ takesEnds }) => takesEnds))
+        for (const each of ended) await queue.add(endedAlert(each, nowMs));
+      await this.#keepTold();
     });
   }
 
@@ -104,7 +109,7 @@ export class Alerter implements AsyncDisposable {
     return 'queued';
   }
 
-  /** Behind the alerts: after a crash in between one is told twice, and none is lost. */
+  /** Behind the alerts and their ends: after a crash in between one is told twice, and none is lost. */
   #keepTold(): Promise<void> {
     return this.#told
       .keep()

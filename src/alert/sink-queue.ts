@@ -53,7 +53,7 @@ interface Waiting extends StoredAlert {
  * while one waits for its next try. Owner of the sink's folder.
  */
 export class SinkQueue {
-  /** What earlier processes have left to be sent. */
+  /** What earlier processes have left to be sent, but for ends. */
   readonly found: readonly RaisedAlert[];
   readonly #deps: SinkQueueDeps;
   /** In order of numbers. Changed by `add`, `#try` and `#giveUp`, between awaits. */
@@ -73,7 +73,7 @@ export class SinkQueue {
   #filed: Promise<void> = Promise.resolve();
 
   private constructor(deps: SinkQueueDeps, stored: readonly StoredAlert[]) {
-    this.found = stored.map(({ alert }) => alert);
+    this.found = stored.map(({ alert }) => alert).filter(({ endedAt }) => endedAt === undefined);
     this.#deps = deps;
     this.#waiting = stored.map(fresh);
     this.#nextNumber = (stored.at(-1)?.number ?? 0) + 1;
@@ -83,6 +83,10 @@ export class SinkQueue {
   /** Goes on where the last process ended. */
   static async open(deps: SinkQueueDeps): Promise<SinkQueue> {
     return new SinkQueue(deps, await deps.folder.read(deps.onTrouble));
+  }
+
+  get takesEnds(): boolean {
+    return this.#deps.sink.takesEnds === true;
   }
 
   get status(): SinkStatus {
@@ -132,12 +136,10 @@ export class SinkQueue {
   }
 
   /** What is critical makes way for nothing. */
-  #makeRoom({ severity }: RaisedAlert): boolean {
+  #makeRoom(alert: RaisedAlert): boolean {
     if (this.#waiting.length < WAITING_MAX) return true;
-    if (severity !== 'critical') return false;
-    const lesser = this.#waiting.findLast(
-      (each) => each.alert.severity !== 'critical' && each !== this.#onItsWay,
-    );
+    if (!isCritical(alert)) return false;
+    const lesser = this.#waiting.findLast((each) => !isCritical(each.alert) && each !== this.#onItsWay);
     if (lesser === undefined) return this.#waiting.length < CRITICAL_WAITING_MAX;
     this.#giveUp(lesser, 'a critical one took its place in the full queue');
     this.#remove(lesser);
@@ -200,8 +202,9 @@ export class SinkQueue {
     const { clock, random, onTrouble, sink } = this.#deps;
     this.#failed += 1;
     const why = error instanceof Error ? error.message : String(error);
-    waiting.isOverdue = clock.nowMs() - Date.parse(waiting.alert.at) > OVERDUE_MS;
-    if (waiting.isOverdue && waiting.alert.severity !== 'critical') {
+    const { at, endedAt = at } = waiting.alert;
+    waiting.isOverdue = clock.nowMs() - Date.parse(endedAt) > OVERDUE_MS;
+    if (waiting.isOverdue && !isCritical(waiting.alert)) {
       this.#giveUp(waiting, `refused for three days: ${why}`);
       this.#remove(waiting);
       return;
@@ -260,6 +263,11 @@ export class SinkQueue {
       done.abort();
     }
   }
+}
+
+/** The end of an alert is not. */
+function isCritical({ severity, endedAt }: RaisedAlert): boolean {
+  return severity === 'critical' && endedAt === undefined;
 }
 
 function fresh(stored: StoredAlert): Waiting {

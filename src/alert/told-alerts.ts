@@ -14,6 +14,12 @@ export const CAUSES_MAX = 100;
 /** What alerts are about, whatever their cause. */
 export type AlertSubject = Pick<Alert, 'source' | 'log' | 'kind'>;
 
+/** What is over: its name, and when it was told. */
+export interface EndedAlert extends AlertSubject {
+  readonly id: string;
+  readonly atMs: number;
+}
+
 interface Told extends AlertSubject {
   readonly atMs: number;
   /** It was over since. */
@@ -66,13 +72,13 @@ export class ToldAlerts {
     }
   }
 
-  /** What was told of the subject is over, but for some ids. Whether that changes anything. */
-  end(subject: AlertSubject, butFor: ReadonlySet<string>): boolean {
+  /** What was told of the subject is over, but for some ids. Gives what was not over before. */
+  end(subject: AlertSubject, butFor: ReadonlySet<string>): readonly EndedAlert[] {
     const ended = [...this.#told].filter(
       ([id, told]) => isOf(told, subject) && told.isOver === undefined && !butFor.has(id),
     );
     for (const [id, told] of ended) this.#told.set(id, { ...told, isOver: true });
-    return ended.length > 0;
+    return ended.map(([id, { atMs }]) => ({ ...subject, id, atMs }));
   }
 
   /** Durable on return. */

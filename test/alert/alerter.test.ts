@@ -43,6 +43,10 @@ class TestSink implements Sink {
   }
 }
 
+class EndSink extends TestSink {
+  readonly takesEnds = true;
+}
+
 /** Time stands still while nobody moves it, and whoever sleeps waits for that. */
 class StillClock extends HandClock {
   override async sleep(_: number, signal?: AbortSignal): Promise<void> {
@@ -252,6 +256,47 @@ describe('ALERT-4 told once', () => {
     expect(await raise(second, stale(1))).toBe('repeated');
     clock.pass(1);
     expect(await raise(second, stale(1))).toBe('queued');
+  });
+
+  test('a sink that takes ends gets each once, from the next process too; others get none', async () => {
+    const clock = new StillClock();
+    const folder = await outbox();
+    const plain = new TestSink('plain');
+    const refusing = new EndSink('s', ({ endedAt }) => endedAt !== undefined);
+    const stale = (size: number): Alert => alert('a', size, 'stale_head');
+    const { log, kind, source } = stale(1);
+    const first = await opened({ folder, sinks: [refusing, plain], clock });
+    for (const each of [stale(1), stale(2), alert('a', 3)]) await first.raise(each);
+    await first.drained(LONG_MS);
+    clock.pass(1_000);
+    await first.resolve({ log, kind, source }, [stale(2)]);
+    await first.resolve({ log, kind, source }, [stale(2)]);
+    await first.close();
+    await rm(join(folder, 'told.json'));
+    const sink = new EndSink();
+    const second = await opened({ folder, sinks: [sink, plain], clock });
+    await second.drained(LONG_MS);
+    const { id, severity, at } = refusing.taken[0] as RaisedAlert;
+    expect(sink.taken).toMatchObject([{ id, kind, log, source, severity, at }]);
+    expect(Date.parse(sink.taken[0]?.endedAt ?? '') - Date.parse(at)).toBe(1_000);
+    expect(names(plain.taken)).toEqual(['a 1', 'a 2', 'a 3']);
+    // An end that waits is no word that the alert was told.
+    expect(await second.raise(stale(1))).toBe('queued');
+  });
+
+  test('the end of a critical alert is given up three days from it, however long ago that was told', async () => {
+    const folder = await outbox();
+    const clock = new QuickClock();
+    const sink = new EndSink('s', ({ endedAt }) => endedAt !== undefined);
+    const tile = alert('a', 1, 'bad_tile');
+    const alerter = await opened({ folder, sinks: [sink], clock });
+    await alerter.raise(tile);
+    await alerter.drained(LONG_MS);
+    clock.pass(4 * 86_400_000);
+    await alerter.resolve(tile);
+    await alerter.drained(LONG_MS);
+    expect(sink.tries).toBeGreaterThan(10);
+    expect(alerter.status).toMatchObject([{ waiting: 0, overdue: 0, givenUp: 1, delivered: 1 }]);
   });
 
   test('beyond a hundred causes of one kind and log a day no new one is sent, which is told; the others stay', async () => {

@@ -159,6 +159,10 @@ describe('ALERT-6 the other sinks', () => {
         endsAt: '2026-01-03T01:00:00.000Z',
       },
     ]);
+    const endedAt = '2026-01-02T06:00:00.000Z';
+    await deliver(`sinks: [{name: am, type: alertmanager, url: '${url}/am/'}]`, { ...ALERT, endedAt });
+    const [[raised], [ended]] = received.map(({ body }) => JSON.parse(body));
+    expect(ended).toEqual({ ...raised, endsAt: endedAt });
   });
 
   test('syslog over UDP: one RFC 5424 message', async () => {

@@ -236,4 +236,26 @@ describe('MONITOR-8 a mirror', () => {
     expect([code, said.includes(file)]).toEqual([0, true]);
     expect(JSON.parse(await readFile(join(evidence, file), 'utf8'))).toMatchObject({ kind: 'two-roots' });
   });
+
+  test('ALERT-4 a running monitor tells that a log is stale, and that it is no more once it has grown', async () => {
+    const [one, two] = (await forkedLogs(30, [['a'], ['a', 'b']])) as [ServedLog, ServedLog];
+    const { url, show } = await address(one);
+    const hook = await webhook();
+    const desk = await newMonitor(
+      `logs: [{vkey: '${one.vkey}', url: '${url}', pollSec: 1, staleSec: 1}]`,
+      `sinks: [{name: h, type: alertmanager, url: '${hook.url}'}]`,
+    );
+    const server = await serving(desk.flags);
+    const got = async (count: number): Promise<Record<string, object | string>> => {
+      while (hook.bodies.length < count) await fetch(`${server.url}/healthz`);
+      return JSON.parse(hook.bodies[count - 1] ?? '')[0];
+    };
+    const raised = await got(1);
+    expect(raised['labels']).toMatchObject({ alertname: 'stele_stale_head', log: ORIGIN });
+    show(two);
+    const ended = await got(2);
+    expect([ended['labels'], ended['startsAt']]).toEqual([raised['labels'], raised['startsAt']]);
+    expect(Date.parse(String(raised['endsAt']))).toBeGreaterThan(Date.now());
+    expect(Date.parse(String(ended['endsAt']))).toBeLessThanOrEqual(Date.now());
+  });
 });

@@ -16,12 +16,13 @@ export function alertmanagerSink({ name, url }: AlertmanagerOptions): Sink {
   const api = new URL(`${url.href.replace(/\/+$/, '')}/api/v2/alerts`);
   return {
     name,
+    takesEnds: true,
     async deliver(alert, signal) {
-      const { kind, severity, log, source, id, message, next, evidenceFile, at } = alert;
+      const { kind, severity, log, source, id, message, next, evidenceFile, at, endedAt } = alert;
       const labels = { alertname: `stele_${kind}`, severity, log, source, id };
       const evidence = evidenceFile === undefined ? {} : { evidence_file: evidenceFile };
       const annotations = { summary: message, description: alertText(alert), next, ...evidence };
-      const endsAt = new Date(Date.parse(at) + FIRING_MS).toISOString();
+      const endsAt = endedAt ?? new Date(Date.parse(at) + FIRING_MS).toISOString();
       const body = JSON.stringify([{ labels, annotations, startsAt: at, endsAt }]);
       await postJson({ url: api, body, signal, allowInternal: true });
     },
