@@ -35,7 +35,20 @@ export const EVENT_CRASH_POINTS = [
   'after-raw-file',
 ] as const;
 
-export type CrashPoint = (typeof CRASH_POINTS)[number] | (typeof EVENT_CRASH_POINTS)[number];
+/** Those of a monitor that has found something: its file is written in a report, and the alert is queued in `tell`. */
+export const REPORT_CRASH_POINTS = [
+  'before-report',
+  'in-report',
+  'after-report',
+  'before-tell',
+  'in-tell',
+  'after-tell',
+] as const;
+
+export type CrashPoint =
+  | (typeof CRASH_POINTS)[number]
+  | (typeof EVENT_CRASH_POINTS)[number]
+  | (typeof REPORT_CRASH_POINTS)[number];
 
 /** Dies at a point when it comes by for the n-th time, counted from 0. */
 export interface CrashPlan {
@@ -169,7 +182,8 @@ export function pointsInGuard(guard: Guard, pass: Pass): Guard {
 /** The pass that dies at `POINT:COUNT`. */
 export function passAt(at: string): Pass {
   const [name, count] = at.split(':');
-  const point = [...CRASH_POINTS, ...EVENT_CRASH_POINTS].find((one) => one === name);
+  const points = [...CRASH_POINTS, ...EVENT_CRASH_POINTS, ...REPORT_CRASH_POINTS];
+  const point = points.find((one) => one === name);
   if (point === undefined || !Number.isSafeInteger(Number(count)))
     throw new TypeError(`no crash point ${at}`);
   return passer({ point, count: Number(count) });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Campaign, type CampaignOptions, stopInOrder } from './campaign.ts';
 import { CRASH_POINTS, type CrashPlan, EVENT_CRASH_POINTS } from './crash-points.ts';
+import { killFollowing, killForking } from './monitor-campaign.ts';
 import { type CompiledPrograms, compilePrograms } from './programs.ts';
 import { wakeZombie } from './zombie.ts';
 
@@ -56,6 +57,29 @@ describe('GUARD-4 a stopped writer that wakes up after a rival took over', () =>
     const { zombie } = await wakeZombie(campaign, 0, 'data');
     expect([zombie.code, zombie.said]).toEqual([70, expect.stringContaining('guard_superseded')]);
     expect(campaign.verdict).toMatchObject({ lost: 0, conflicts: [], doubled: 0 });
+  });
+});
+
+describe('MONITOR-4 MONITOR-10 a killed monitor', () => {
+  const common = { seed: SEED, killWithinMs: 700 };
+
+  test('forgets no head, reads nothing again, and accuses nobody of a fork', async () => {
+    const points = ['in-commit', 'after-commit', 'in-raise'] as const;
+    const plans = [...points.map((point) => ({ point, count: 1 })), undefined];
+    const { wrong, kills, size } = await killFollowing({ ...common, programs, plans });
+    expect([wrong, kills]).toEqual([[], plans.length]);
+    expect(size).toBeGreaterThan(0);
+  });
+
+  test('tells a fork all the same, and the file that it names convicts', async () => {
+    const plans: (CrashPlan | undefined)[] = [
+      { point: 'in-report', count: 300 },
+      { point: 'before-tell', count: 0 },
+      undefined,
+    ];
+    const { wrong, kills, told } = await killForking({ ...common, programs, plans });
+    expect([wrong, kills]).toEqual([[], plans.length]);
+    expect(told).toBeGreaterThanOrEqual(plans.length);
   });
 });
 

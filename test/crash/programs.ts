@@ -10,6 +10,8 @@ export interface CompiledPrograms extends Programs, AsyncDisposable {
   readonly corruptionWorker: string;
   /** Path of test/witness/point-witness.ts, compiled. */
   readonly pointWitness: string;
+  /** The monitor that kills itself at a named point. */
+  readonly pointMonitor: string;
 }
 
 /** Compiles into the checkout, so that the modules find their packages. */
@@ -22,6 +24,7 @@ export async function compilePrograms(): Promise<CompiledPrograms> {
     pointServer: join(out, 'test', 'crash', 'point-server.js'),
     corruptionWorker: join(out, 'test', 'corruption', 'worker.js'),
     pointWitness: join(out, 'test', 'witness', 'point-witness.js'),
+    pointMonitor: join(out, 'test', 'crash', 'point-monitor.js'),
     [Symbol.asyncDispose]: () => rm(out, { recursive: true, force: true }),
   };
 }

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Campaign, stopInOrder } from '../crash/campaign.ts';
+import { REPORT_CRASH_POINTS } from '../crash/crash-points.ts';
+import { killFollowing, killForking, randomPlans } from '../crash/monitor-campaign.ts';
 import { type CompiledPrograms, compilePrograms } from '../crash/programs.ts';
 import { wakeZombie } from '../crash/zombie.ts';
 import { buildGoTool, goMissing } from '../interop/go-tool.ts';
@@ -34,6 +36,23 @@ describe('SEQ-2 many kills under load', () => {
     const checked = await checklog.run(['-url', url, '-vkey', campaign.vkey, '-sizes', sizes]);
     expect([checked.exitCode, checked.stderr]).toEqual([0, '']);
     await stopInOrder(server);
+  });
+});
+
+describe('MONITOR-4 MONITOR-10 many kills of a monitor', () => {
+  const common = { seed: SEED, killWithinMs: 700 };
+
+  test('while it follows: no head is forgotten, nothing is read again, and nobody is accused', async () => {
+    const plans = randomPlans(10, SEED, 'following');
+    const { wrong, kills } = await killFollowing({ ...common, programs, plans });
+    expect([wrong, kills]).toEqual([[], plans.length]);
+  });
+
+  test('at each point around the evidence of a fork, and at random: it is told, with a file that convicts', async () => {
+    const points = REPORT_CRASH_POINTS.map((point) => ({ point, count: 0 }));
+    const plans = [...points, ...randomPlans(2, SEED, 'forking')];
+    const { wrong, kills } = await killForking({ ...common, programs, plans });
+    expect([wrong, kills]).toEqual([[], plans.length]);
   });
 });
 
