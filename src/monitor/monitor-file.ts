@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { TrustOptions } from '../client/trust.ts';
 import { ED25519, parseVerifierKey } from '../core/note/key.ts';
-import { parsePolicy } from '../core/note/policy.ts';
+import { isQuorumVerifiable, type Policy, parsePolicy, unverifiableQuorum } from '../core/note/policy.ts';
 import { invalidConfig, readConfigText, readYamlFile } from '../runtime/yaml-file.ts';
 
 /** Logs that one monitor follows: each holds a guard file open. */
@@ -93,12 +93,18 @@ function originOf(vkey: string, path: string): string {
 }
 
 async function policyTrust(path: string, origin: string): Promise<TrustOptions> {
-  const text = await readConfigText(path);
+  const policy = policyIn(path, await readConfigText(path));
+  if (!policy.logs.some(({ key }) => key.name === origin))
+    throw invalidConfig(path, `the policy has no log of origin ${origin}`);
+  // No head would ever satisfy it, and an alert that never ends hides others.
+  if (!isQuorumVerifiable(policy)) throw invalidConfig(path, unverifiableQuorum(policy));
+  return { policy, origin };
+}
+
+function policyIn(path: string, text: string): Policy {
   try {
-    const policy = parsePolicy(text);
-    if (policy.logs.some(({ key }) => key.name === origin)) return { policy, origin };
+    return parsePolicy(text);
   } catch (cause) {
     throw invalidConfig(path, (cause as Error).message, cause);
   }
-  throw invalidConfig(path, `the policy has no log of origin ${origin}`);
 }

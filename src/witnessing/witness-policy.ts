@@ -4,9 +4,11 @@ import { disjointQuorums, type TwoQuorums } from '../core/note/disjoint-quorums.
 import { formatVerifierKey, parseVerifierKey } from '../core/note/key.ts';
 import {
   evaluatePolicy,
+  isQuorumVerifiable,
   type Policy,
   type PolicyWitness,
   parsePolicy,
+  unverifiableQuorum,
   unverifiableWitnesses,
 } from '../core/note/policy.ts';
 import { NOTE_SIGNATURES_MAX } from '../core/note/signed-note.ts';
@@ -53,7 +55,10 @@ export function readWitnessPolicy(
   // One line is the log's own.
   if (witnesses.length >= NOTE_SIGNATURES_MAX)
     throw refused(`${witnesses.length} witnesses; a note has room for ${NOTE_SIGNATURES_MAX - 1}`);
-  checkQuorum(policy, witnesses, unverified);
+  if (!isQuorumVerifiable(policy)) throw refused(unverifiableQuorum(policy));
+  const enough = witnesses.map(({ name }) => ({ witness: name, timeSec: 1 }));
+  if (!evaluatePolicy(policy, enough).satisfied)
+    throw refused('the witnesses that have a URL are not its quorum: nothing would ever be published');
   const logs = vkeys.map((vkey) => ({ key: parseVerifierKey(vkey) }));
   return {
     ...{ policy: { ...policy, logs }, witnesses, apart: disjointQuorums(policy) },
@@ -65,23 +70,6 @@ function asked({ name, key, url }: PolicyWitness): AskedWitness[] {
   if (url === undefined) return [];
   const verifier = createCosignatureVerifier(key, ed25519Verify);
   return [{ name, vkey: formatVerifierKey(key), url: checkedUrl(name, url), verifier }];
-}
-
-type Named = Pick<PolicyWitness, 'name'>;
-
-function checkQuorum(policy: Policy, witnesses: readonly Named[], unverified: readonly Named[]): void {
-  const isEnough = (named: readonly Named[]): boolean =>
-    evaluatePolicy(
-      policy,
-      named.map(({ name }) => ({ witness: name, timeSec: 1 })),
-    ).satisfied;
-  if (isEnough(witnesses)) return;
-  if (!isEnough([...witnesses, ...unverified]))
-    throw refused('the witnesses that have a URL are not its quorum: nothing would ever be published');
-  const names = unverified.map(({ name }) => name).join(', ');
-  throw refused(
-    `its quorum needs witnesses with keys of ML-DSA-44 (${names}), and their cosignatures cannot be verified here: nothing would ever be published. Choose a quorum that the others are enough for`,
-  );
 }
 
 function checkedUrl(name: string, text: string): string {

@@ -173,6 +173,23 @@ describe('MONITOR-9 stele monitor --once', () => {
     expect(ran.stderr).toMatch(new RegExp(said));
   });
 
+  test('a policy with a key of ML-DSA-44 is a warning, and a quorum that needs it is refused', async () => {
+    const log = await servedLog(1);
+    const { url } = await address(log);
+    const { folder, flags } = await newMonitor(
+      `logs: [{vkey: '${log.vkey}', url: '${url}', policyFile: policy}]`,
+    );
+    const { vkey } = JSON.parse(await readFile('spec/vectors/notes.json', 'utf8')).ml_dsa_44;
+    const policy = (quorum: string): Promise<void> =>
+      writeFile(join(folder, 'policy'), `log ${log.vkey}\nwitness pq ${vkey}\nquorum ${quorum}\n`);
+    await policy('none');
+    const ran = await run(['monitor', '--once', '--json', ...flags]);
+    expect([ran.exitCode, ran.stderr]).toEqual([0, expect.stringMatching(/"witnesses":\["pq"\].*ML-DSA-44/)]);
+    await policy('pq');
+    const refused = await run(['monitor', '--once', ...flags]);
+    expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining('its quorum needs')]);
+  });
+
   test('what is there is not made again, and nothing is made by a start', async () => {
     const { folder } = await newMonitor('logs: []');
     expect((await run(['monitor', 'init', '--data', folder])).stderr).toContain('data_exists');

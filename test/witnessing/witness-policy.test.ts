@@ -60,8 +60,13 @@ describe('WITNESSED-7 which policies a log can be served with', () => {
       'keys of ML-DSA-44 (pq)',
     ],
     [
-      'one without a URL beside it',
+      'it and one without a URL',
       file(witness(0, ''), pq, 'group g all w0 pq', 'quorum g'),
+      'keys of ML-DSA-44 (pq)',
+    ],
+    [
+      'not it, but one without a URL',
+      file(witness(0, ''), witness(1), pq, 'group g all w0 w1', 'quorum g'),
       'that have a URL',
     ],
   ])('a quorum that needs %s is refused in words of its own', (_, text, why) => {

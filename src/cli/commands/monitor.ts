@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { Alerter } from '../../alert/alerter.ts';
 import { readSinkFile } from '../../alert/sink-file.ts';
 import { parseVerifierKey, type VerifierKey } from '../../core/note/key.ts';
+import { unverifiableWitnesses } from '../../core/note/policy.ts';
 import { createMonitorApp } from '../../http/monitor-app.ts';
 import { Gossip } from '../../monitor/gossip.ts';
 import {
@@ -78,6 +79,7 @@ async function runMonitor(context: CommandContext, command: Command): Promise<Ex
   const dir = directory(context);
   await checkMonitorManifest(dir);
   const settings = await readMonitorFile(monitorPaths(dir).settings);
+  warnOfUnverified(settings, lines);
   await using alerter = await openAlerts(context, dir, lines);
   const reporter = new Reporter({
     folder: monitorPaths(dir).evidence,
@@ -92,6 +94,15 @@ async function runMonitor(context: CommandContext, command: Command): Promise<Ex
   // Awaited, or the alerter would be closed before.
   if (command.opts()['once'] === true) return await finishOnce(context, { monitor, gossip, alerter });
   return await serve(context, { monitor, gossip, alerter, lines, stop });
+}
+
+function warnOfUnverified({ logs }: MonitorSettings, lines: Logger): void {
+  for (const { origin, trust } of logs) {
+    const witnesses = 'policy' in trust ? unverifiableWitnesses(trust.policy).map(({ name }) => name) : [];
+    if (witnesses.length === 0) continue;
+    const message = 'cosignatures of ML-DSA-44 keys are not verified here: they count for no quorum';
+    lines.warn({ log: origin, witnesses }, message);
+  }
 }
 
 function openAlerts(

@@ -78,6 +78,21 @@ export function unverifiableWitnesses({ witnesses }: Policy): readonly PolicyWit
   return witnesses.filter(({ key }) => key.type !== COSIGNATURE_V1);
 }
 
+/** In words, why a policy whose quorum cannot be had without such witnesses is of no use here. */
+export function unverifiableQuorum(policy: Policy): string {
+  const names = unverifiableWitnesses(policy).map(({ name }) => name);
+  return `its quorum needs witnesses with keys of ML-DSA-44 (${names.join(', ')}), and their cosignatures cannot be verified here. Choose a quorum that the others are enough for`;
+}
+
+/** Whether the quorum can be had of cosignatures that are verified here. */
+export function isQuorumVerifiable(policy: Policy): boolean {
+  const verifiable = policy.witnesses.filter(({ key }) => key.type === COSIGNATURE_V1);
+  return evaluatePolicy(
+    policy,
+    verifiable.map(({ name }) => ({ witness: name, timeSec: 1 })),
+  ).satisfied;
+}
+
 /** Whether cosignatures that hold satisfy the quorum. Of several by one witness the latest counts. */
 export function evaluatePolicy(policy: Policy, cosigned: readonly WitnessTime[]): PolicyVerdict {
   if (policy.quorum === undefined) return { satisfied: true };

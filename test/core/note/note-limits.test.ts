@@ -114,6 +114,8 @@ describe('NOTE-2 keys stand alone', () => {
     ['1,312 bytes of type 4', COSIGNATURE_V1, 1_312, 'malformed_key'],
     ['1,312 bytes of type 5', 5, 1_312, 'malformed_key'],
     ['1,312 bytes of type 7', 7, 1_312, 'malformed_key'],
+    ['32 bytes of type 7', 7, 32, 'malformed_key'],
+    ['32 bytes of type 5', 5, 32, 'malformed_key'],
   ])('a vkey whose id is right, with %s', (_, type, length, code) => {
     const publicKey = new Uint8Array(length).fill(7);
     const made = { name: 'log', type, publicKey, keyId: computeKeyId('log', type, publicKey) };

@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { COSIGNATURE_V1, computeKeyId, formatVerifierKey } from '../../../src/core/note/key.ts';
 import {
   evaluatePolicy,
+  isQuorumVerifiable,
   parsePolicy,
+  unverifiableQuorum,
   unverifiableWitnesses,
   type WitnessTime,
 } from '../../../src/core/note/policy.ts';
@@ -75,7 +77,19 @@ describe('NOTE-5 policies are read', () => {
     const policy = parsePolicy(file(log, a, `${pq} https://w.example/`, 'group g any a pq', 'quorum g'));
     expect(policy.witnesses.map(({ key }) => key.type)).toEqual([4, 6]);
     expect(unverifiableWitnesses(policy).map(({ name }) => name)).toEqual(['pq']);
+    expect(unverifiableQuorum(policy)).toContain('(pq)');
     expect(unverifiableWitnesses(parsePolicy(file(a, b, 'quorum a')))).toEqual([]);
+  });
+
+  test.each([
+    ['a', true],
+    ['none', true],
+    ['pq', false],
+    ['any', true],
+    ['all', false],
+  ])('whether a quorum of %s can be had without such a witness: %j', (quorum, isVerifiable) => {
+    const group = ['any', 'all'].includes(quorum) ? [`group ${quorum} ${quorum} a pq`] : [];
+    expect(isQuorumVerifiable(parsePolicy(file(a, pq, ...group, `quorum ${quorum}`)))).toBe(isVerifiable);
   });
 
   test('a log without a URL has none', () => {
