@@ -12,6 +12,8 @@ export interface Served {
   readonly stop: AbortSignal;
   /** Resolves with what keeps it from going on. */
   readonly failed: Promise<unknown>;
+  /** Called before the answers under way are waited for. */
+  onStopping?(): void;
   /** Closes what lies behind the servers. */
   close(): Promise<void>;
 }
@@ -20,10 +22,12 @@ export interface Served {
  * Serves until a signal or a failure, and then stops in order. What was not closed marks no clean stop, and the next start
  * checks everything: worth an exit code.
  */
-export async function untilStopped({ servers, lines, stop, failed, close }: Served): Promise<ExitCode> {
+export async function untilStopped(served: Served): Promise<ExitCode> {
+  const { servers, lines, stop, failed, close } = served;
   const failure = await Promise.race([failed, stopped(stop)]);
   if (failure === undefined) lines.info({ signal: String(stop.reason) }, 'stopping');
   else lines.fatal({ err: failure }, 'the process ends');
+  served.onStopping?.();
   const inOrder = await within(STOP_MS, servers.close().then(close));
   lines.info({ inOrder }, 'stopped');
   return failure === undefined && inOrder ? EXIT.ok : EXIT.fault;

@@ -51,6 +51,11 @@ export class Witnessings {
     return this.#running.get(log);
   }
 
+  /** No request waits for witnesses any more, in whatever log. */
+  stopWaiting(): void {
+    for (const witnessing of this.#running.values()) witnessing.stopWaiting();
+  }
+
   /**
    * Begins to have a log's heads cosigned. Whoever opened the log disposes of this before it closes the log.
    * @throws TlogError invalid_config, malformed_policy, data_damaged, fork, witness_ahead

@@ -13,6 +13,7 @@ interface Waiter {
 export class Waiters {
   readonly #clock: Clock;
   readonly #waiting = new Set<Waiter>();
+  #closed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -22,17 +23,23 @@ export class Waiters {
     return this.#waiting.size;
   }
 
-  /** Resolves once the size is reached, or after `timeoutMs`; at once when too many wait already. */
+  /** Resolves once the size is reached, or after `timeoutMs`; at once when too many wait already, and after `close`. */
   async until(size: TreeSize, timeoutMs: number): Promise<void> {
-    if (this.#waiting.size >= WAITERS_MAX) return;
+    if (this.#closed || this.#waiting.size >= WAITERS_MAX) return;
     const waiter = { size, woken: new AbortController() };
     this.#waiting.add(waiter);
     await this.#clock.sleep(timeoutMs, waiter.woken.signal);
     this.#waiting.delete(waiter);
   }
 
-  /** Wakes who waits for this size or a smaller one; without a size, all. */
-  wake(size?: TreeSize): void {
-    for (const waiter of this.#waiting) if (size === undefined || waiter.size <= size) waiter.woken.abort();
+  /** Wakes who waits for this size or a smaller one. */
+  wake(size: TreeSize): void {
+    for (const waiter of this.#waiting) if (waiter.size <= size) waiter.woken.abort();
+  }
+
+  /** Wakes all; from now on nobody waits. */
+  close(): void {
+    this.#closed = true;
+    for (const waiter of this.#waiting) waiter.woken.abort();
   }
 }

@@ -114,16 +114,20 @@ export class Witnessing implements AsyncDisposable {
 
   /**
    * The witnessed head once it covers a size; undefined when it does not within ten seconds, or at once when too many wait
-   * already.
+   * already, or since `stopWaiting`.
    */
   async waitFor(size: TreeSize): Promise<WitnessedHead | undefined> {
     const covering = (): WitnessedHead | undefined => {
       const { witnessedHead } = this;
       return witnessedHead !== undefined && witnessedHead.size >= size ? witnessedHead : undefined;
     };
-    if (covering() === undefined && !this.#closing.signal.aborted)
-      await this.#waiters.until(size, WITNESSED_WAIT_MS);
+    if (covering() === undefined) await this.#waiters.until(size, WITNESSED_WAIT_MS);
     return covering();
+  }
+
+  /** Who waits, or would, is answered by what there is: a server that stops has less time than they. Witnesses are asked on. */
+  stopWaiting(): void {
+    this.#waiters.close();
   }
 
   status(): WitnessingStatus {
@@ -238,7 +242,7 @@ export class Witnessing implements AsyncDisposable {
     this.#stopListening();
     for (const feed of this.#feeds) feed.close();
     this.#lagNudge.wake();
-    this.#waiters.wake();
+    this.stopWaiting();
     await this.#running;
   }
 

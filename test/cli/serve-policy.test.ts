@@ -142,6 +142,19 @@ describe('WITNESSED-8 CLI-35 serve --policy', () => {
     expect(await bound.stop()).toBe(0);
   });
 
+  test('CLI-41 who waits for witnesses has an answer when the server stops', async () => {
+    const desk = await newDesk();
+    const server = await cli.serve([...desk.data, '--policy', await policyOf(desk, 'http://127.0.0.1:1')]);
+    const headers = { Authorization: `Bearer ${desk.token}`, 'Content-Type': 'application/octet-stream' };
+    const log = `${server.url}/logs/main`;
+    const asked = fetch(`${log}/entries?ack=witnessed`, { method: 'POST', headers, body: 'one' });
+    let size = 0;
+    while (size === 0) size = (await (await fetch(`${log}/log`)).json()).treeSize;
+    expect(await server.stop()).toBe(0);
+    const answer = await asked;
+    expect([answer.status, await answer.json()]).toMatchObject([202, { index: 0, witnessed: false }]);
+  });
+
   test('CLI-35 a receipt becomes a .tlog-proof that a policy accepts', async () => {
     const desk = await newDesk();
     const policy = await policyOf(desk, await runWitness(desk));

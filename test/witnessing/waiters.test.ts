@@ -22,7 +22,10 @@ test('HTTP-32 who waits is woken by a size that covers it, or by time; beyond th
   clock.pass(500);
   await settle();
   expect(done).toEqual(['one too many', 'of 5', 'of 7']);
-  waiters.wake();
+  waiters.close();
   await settle();
   expect([done.length, waiters.count]).toEqual([WAITERS_MAX + 1, 0]);
+  wait('one who comes late', 9, 1_000);
+  await settle();
+  expect([done.at(-1), waiters.count]).toEqual(['one who comes late', 0]);
 });

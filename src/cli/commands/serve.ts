@@ -100,7 +100,10 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
     await warnOfOneDevice(context, lines);
     await announce(context, servers, dir);
     lines.info({ url: servers.url, opsUrl: servers.opsUrl, logs: logs.names() }, 'serving');
-    return await untilStopped({ servers, lines, stop, failed: logs.failed, close: () => logs.close() });
+    return await untilStopped({
+      ...{ servers, lines, stop, failed: logs.failed, close: () => logs.close() },
+      onStopping: () => witnessings.stopWaiting(),
+    });
   } catch (error) {
     await logs.close();
     throw error;
