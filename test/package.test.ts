@@ -54,6 +54,7 @@ const PUBLIC: Readonly<Record<string, readonly string[]>> = {
   ],
   client: [
     'AccessOptions',
+    'Ack',
     'AppendOptions',
     'AppendedBatch',
     'AppendedEntry',
@@ -71,6 +72,7 @@ const PUBLIC: Readonly<Record<string, readonly string[]>> = {
     'ProvenLeaves',
     'RetryDeps',
     'TrustOptions',
+    'WitnessState',
     'memoryMarks',
     'webCryptoEd25519',
   ],

@@ -1,10 +1,11 @@
+import { type Ack, witnessState } from '../client/ack.ts';
 import { readBatch, readReceipt } from '../client/answers.ts';
 import type { LogCalls } from '../client/log-calls.ts';
-import type { LogClient } from '../client/log-client.ts';
 import { Submissions } from '../client/submissions.ts';
 import { TlogError } from '../core/error.ts';
 import { formatReceipt } from '../core/proof/receipt.ts';
 import type { Appender } from './appender.ts';
+import type { ReachedLog } from './log-access.ts';
 import { secretKey } from './secret-key.ts';
 
 const FACTS_BYTES_MAX = 64 * 1024;
@@ -25,26 +26,38 @@ export async function takesEvents(calls: LogCalls): Promise<boolean> {
  * Sends each file as a JSON event, or lines as NDJSON. With a client, that the leaves are in the tree is verified. Keys of batches are
  * made with the access token: a digest of events is not to lie in the log.
  */
-export function eventAppender(calls: LogCalls, client: LogClient | undefined, token: string): Appender {
+export function eventAppender(
+  { calls, client, trust }: ReachedLog,
+  token: string,
+  ack: Ack | undefined,
+): Appender {
   const submissions = new Submissions(calls);
   return {
     entry: (event) =>
-      submissions.events({ type: 'application/json', body: event }, {}, async ({ fields, body }) => {
+      submissions.events({ type: 'application/json', body: event }, { ack }, async (answer) => {
+        const { fields, body } = answer;
         const receipt = readReceipt(fields);
         await client?.verify(receipt);
+        const { index, checkpoint } = receipt;
+        const witnesses = await witnessState(trust, { ack, answer, checkpoint });
         const kept = client === undefined ? body : formatReceipt(receipt);
-        return { index: receipt.index, body: kept, json: `${JSON.stringify(fields)}\n` };
+        return { index, body: kept, json: `${JSON.stringify(fields)}\n`, witnesses };
       }),
-    batch: (lines, key) =>
-      submissions.events(
-        { type: 'application/x-ndjson', body: joined(lines) },
-        { idempotencyKey: secretKey(token, key) },
-        async ({ fields }) => {
-          const { indexes } = readBatch(fields);
-          await client?.multi([...new Set(indexes)].sort((a, b) => a - b));
-          return { indexes, json: `${JSON.stringify(fields)}\n` };
-        },
-      ),
+    batch: (lines, key) => {
+      const events = { type: 'application/x-ndjson', body: joined(lines) } as const;
+      const idempotencyKey = secretKey(token, key);
+      return submissions.events(events, { idempotencyKey, ack }, async (answer) => {
+        const { indexes, checkpoint } = readBatch(answer.fields);
+        // Of the answer, as the published head may not cover the lines yet.
+        const head = await client?.verifyHead(checkpoint);
+        await client?.multi(
+          [...new Set(indexes)].sort((a, b) => a - b),
+          { head },
+        );
+        const witnesses = await witnessState(trust, { ack, answer, checkpoint });
+        return { indexes, json: `${JSON.stringify(answer.fields)}\n`, witnesses };
+      });
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { logAccess } from '../client/access.ts';
 import { LogCalls } from '../client/log-calls.ts';
 import { LogClient } from '../client/log-client.ts';
-import type { TrustOptions } from '../client/trust.ts';
+import { LogTrust, type TrustOptions } from '../client/trust.ts';
 import type { Policy } from '../core/note/policy.ts';
 import { ed25519Verify } from '../runtime/ed25519.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
@@ -15,6 +15,8 @@ const TIMEOUT_MS = 60_000;
 export interface ReachedLog {
   readonly calls: LogCalls;
   readonly client: LogClient | undefined;
+  /** Whom that client believes. */
+  readonly trust: LogTrust | undefined;
 }
 
 /** Ways to the log that the settings name; nothing is asked yet. @throws UsageError */
@@ -22,8 +24,10 @@ export async function reachLog(context: CommandContext, flags: TrustFlags): Prom
   const { server, log } = context.config;
   const options = await accessOptions(context, `${server}/logs/${log}`);
   const policy = await readTrust(flags);
-  const client = policy === undefined ? undefined : verifyingClient(options, trustOf(policy));
-  return { calls: new LogCalls(logAccess(options)), client };
+  const calls = new LogCalls(logAccess(options));
+  if (policy === undefined) return { calls, client: undefined, trust: undefined };
+  const trust = trustOf(policy);
+  return { calls, client: verifyingClient(options, trust), trust: new LogTrust(trust, ed25519Verify) };
 }
 
 /** How a log at an address is reached with the token of the settings. @throws UsageError when the address cannot be one */

@@ -4,18 +4,17 @@
  * @module
  */
 export type { AccessOptions } from './access.ts';
+export type { Ack, WitnessState } from './ack.ts';
+export type { AppendedBatch, AppendedEntry, ProvenLeaf } from './appends.ts';
 export type { Fetch } from './bounded-fetch.ts';
 export type { LogEntry } from './entries.ts';
 export {
-  type AppendedBatch,
-  type AppendedEntry,
   type CallOptions,
   type EntriesOptions,
   LogClient,
   type LogClientOptions,
   type ProofOptions,
   type ProvenEntry,
-  type ProvenLeaf,
   type ProvenLeaves,
 } from './log-client.ts';
 export { type MarkStore, memoryMarks } from './mark.ts';

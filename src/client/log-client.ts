@@ -13,8 +13,7 @@ import { type Receipt, verifyReceipt } from '../core/proof/receipt.ts';
 import { ENTRY_BYTES_MAX } from '../core/tile/bundle.ts';
 import type { LeafIndex } from '../core/units.ts';
 import { type AccessOptions, logAccess } from './access.ts';
-import { readBatch, readReceipt } from './answers.ts';
-import { leavesOfBatch } from './batch-check.ts';
+import { type AppendedBatch, type AppendedEntry, Appends, type ProvenLeaf } from './appends.ts';
 import { proveConsistent } from './consistency.ts';
 import { type LogEntry, verifiedEntries } from './entries.ts';
 import { gossipWith } from './gossip.ts';
@@ -23,7 +22,7 @@ import { type LaterDeps, laterReceipt, refuseReceipt } from './later-receipt.ts'
 import { LogCalls } from './log-calls.ts';
 import { type Mark, type MarkStore, memoryMarks } from './mark.ts';
 import { askInclusion, askMulti, type LeafName } from './proofs.ts';
-import { type AppendOptions, Submissions } from './submissions.ts';
+import type { AppendOptions } from './submissions.ts';
 import { LogTrust, type TrustOptions } from './trust.ts';
 import { webCryptoEd25519 } from './webcrypto.ts';
 
@@ -58,26 +57,8 @@ export interface EntriesOptions extends ProofOptions {
   readonly ahead?: number;
 }
 
-/** A leaf that is proven to be in the tree of `head`. The receipt can be kept and verified offline. */
-export interface ProvenLeaf {
-  readonly receipt: Receipt;
-  readonly head: VerifiedCheckpoint;
-}
-
 export interface ProvenEntry extends ProvenLeaf {
   readonly entry: Uint8Array;
-}
-
-/** `isNew` is false where an earlier entry answered for it, a try of this very call included. */
-export interface AppendedEntry extends ProvenLeaf {
-  readonly isNew: boolean;
-}
-
-/** In the order of the entries. */
-export interface AppendedBatch {
-  readonly indexes: readonly LeafIndex[];
-  readonly isNew: readonly boolean[];
-  readonly head: VerifiedCheckpoint;
 }
 
 /** Leaves that are proven to be in the tree of `head`, at ascending indexes. */
@@ -91,7 +72,7 @@ export interface ProvenLeaves {
 /**
  * A client of one log that verifies all it gives out: signature, origin and quorum of checkpoints, proofs against
  * their roots, and that no checkpoint contradicts an earlier one. A policy's quorum is asked of published heads; heads
- * of receipts are signed by the log alone until `upgrade`. Where reading needs a token, it needs scope `read`, also to
+ * of receipts are signed by the log alone until `upgrade`, or where an append has waited for witnesses. Where reading needs a token, it needs scope `read`, also to
  * append: what was signed before is compared.
  *
  * Every method throws TlogError: `rollback` and `fork` with `keptNote` and `freshNote` in `details`, a fork also with
@@ -105,7 +86,7 @@ export class LogClient {
   readonly #hasher: TreeHasher;
   readonly #trust: LogTrust;
   readonly #heads: HeadTracker;
-  readonly #submissions: Submissions;
+  readonly #appends: Appends;
 
   /** Asks nothing yet. @throws TypeError, TlogError malformed_key or weak_key for options that cannot be */
   constructor(options: LogClientOptions) {
@@ -116,7 +97,11 @@ export class LogClient {
     this.#access = options;
     this.#calls = new LogCalls(logAccess(options));
     this.#heads = new HeadTracker({ calls: this.#calls, hasher, trust: this.#trust, marks });
-    this.#submissions = new Submissions(this.#calls);
+    this.#appends = new Appends({
+      ...this.#deps,
+      verify: (receipt, how) => this.verify(receipt, how),
+      verifyHead: (note, how) => this.verifyHead(note, how),
+    });
   }
 
   /** The published head. Freshness is there when the policy asks for cosignatures. */
@@ -126,28 +111,17 @@ export class LogClient {
     return this.#takePublished(body, before, signal);
   }
 
-  /** Appends one entry of at most 65,535 bytes; resolves once it is durable, signed for and verified. */
+  /**
+   * Appends one entry of at most 65,535 bytes; resolves once it is durable, signed for and verified, with `ack: 'witnessed'` once the
+   * log's witnesses have cosigned it, too, or have been waited for in vain. @throws TlogError no_witness_policy, policy_not_met
+   */
   append(entry: Uint8Array, options: AppendOptions = {}): Promise<AppendedEntry> {
-    return this.#submissions.entry(entry, options, async ({ status, fields }) => {
-      const receipt = readReceipt(fields);
-      const head = await this.verify(receipt, { entry, signal: options.signal });
-      return { receipt, head, isNew: status === 201 };
-    });
+    return this.#appends.entry(entry, options);
   }
 
-  /** Appends 1 to 4,096 entries, all or none; verified with one multi-proof. */
+  /** Appends 1 to 4,096 entries, all or none; verified with one multi-proof. `ack` as for `append`. */
   appendBatch(entries: readonly Uint8Array[], options: AppendOptions = {}): Promise<AppendedBatch> {
-    return this.#submissions.batch(entries, options, async ({ fields }) => {
-      const { indexes, isNew, checkpoint } = readBatch(fields);
-      const head = await this.#takeReceipt(checkpoint, options.signal);
-      const leaves = leavesOfBatch(this.#hasher, entries, indexes);
-      const { nodes } = await askMulti(this.#calls, leaves.indexes, {
-        treeSize: head.size,
-        signal: options.signal,
-      });
-      verifyMultiProof(this.#hasher, { ...leaves, nodes, size: head.size, root: head.rootHash });
-      return { indexes, isNew, head };
-    });
+    return this.#appends.batch(entries, options);
   }
 
   /**
@@ -165,6 +139,13 @@ export class LogClient {
       const kept = await this.#heads.largest();
       return refuseReceipt(this.#deps, receipt, { cause, head: kept, signal });
     });
+    return head;
+  }
+
+  /** Checks the head of an answer, such as one to a batch of events: the log has signed it, and it is on the tree this client knows. */
+  async verifyHead(note: Uint8Array | string, { signal }: CallOptions = {}): Promise<VerifiedCheckpoint> {
+    const head = await this.#trust.signed(note);
+    await this.#heads.takeReceipt(head, signal);
     return head;
   }
 
@@ -289,11 +270,5 @@ export class LogClient {
     if (note === undefined)
       throw new TlogError('malformed_answer', 'a proof of the published head has no checkpoint');
     return (await this.#takePublished(note, before, signal)).checkpoint;
-  }
-
-  async #takeReceipt(note: string, signal: AbortSignal | undefined): Promise<VerifiedCheckpoint> {
-    const head = await this.#trust.signed(note);
-    await this.#heads.takeReceipt(head, signal);
-    return head;
   }
 }

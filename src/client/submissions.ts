@@ -1,6 +1,7 @@
 import { formatHex } from '../core/encoding/hex.ts';
 import { TlogError } from '../core/error.ts';
 import { ENTRY_BYTES_MAX, encodeEntries } from '../core/tile/bundle.ts';
+import type { Ack } from './ack.ts';
 import { BATCH_ENTRIES_MAX, readDuplicates } from './answers.ts';
 import type { FieldsAnswer, LogCall, LogCalls } from './log-calls.ts';
 
@@ -14,6 +15,11 @@ export interface AppendOptions {
    * given; give one to be able to repeat a call whose outcome stayed unknown.
    */
   readonly idempotencyKey?: string | undefined;
+  /**
+   * What the answer waits for. With `witnessed` the log takes up to ten seconds longer, which each try must be given. `durable` unless
+   * given.
+   */
+  readonly ack?: Ack | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -71,12 +77,12 @@ export class Submissions {
   }
 
   async #post<T>(post: Post, read: ReadAnswer<T>): Promise<T> {
-    const { path, type, body, signal } = post;
+    const { path, type, body, ack, signal } = post;
     const key = post.idempotencyKey ?? formatHex(crypto.getRandomValues(new Uint8Array(KEY_BYTES)));
     const triesMax = await this.#triesOf(signal);
     const headers = { 'Content-Type': type, 'Idempotency-Key': key };
     const call: LogCall = {
-      path,
+      path: ack === undefined ? path : `${path}?ack=${ack}`,
       method: 'POST',
       headers,
       body,

@@ -28,6 +28,11 @@ export class LogTrust {
     this.origin = 'vkey' in trust ? (this.logVerifiers[0]?.name ?? '') : trust.origin;
   }
 
+  /** Whether published heads need cosignatures. */
+  get asksWitnesses(): boolean {
+    return this.#policy.quorum !== undefined;
+  }
+
   /** A checkpoint that the log has signed, whoever cosigned it. @throws as verifyCheckpoint */
   signed(note: Uint8Array | string): Promise<VerifiedCheckpoint> {
     return verifyCheckpoint(note, this);

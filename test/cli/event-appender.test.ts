@@ -21,7 +21,8 @@ async function keyOf(lines: string, token: string): Promise<string> {
   for await (const batch of cutLines(inOne(lines), 1_000)) batches.push(batch);
   const [batch] = batches;
   if (batch === undefined) throw new TypeError('there is no line');
-  await eventAppender(calls, undefined, token).batch(batch.entries, batch.key);
+  const reached = { calls, client: undefined, trust: undefined };
+  await eventAppender(reached, token, undefined).batch(batch.entries, batch.key);
   return key;
 }
 

@@ -104,6 +104,9 @@ async function upgraded(desk: Desk, server: Serving): Promise<void> {
   expect([verified.code, verified.text]).toEqual([0, expect.stringContaining('entry 1 of 2')]);
   const json = await cli.stele([...upgrade, '--json'], { env });
   expect(JSON.parse(json.text)).toMatchObject({ index: 1, treeSize: 2 });
+  const waited = await cli.stele([...append, '--ack', 'witnessed', '--policy', trust], { env });
+  expect([waited.code, waited.stderr]).toEqual([0, expect.stringContaining('the quorum of the policy has')]);
+  expect(await readFile(inFolder('receipt'), 'utf8')).toContain('\u2014 w.example/w ');
   await writeFile(inFolder('nothing'), 'hello');
   const bad = await cli.stele(['upgrade-receipt', inFolder('nothing'), '--policy', trust], { env });
   expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('malformed_proof')]);
