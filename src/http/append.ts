@@ -11,6 +11,7 @@ import type { BodyMemory } from './body-memory.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
 import { idempotencyKeyOf, idempotencyOf } from './idempotency.ts';
 import { headText, inclusionText } from './proof-text.ts';
+import { queryOf } from './query.ts';
 import { acknowledged, askedAck, type Outcome } from './witnessed.ts';
 import type { WriteGate } from './write-gate.ts';
 
@@ -39,6 +40,7 @@ export async function append(c: Context, log: Log, call: AppendCall): Promise<Re
   const isBatch = !isAdd && (type === 'application/x-ndjson' || type === BUNDLE_TYPE);
   if (!isAdd && !isBatch && type !== ENTRY_TYPE)
     throw new TlogError('unsupported_media_type', `send ${ENTRY_TYPE}, x-ndjson or ${BUNDLE_TYPE}`);
+  if (isAdd) queryOf(c, []);
   const waited = isAdd ? undefined : askedAck(c, call.witnessing);
   const limit = isBatch ? BATCH : ENTRY;
   // A client is told at once, and what it sends after that is not kept.

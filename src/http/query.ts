@@ -10,7 +10,7 @@ export function queryOf(c: Context, names: readonly string[]): ReadonlyMap<strin
   const found = new Map<string, string>();
   for (const [name, value] of pairsOf(c.req.url)) {
     if (!names.includes(name))
-      throw new TlogError('invalid_parameter', `unknown parameter; there are ${names.join(', ')}`);
+      throw new TlogError('invalid_parameter', `unknown parameter; there are ${names.join(', ') || 'none'}`);
     if (found.has(name)) throw new TlogError('invalid_parameter', `give ${name} once`);
     found.set(name, value);
   }

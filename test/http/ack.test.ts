@@ -98,6 +98,18 @@ describe('HTTP-32 who waits for witnesses', () => {
     expect([old.status, await cosigners(old)]).toEqual([200, ['a']]);
   });
 
+  test.each([
+    'add?ack=witnessed',
+    'add?ack=durable',
+    'add?x',
+  ])('cannot do so by %s, which adds nothing', async (path) => {
+    const { app, desk } = await witnessedLog();
+    const headers = { Authorization: `Bearer ${TOKEN}` };
+    const answer = await app.request(`${LOG_URL}/${path}`, { method: 'POST', headers, body: 'one' });
+    const { code } = (await answer.json()) as { code: string };
+    expect([answer.status, code, desk.log.head.size]).toEqual([400, 'invalid_parameter', 0]);
+  });
+
   test('keeps no place from those who do not', async () => {
     const log = await witnessedLog({ gate: new WriteGate(1) });
     log.cutOff();
