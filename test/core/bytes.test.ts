@@ -35,7 +35,7 @@ describe('memory that is shared', () => {
   test('giving back what was too long for it leaves it as it is', () => {
     const memory = new SharedMemory();
     const before = memory.take(8);
-    expect(memory.fill(20_000, () => 1)).toHaveLength(1);
+    expect(memory.fill(20_000, () => 20_000 - 8)).toHaveLength(20_000 - 8);
     memory.take(8).fill(1);
     expect([...before]).toEqual(new Array(8).fill(0));
   });
