@@ -5,6 +5,7 @@ import {
   parseForeignJson,
   parseStrictJson,
   pointerTo,
+  strictListItems,
 } from '../../../src/core/encoding/strict-json.ts';
 import { isBrief } from '../scale.ts';
 
@@ -49,6 +50,36 @@ describe('EVENT-1 strict JSON', () => {
     expect(() => parse(`${plain}\ud800"`)).toThrow(': a text has half of a surrogate pair');
     expect(() => parse(`${plain}\udfff"`)).toThrow(': a text has half of a surrogate pair');
     expect(() => parse(`${plain}\\x"`)).toThrow(': a text has an escape that is none');
+  });
+
+  test.each([
+    ['[]', []],
+    [' [ ] ', []],
+    ['[1]', [[1, 2]]],
+    [
+      '[ {"a":[2]} ,"b"]\n',
+      [
+        [{ a: [2] }, 11],
+        ['b', 16],
+      ],
+    ],
+  ])('gives the items of %j one by one, with the place behind each', (text, expected) => {
+    const items = [...strictListItems(text, 3, refuse)].map(({ value, end }) => [value, end]);
+    expect(items).toEqual(expected);
+    expect(items.map(([value]) => value)).toEqual(parse(text));
+  });
+
+  test.each([
+    ['', 0, ': the list is missing'],
+    ['{}', 0, ': the list is missing'],
+    ['[1', 1, ': a comma or the end of it is missing'],
+    ['[1,]', 1, '/1'],
+    ['[1] 2', 1, ': there is text behind its end'],
+    ['[1,[[[]]]]', 1, '/1/0/0'],
+  ])('refuses %j after %i items', (text, count, message) => {
+    const items = strictListItems(text, 3, refuse);
+    for (let i = 0; i < count; i += 1) expect(items.next().done).toBe(false);
+    expect(() => items.next()).toThrow(message);
   });
 
   test('__proto__ is a member like any other', () => {
