@@ -64,7 +64,7 @@ describe('MONITOR-4 MONITOR-10 a killed monitor', () => {
   const common = { seed: SEED, killWithinMs: 700 };
 
   test('forgets no head, reads nothing again, and accuses nobody of a fork', async () => {
-    const points = ['in-commit', 'after-commit', 'in-raise'] as const;
+    const points = ['in-commit', 'after-commit', 'after-raise'] as const;
     const plans = [...points.map((point) => ({ point, count: 1 })), undefined];
     const { wrong, kills, size } = await killFollowing({ ...common, programs, plans });
     expect([wrong, kills]).toEqual([[], plans.length]);
