@@ -83,14 +83,20 @@ export class EventReader {
   /** The verbatim bytes of an event that was read. @throws TlogError storage_corrupt */
   async rawOf({ index, event, seed }: StoredEvent): Promise<Uint8Array | undefined> {
     if (event.raw === undefined) return undefined;
-    const { store, blobs, hasher } = this.#deps;
-    const [row, blob] = [rawKey(index), blobKey(index)];
-    const name = await store.get(blob);
-    const sealed = name === undefined ? await store.get(row) : await blobs.read(name);
-    if (sealed === undefined) return undefined;
-    const bytes = this.#open(seed, name === undefined ? row : blob, () => sealed);
-    if (formatBase64(hasher.sha256(bytes)) === event.raw.sha256) return bytes;
-    throw corruptRow(name === undefined ? row : blob, 'is not what its event describes');
+    const { store, blobs } = this.#deps;
+    const name = await store.get(blobKey(index));
+    const key = name === undefined ? rawKey(index) : blobKey(index);
+    const sealed = name === undefined ? await store.get(key) : await blobs.read(name);
+    return sealed === undefined
+      ? undefined
+      : this.#described(key, { seed, sealed, sha256: event.raw.sha256 });
+  }
+
+  /** @throws TlogError storage_corrupt */
+  #described(key: Uint8Array, raw: { seed: Uint8Array; sealed: Uint8Array; sha256: string }): Uint8Array {
+    const bytes = this.#open(raw.seed, key, () => raw.sealed);
+    if (formatBase64(this.#deps.hasher.sha256(bytes)) === raw.sha256) return bytes;
+    throw corruptRow(key, 'is not what its event describes');
   }
 
   #seedOf(index: LeafIndex): Uint8Array {

@@ -12,6 +12,7 @@ import type { Clock } from '../../src/runtime/clock.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { nodeEventHasher } from '../../src/runtime/event-hasher.ts';
 import type { DataDirectory } from '../../src/sequencer/data-directory.ts';
+import { removeUnnamed } from '../../src/sequencer/event-parts.ts';
 import type { AppendResult, EventLog } from '../../src/sequencer/log.ts';
 import { logOnFiles, type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
 import { startLog } from '../../src/sequencer/start-log.ts';
@@ -244,6 +245,14 @@ describe('EVENT-18 what the tree denies is not given out', () => {
     expect(await log.events.readRaw(leafIndex(3))).toBeUndefined();
   });
 
+  test('there are none of an event that describes some which never came', async () => {
+    const { log } = await three();
+    await log.events.append({ events: [{ ...event(log, 'late', new Uint8Array(1)), content: undefined }] });
+    expect(await log.events.readRaw(leafIndex(3))).toBeUndefined();
+    expect(await log.events.hasRaw(leafIndex(3))).toBe(false);
+    expect((await log.events.read(leafIndex(3))).event.raw?.size).toBe(1);
+  });
+
   test('verbatim bytes in a file that is not the one of the event', async () => {
     const { log } = await three();
     // The description is that of another byte; HTTP would have refused it (EVENT-14).
@@ -251,6 +260,14 @@ describe('EVENT-18 what the tree denies is not given out', () => {
     await expect(log.events.readRaw(leafIndex(3))).rejects.toMatchObject({ code: 'storage_corrupt' });
     expect(log.findings).toMatchObject([{ part: 'raw', index: 3 }]);
   });
+});
+
+test('SCRUB-4 a bug met while files of verbatim bytes are looked through is no damage', async () => {
+  const bug = new RangeError('ours');
+  const iterate = (): never => {
+    throw bug;
+  };
+  await expect(removeUnnamed({ iterate }, { blobs: { keepOnly: iterate } as never })).rejects.toBe(bug);
 });
 
 describe('EVENT-18 a seed is durable before a leaf that needs it', () => {

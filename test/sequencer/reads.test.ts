@@ -26,6 +26,13 @@ function forgetTiles(log: RunningLog, times: number): void {
   log.stored().report({ row: retryKey(retryKeyNumber(times)), message: 'a test says so' });
 }
 
+test('SEQ-2 a page over stored bundles and the open one has the entries that were appended', async () => {
+  const { log } = await rottingLog();
+  await fill(log, 0, 600);
+  const page = await log.readEntries(leafIndex(100), treeSize(599));
+  expect(page.map(String)).toEqual(Array.from({ length: 499 }, (_, i) => `entry ${100 + i}`));
+});
+
 describe('SEQ-2 the nodes of a leaf', () => {
   test.each([
     [1, [0]],

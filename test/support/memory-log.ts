@@ -10,6 +10,7 @@ export class MemoryLog {
   readonly entries: Uint8Array[];
   readonly heads: SignedHead[] = [];
   readonly findings: readonly never[] = [];
+  readonly vkeys: readonly string[] = ['memory.example+00000000+AQ=='];
   readonly #tiles = new Map<string, Uint8Array>();
 
   constructor(size: number, kept: readonly number[] = []) {
