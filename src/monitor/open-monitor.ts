@@ -12,7 +12,7 @@ import { CheckedStore } from '../store/checked-store.ts';
 import type { Guard } from '../store/guard.ts';
 import { LevelStore } from '../store/level-store.ts';
 import type { Store } from '../store/store.ts';
-import { originHash } from '../witness/witness-record.ts';
+import { originHash, refusesOneLog } from '../witness/witness-record.ts';
 import { Follower } from './follower.ts';
 import { HeardHeads } from './heard-heads.ts';
 import { LogState } from './log-state.ts';
@@ -70,11 +70,6 @@ export async function openMonitor({
   }
 }
 
-/** Codes with which one log is refused; with any other the monitor does not start. */
-const REFUSES_ONE_LOG: readonly string[] = [
-  ...['record_lost', 'storage_corrupt', 'guard_missing', 'guard_unreadable', 'guard_conflict'],
-];
-
 /** What the logs of a monitor share. */
 export interface MonitorParts {
   readonly clock: Clock;
@@ -92,7 +87,7 @@ export async function openMonitoredLog(log: LogSettings, parts: MonitorParts): P
   try {
     return { ...facts, follower: await openFollower(log, trust, parts) };
   } catch (error) {
-    if (!(error instanceof TlogError) || !REFUSES_ONE_LOG.includes(error.code)) throw error;
+    if (!refusesOneLog(error)) throw error;
     return { ...facts, follower: error };
   }
 }

@@ -11,7 +11,7 @@ import type { Store } from '../store/store.ts';
 import { FollowedLogs } from './followed-logs.ts';
 import type { ShownFork } from './fork-shown.ts';
 import type { AlertFacts, WitnessAlert } from './witness-alert.ts';
-import { checkRecord, decodeRecord, originHash, recordKey } from './witness-record.ts';
+import { checkRecord, decodeRecord, originHash, recordKey, refusesOneLog } from './witness-record.ts';
 import { type CosignOutcome, WitnessedLog } from './witnessed-log.ts';
 
 /** What a witness is made of. Whoever makes these closes none: the witness does. */
@@ -39,15 +39,6 @@ export interface WitnessedLogStatus {
   readonly timeSec?: number;
   readonly refused?: TlogError;
 }
-
-/** Codes with which one log is refused; with any other the witness does not start. */
-const REFUSES_ONE_LOG: readonly string[] = [
-  'record_lost',
-  'storage_corrupt',
-  'guard_missing',
-  'guard_unreadable',
-  'guard_conflict',
-];
 
 /** A C2SP tlog-witness (c2sp.org/tlog-witness), without its HTTP. */
 export class Witness implements AsyncDisposable {
@@ -132,7 +123,7 @@ export class Witness implements AsyncDisposable {
     try {
       return await this.#openLog(origin);
     } catch (error) {
-      if (!(error instanceof TlogError) || !REFUSES_ONE_LOG.includes(error.code)) throw error;
+      if (!refusesOneLog(error)) throw error;
       const { code, message } = error;
       await this.#deps.alert({ kind: 'refused', origin, code, message, ...factsIn(error) });
       return error;

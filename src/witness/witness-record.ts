@@ -122,3 +122,17 @@ export function checkRecord(record: WitnessRecord | undefined, mark: GuardMark):
     },
   );
 }
+
+/** Codes of what is in doubt of one log: record or guard. */
+const IN_DOUBT: readonly string[] = [
+  'record_lost',
+  'storage_corrupt',
+  'guard_missing',
+  'guard_unreadable',
+  'guard_conflict',
+];
+
+/** Whether a failure to take up a log refuses that log alone; with any other nothing starts. */
+export function refusesOneLog(error: unknown): error is TlogError {
+  return error instanceof TlogError && IN_DOUBT.includes(error.code);
+}
