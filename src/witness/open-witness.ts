@@ -69,9 +69,12 @@ export async function witnessOnFiles(options: WitnessOptions): Promise<WitnessDe
     logList: paths.logs,
     takeGuard: (origin) => FileGuard.takeOver(guardFolder(dir, origin), nodeGuardFiles, isAbove),
     alert: async (alert) => {
-      const kept = keepAlert(paths.alerts, alert, clock.nowMs());
       // A disk that is full silences nobody.
-      await onAlert?.(alert, await kept.catch((cause: unknown) => void onUnkept?.(cause, alert)));
+      const file = await keepAlert(paths.alerts, alert, clock.nowMs()).catch((cause: unknown) => {
+        onUnkept?.(cause, alert);
+        return undefined;
+      });
+      await onAlert?.(alert, file);
     },
   };
 }

@@ -12,6 +12,7 @@ import { ed25519Verify } from '../../src/runtime/ed25519.ts';
 import { CheckedStore } from '../../src/store/checked-store.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { evidenceBeside, RECORDS_MAX } from '../../src/witness/alert-record.ts';
+import { openWitness } from '../../src/witness/open-witness.ts';
 import { guardFolder, type WitnessDirectory, witnessPaths } from '../../src/witness/witness-directory.ts';
 import { originHash, recordKey } from '../../src/witness/witness-record.ts';
 import { GrowingLog, testSigner } from '../support/growing-log.ts';
@@ -242,6 +243,17 @@ describe('WITNESS-12 a log that forks before the eyes of a witness', () => {
     expect(at.alerts).toMatchObject([{ kind: 'fork', evidence: expect.stringContaining('not-a-prefix') }]);
     expect([at.unkept, at.files]).toEqual([at.alerts, [undefined]]);
     expect((await at.post(await log.request(13, 20))).status).toBe(200);
+  });
+
+  test('where nobody is told, the file is there before the answer', async () => {
+    const dir = await stopped();
+    await using witness = await openWitness({ dir });
+    const request = Buffer.from(await forked.request(13, 20));
+    await expect(witness.addCheckpoint(request)).rejects.toMatchObject({ code: 'unproven_checkpoint' });
+    expect(await readdir(witnessPaths(dir).alerts)).toEqual([
+      expect.stringMatching(/^fork-[0-9a-f-]+\.json$/),
+      expect.stringMatching(/^fork-evidence-[0-9a-f-]+\.json$/),
+    ]);
   });
 
   test('each fork is an alert and a file of its own, the same again is not; beyond twenty there are no files', async () => {
