@@ -7,7 +7,6 @@ import { checkOutboundUrl } from './outbound.ts';
 import type { Sink } from './sink.ts';
 import { alertmanagerSink } from './sinks/alertmanager.ts';
 import { commandSink } from './sinks/command.ts';
-import { emailSink } from './sinks/email.ts';
 import { stdoutSink } from './sinks/stdout.ts';
 import { syslogSink } from './sinks/syslog.ts';
 import { webhookSink } from './sinks/webhook.ts';
@@ -98,6 +97,8 @@ async function makeEmail(sink: z.infer<typeof email>, folder: string): Promise<S
   const { user, passwordFile, type: _, ...rest } = sink;
   if ((user === undefined) !== (passwordFile === undefined))
     throw invalidConfig(sink.name, 'user and passwordFile belong together');
+  // Its library is large, and few have this sink.
+  const { emailSink } = await import('./sinks/email.ts');
   if (user === undefined || passwordFile === undefined) return emailSink(rest);
   return emailSink({ ...rest, auth: { user, pass: await secretIn(resolve(folder, passwordFile)) } });
 }

@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import type { Alert } from '../alert/alert.ts';
 import { Alerter } from '../alert/alerter.ts';
-import { readSinkFile } from '../alert/sink-file.ts';
 import type { TlogError } from '../core/error.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Finding } from '../sequencer/finding.ts';
@@ -23,6 +22,7 @@ export async function openAlerter(
   lines: Logger,
 ): Promise<Alerter | undefined> {
   if (config.alerts === undefined) return undefined;
+  const { readSinkFile } = await import('../alert/sink-file.ts');
   const sinks = await readSinkFile(config.alerts, { clock: systemClock, stdout: terminal.stdout });
   return Alerter.open({ folder: join(config.data, 'outbox'), sinks, onTrouble: tellTrouble(lines) });
 }

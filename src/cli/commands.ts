@@ -1,45 +1,39 @@
-import { registerAlert } from './commands/alert.ts';
-import { registerAppend } from './commands/append.ts';
-import { registerBackup } from './commands/backup.ts';
-import { registerExportTiles } from './commands/export-tiles.ts';
-import { registerFsck } from './commands/fsck.ts';
-import { registerGuard } from './commands/guard.ts';
-import { registerImport } from './commands/import.ts';
-import { registerInit } from './commands/init.ts';
-import { registerKeygen } from './commands/keygen.ts';
-import { registerLogs } from './commands/logs.ts';
-import { registerMonitor } from './commands/monitor.ts';
-import { registerProve } from './commands/prove.ts';
-import { registerRead } from './commands/read.ts';
-import { registerRepair } from './commands/repair.ts';
-import { registerRestore } from './commands/restore.ts';
-import { registerServe } from './commands/serve.ts';
-import { registerToken } from './commands/token.ts';
-import { registerUpgradeReceipt } from './commands/upgrade-receipt.ts';
-import { registerVerify } from './commands/verify.ts';
-import { registerWitness } from './commands/witness.ts';
 import type { Register } from './context.ts';
 
-/** Every command, in the order in which help lists them. */
-export const commands: readonly Register[] = [
-  registerInit,
-  registerServe,
-  registerAppend,
-  registerImport,
-  registerRead,
-  registerProve,
-  registerUpgradeReceipt,
-  registerVerify,
-  registerFsck,
-  registerExportTiles,
-  registerKeygen,
-  registerToken,
-  registerLogs,
-  registerGuard,
-  registerBackup,
-  registerRestore,
-  registerRepair,
-  registerWitness,
-  registerMonitor,
-  registerAlert,
-];
+type Load = () => Promise<Register>;
+const reads: Load = async () => (await import('./commands/read.ts')).registerRead;
+
+/** What registers each command, in the order in which help lists them. */
+const COMMANDS: Readonly<Record<string, Load>> = {
+  init: async () => (await import('./commands/init.ts')).registerInit,
+  serve: async () => (await import('./commands/serve.ts')).registerServe,
+  append: async () => (await import('./commands/append.ts')).registerAppend,
+  import: async () => (await import('./commands/import.ts')).registerImport,
+  get: reads,
+  checkpoint: reads,
+  prove: async () => (await import('./commands/prove.ts')).registerProve,
+  'upgrade-receipt': async () => (await import('./commands/upgrade-receipt.ts')).registerUpgradeReceipt,
+  verify: async () => (await import('./commands/verify.ts')).registerVerify,
+  fsck: async () => (await import('./commands/fsck.ts')).registerFsck,
+  'export-tiles': async () => (await import('./commands/export-tiles.ts')).registerExportTiles,
+  keygen: async () => (await import('./commands/keygen.ts')).registerKeygen,
+  token: async () => (await import('./commands/token.ts')).registerToken,
+  logs: async () => (await import('./commands/logs.ts')).registerLogs,
+  guard: async () => (await import('./commands/guard.ts')).registerGuard,
+  backup: async () => (await import('./commands/backup.ts')).registerBackup,
+  restore: async () => (await import('./commands/restore.ts')).registerRestore,
+  repair: async () => (await import('./commands/repair.ts')).registerRepair,
+  witness: async () => (await import('./commands/witness.ts')).registerWitness,
+  monitor: async () => (await import('./commands/monitor.ts')).registerMonitor,
+  alert: async () => (await import('./commands/alert.ts')).registerAlert,
+};
+
+/**
+ * What registers the command that a line begins with; every command for help, and for a line that names none. To load
+ * all of them takes longer than most of them run.
+ */
+export async function commandsFor([name = '']: readonly string[]): Promise<readonly Register[]> {
+  const named = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  const asked = named === undefined ? new Set(Object.values(COMMANDS)) : [named];
+  return Promise.all([...asked].map((load) => load()));
+}

@@ -1,4 +1,3 @@
-import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { TlogError } from '../core/error.ts';
 import { LOG_NAME } from '../core/log-name.ts';
@@ -101,30 +100,6 @@ export function environmentSettings(env: Readonly<Record<string, string | undefi
   return checkSettings(found, 'the environment');
 }
 
-/**
- * Step 1b: the settings in a config file, YAML 1.2 with camelCase keys; an empty file has none.
- * A token does not belong into it (`tokenFile` does).
- * @throws TlogError invalid_config for bad YAML, unknown keys and wrong values
- */
-export function fileSettings(text: string, name: string): Settings {
-  let value: unknown;
-  try {
-    value = parseYaml(text, { maxAliasCount: 0, logLevel: 'error' }) ?? {};
-  } catch (error) {
-    throw new TlogError('invalid_config', `${name} is not YAML: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  const found = checkSettings(value, name);
-  if (found.token !== undefined) {
-    throw new TlogError(
-      'invalid_config',
-      `${name}: put the token into a file of its own and name it as tokenFile`,
-    );
-  }
-  return found;
-}
-
 /** Step 1c: the settings among the flags. @throws TlogError invalid_config */
 export function flagSettings(flags: Readonly<Record<string, unknown>>): Settings {
   const found: Record<string, unknown> = {};
@@ -184,7 +159,8 @@ export function parseListen(text: string): ListenAddress {
   return { host: match[1] ?? (match[2] || '127.0.0.1'), port };
 }
 
-function checkSettings(value: unknown, source: string): Settings {
+/** What one source says, when it is right. @param source as a person names it. @throws TlogError invalid_config */
+export function checkSettings(value: unknown, source: string): Settings {
   const result = settings.safeParse(value);
   if (result.success && result.data.token !== undefined && result.data.tokenFile !== undefined) {
     throw new TlogError('invalid_config', `${source} name both a token and a token file; keep one`);

@@ -7,7 +7,6 @@ import {
   type Defaults,
   decideConfig,
   environmentSettings,
-  fileSettings,
   flagSettings,
   mergeSettings,
   type Settings,
@@ -132,6 +131,7 @@ async function readSettings(file: string, named: boolean): Promise<Settings> {
       },
     );
   }
+  const { fileSettings } = await import('./config-file.ts');
   const found = fileSettings(text, file);
   if (!named && found.data !== undefined) {
     throw new TlogError('invalid_config', `${file} lies in the data directory and cannot name another one`);

@@ -1,7 +1,7 @@
 #!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=16
 // Two arenas save some 50 MiB at a million entries. In a young generation of less than 16 MiB whatever waits for its commit
 // grows old, which costs an eighth of the processor time of 512 connections.
-import { commands } from './commands.ts';
+import { commandsFor } from './commands.ts';
 import { EXIT } from './exit-code.ts';
 import { runCli } from './run.ts';
 
@@ -16,7 +16,8 @@ process.once('uncaughtException', (error) => {
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 
-const exitCode = await runCli(process.argv.slice(2), commands, {
+const args = process.argv.slice(2);
+const exitCode = await runCli(args, await commandsFor(args), {
   env: process.env,
   terminal: {
     stdin: process.stdin,

@@ -2,11 +2,11 @@ import { describe, expect, test } from 'vitest';
 import {
   decideConfig,
   environmentSettings,
-  fileSettings,
   flagSettings,
   mergeSettings,
   parseListen,
 } from '../../src/cli/config.ts';
+import { fileSettings } from '../../src/cli/config-file.ts';
 
 const refused = expect.objectContaining({ code: 'invalid_config' });
 

@@ -1,19 +1,21 @@
 import { PassThrough } from 'node:stream';
 import { type Argument, Command, type Option } from 'commander';
-import { commands } from '../../src/cli/commands.ts';
+import { commandsFor } from '../../src/cli/commands.ts';
 import { CommandHost } from '../../src/cli/context.ts';
 
 /** Every command with its arguments and flags, as Markdown: what `--help` says, and nothing else. */
-export function cliPage(): string {
-  return leavesOf(program()).map(commandSection).join('\n');
+export async function cliPage(): Promise<string> {
+  return leavesOf(await program())
+    .map(commandSection)
+    .join('\n');
 }
 
-function program(): Command {
+async function program(): Promise<Command> {
   const stream = new PassThrough();
   const terminal = { stdin: stream, stdout: stream, stderr: stream, interactive: false };
   const host = new CommandHost({ terminal, env: {}, stopSignal: () => new AbortController().signal });
   const made = new Command('stele');
-  for (const register of commands) register(made, host);
+  for (const register of await commandsFor([])) register(made, host);
   return made;
 }
 

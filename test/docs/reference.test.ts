@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Alerter } from '../../src/alert/alerter.ts';
-import { environmentSettings, fileSettings, SETTING_NAMES } from '../../src/cli/config.ts';
+import { environmentSettings, SETTING_NAMES } from '../../src/cli/config.ts';
+import { fileSettings } from '../../src/cli/config-file.ts';
 import { LogClient } from '../../src/client/log-client.ts';
 import { createApp } from '../../src/http/app.ts';
 import { createMonitorApp } from '../../src/http/monitor-app.ts';
@@ -48,8 +49,8 @@ async function expectWritten(path: string, written: string): Promise<void> {
   await expect(`${intro}${WRITTEN}\n${written}`).toMatchFileSnapshot(join(ROOT, path));
 }
 
-test('the command page has every command and flag, as --help says them', () =>
-  expectWritten('docs/reference/cli.md', cliPage()));
+test('the command page has every command and flag, as --help says them', async () =>
+  expectWritten('docs/reference/cli.md', await cliPage()));
 
 /** Of settings that are neither numbers nor any text. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
@@ -67,12 +68,13 @@ describe('the settings page', () => {
   });
 
   test('names where each can be given', async () => {
+    const page = await cliPage();
     for (const [key = '', flag, variable = '', file] of await rowsOf('docs/reference/configuration.md')) {
       const sample = sampleOf(key);
       if (flag !== '') {
         expect(flag).toBe(`--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`);
-        expect(cliPage()).toContain(`\`${flag} <`);
-      } else expect(cliPage()).not.toContain(`\`--${key} <`);
+        expect(page).toContain(`\`${flag} <`);
+      } else expect(page).not.toContain(`\`--${key} <`);
       if (variable !== '')
         expect(environmentSettings({ [variable]: String(sample) })).toEqual({ [key]: sample });
       const inFile = (): unknown => fileSettings(JSON.stringify({ [key]: sample }), 'config.yaml');
