@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { DATA, REAL_DATA, REAL_DATA_ABSENT } from '../import/records.ts';
 import { compiledCli, type Ended, type Serving } from '../support/cli-process.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { made, run } from './run-cli.ts';
 
 const cli = compiledCli();
 const LINES = ['--year', '2023', '--timezone', 'UTC'];
@@ -25,7 +26,7 @@ interface Desk {
 async function desk(): Promise<Desk> {
   const folder = await tempFolder();
   const data = join(folder, 'data');
-  const { token } = JSON.parse((await cli.stele(['init', '--json', '--data', data])).text);
+  const { token } = await made(['init', '--data', data]);
   const server = await cli.serve(['--data', data]);
   onTestFinished(async () => {
     if (server.process.exitCode === null) await server.stop();
@@ -118,8 +119,8 @@ describe('CLI-50 stele import', () => {
     ['tea', [], 'Allowed choices are cloudtrail'],
   ])('a wrong command line: --format %s %j', async (format, more, said) => {
     const env = { STELE_TOKEN: 'stele_t' };
-    const ran = await cli.stele(['import', '--format', format, join(DATA, 'sshd.log'), ...more], { env });
-    expect(ran.code).toBe(2);
+    const ran = await run(['import', '--format', format, join(DATA, 'sshd.log'), ...more], { env });
+    expect(ran.exitCode).toBe(2);
     expect(ran.stderr.replaceAll(/(2023-12-10T)/g, 'Dec 10 ')).toContain(said);
   });
 
@@ -131,10 +132,8 @@ describe('CLI-50 stele import', () => {
 
   test('a server that cannot be reached', async () => {
     const env = { STELE_SERVER: 'http://127.0.0.1:1', STELE_TOKEN: 'stele_t' };
-    const ran = await cli.stele(['import', '--format', 'cloudtrail', join(DATA, 'cloudtrail.jsonl')], {
-      env,
-    });
-    expect(ran.code).toBe(3);
+    const ran = await run(['import', '--format', 'cloudtrail', join(DATA, 'cloudtrail.jsonl')], { env });
+    expect(ran.exitCode).toBe(3);
   });
 });
 

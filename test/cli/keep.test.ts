@@ -5,6 +5,7 @@ import { contentHash } from '../../src/sequencer/content-hash.ts';
 import { compiledCli, type Serving } from '../support/cli-process.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { made } from './run-cli.ts';
 
 const cli = compiledCli();
 
@@ -16,8 +17,8 @@ interface Started {
 
 async function init(): Promise<Started> {
   const data = join(await tempFolder(), 'data');
-  const made = JSON.parse((await cli.stele(['init', '--json', '--data', data])).text);
-  return { data, token: made.token, vkey: made.logs[0].vkey };
+  const { token, logs } = await made(['init', '--data', data]);
+  return { data, token, vkey: logs[0]?.vkey ?? '' };
 }
 
 /** Entries of random bytes, which no compression hides in a table. */

@@ -8,6 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { compiledCli, type Serving } from '../support/cli-process.ts';
 import { toolMissing } from '../support/outside-tool.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { made } from './run-cli.ts';
 
 /*
  * Logs of real systems go through the command line and come back byte for byte. They lie beside the project where they
@@ -54,8 +55,7 @@ async function appendLines(file: string, env: Record<string, string>): Promise<n
 
 async function served(): Promise<{ server: Serving; vkey: string; env: Record<string, string> }> {
   const data = join(await tempFolder(), 'data');
-  const made = await cli.stele(['init', '--json', '--data', data]);
-  const { token } = JSON.parse(made.text);
+  const { token } = await made(['init', '--data', data]);
   const server = await cli.serve(['--data', data]);
   onTestFinished(async () => {
     if (server.process.exitCode === null) await server.stop();

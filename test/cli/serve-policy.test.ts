@@ -9,6 +9,7 @@ import { compiledCli, type Serving } from '../support/cli-process.ts';
 import { isRunning, startServerProcess } from '../support/server-process.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { readCosigned } from '../support/witness-desk.ts';
+import { made, run } from './run-cli.ts';
 
 const cli = compiledCli();
 
@@ -27,12 +28,11 @@ async function newDesk(): Promise<Desk> {
   const folder = await tempFolder();
   const inFolder = (name: string): string => join(folder, name);
   const data = ['--data', inFolder('data'), '--guard', inFolder('data.guard')];
-  const made = await cli.stele(['init', '--origin', 'log.example', '--json', ...data]);
-  const { token, logs } = JSON.parse(made.text);
+  const { token, logs } = await made(['init', '--origin', 'log.example', ...data]);
   const where = ['--data', inFolder('w'), '--guard', inFolder('w.guard')];
-  const { vkey } = JSON.parse((await cli.stele(['witness', 'init', 'w.example/w', '--json', ...where])).text);
-  const logVkey: string = logs[0].vkey;
-  await cli.stele(['witness', 'add-log', logVkey, ...where]);
+  const { vkey } = await made(['witness', 'init', 'w.example/w', ...where]);
+  const logVkey = logs[0]?.vkey ?? '';
+  await made(['witness', 'add-log', logVkey, ...where]);
   return { folder, data, token, logVkey, vkey, where };
 }
 
@@ -91,25 +91,28 @@ async function upgraded(desk: Desk, server: Serving): Promise<void> {
   await writeFile(trust, `log ${desk.logVkey}\n${await readFile(inFolder('policy'), 'utf8')}`);
   const env = { STELE_SERVER: server.url, STELE_TOKEN: desk.token };
   const append = ['append', inFolder('entry'), '--receipt', inFolder('receipt')];
-  expect((await cli.stele(append, { env })).code).toBe(0);
+  expect((await run(append, { env })).exitCode).toBe(0);
   await checkpointOf(server, sized(2));
-  const untrusted = await cli.stele(['upgrade-receipt', inFolder('receipt')], { env });
-  expect([untrusted.code, untrusted.text]).toEqual([2, '']);
+  const untrusted = await run(['upgrade-receipt', inFolder('receipt')], { env });
+  expect([untrusted.exitCode, untrusted.stdout]).toEqual([2, '']);
   const upgrade = ['upgrade-receipt', inFolder('receipt'), '--policy', trust];
-  const printed = await cli.stele(upgrade, { env });
-  expect([printed.code, printed.text]).toEqual([0, expect.stringContaining('\u2014 w.example/w ')]);
-  await cli.stele([...upgrade, '--out', inFolder('proof')], { env });
+  const printed = await run(upgrade, { env });
+  expect([printed.exitCode, printed.stdout]).toEqual([0, expect.stringContaining('\u2014 w.example/w ')]);
+  await run([...upgrade, '--out', inFolder('proof')], { env });
   const verify = ['verify', inFolder('proof'), '--policy', trust, '--entry', inFolder('entry')];
-  const verified = await cli.stele(verify);
-  expect([verified.code, verified.text]).toEqual([0, expect.stringContaining('entry 1 of 2')]);
-  const json = await cli.stele([...upgrade, '--json'], { env });
-  expect(JSON.parse(json.text)).toMatchObject({ index: 1, treeSize: 2 });
-  const waited = await cli.stele([...append, '--ack', 'witnessed', '--policy', trust], { env });
-  expect([waited.code, waited.stderr]).toEqual([0, expect.stringContaining('the quorum of the policy has')]);
+  const verified = await run(verify);
+  expect([verified.exitCode, verified.stdout]).toEqual([0, expect.stringContaining('entry 1 of 2')]);
+  const json = await run([...upgrade, '--json'], { env });
+  expect(JSON.parse(json.stdout)).toMatchObject({ index: 1, treeSize: 2 });
+  const waited = await run([...append, '--ack', 'witnessed', '--policy', trust], { env });
+  expect([waited.exitCode, waited.stderr]).toEqual([
+    0,
+    expect.stringContaining('the quorum of the policy has'),
+  ]);
   expect(await readFile(inFolder('receipt'), 'utf8')).toContain('\u2014 w.example/w ');
   await writeFile(inFolder('nothing'), 'hello');
-  const bad = await cli.stele(['upgrade-receipt', inFolder('nothing'), '--policy', trust], { env });
-  expect([bad.code, bad.stderr]).toEqual([1, expect.stringContaining('malformed_proof')]);
+  const bad = await run(['upgrade-receipt', inFolder('nothing'), '--policy', trust], { env });
+  expect([bad.exitCode, bad.stderr]).toEqual([1, expect.stringContaining('malformed_proof')]);
 }
 
 describe('WITNESSED-8 CLI-35 serve --policy', () => {
@@ -132,8 +135,8 @@ describe('WITNESSED-8 CLI-35 serve --policy', () => {
     expect(await alone.stop()).toBe(0);
 
     const tiles = join(desk.folder, 'tiles');
-    const exported = await cli.stele(['export-tiles', tiles, ...desk.data]);
-    expect(exported.code, exported.stderr).toBe(0);
+    const exported = await run(['export-tiles', tiles, ...desk.data]);
+    expect(exported.exitCode, exported.stderr).toBe(0);
     expect(await readFile(join(tiles, 'checkpoint'), 'utf8')).toBe(last);
 
     // Without a policy the log head is published, and stays so with one.
@@ -214,12 +217,10 @@ describe('WITNESSED-8 CLI-35 serve --policy', () => {
 
   test('two quorums apart are a warning', async () => {
     const desk = await newDesk();
-    const other = await newDesk();
+    const folder = await tempFolder();
     const file = join(desk.folder, 'policy');
     const url = 'http://127.0.0.1:1';
-    const otherVkey = JSON.parse(
-      (await cli.stele(['witness', 'init', 'x.example/w', '--json', '--data', join(other.folder, 'x')])).text,
-    ).vkey;
+    const { vkey: otherVkey } = await made(['witness', 'init', 'x.example/w', '--data', join(folder, 'x')]);
     await writeFile(
       file,
       `witness a ${desk.vkey} ${url}\nwitness b ${otherVkey} ${url}\ngroup g any a b\nquorum g\n`,
@@ -279,14 +280,8 @@ describe('WITNESSED-8 CLI-35 serve --policy', () => {
     ],
   ])('a start is refused: %s', async (_, code, prepare) => {
     const desk = await newDesk();
-    const ended = await cli.stele([
-      'serve',
-      ...desk.data,
-      ...(await prepare(desk)),
-      '--listen',
-      '127.0.0.1:0',
-    ]);
-    expect([ended.code, ended.stderr]).toEqual([1, expect.stringContaining(code)]);
+    const ended = await run(['serve', ...desk.data, ...(await prepare(desk)), '--listen', '127.0.0.1:0']);
+    expect([ended.exitCode, ended.stderr]).toEqual([1, expect.stringContaining(code)]);
   });
 
   test.each([

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { compiledCli, type Serving } from '../support/cli-process.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { made } from './run-cli.ts';
 
 const cli = compiledCli();
 
@@ -16,8 +17,8 @@ interface Started {
 
 async function started(...args: string[]): Promise<Started> {
   const data = join(await tempFolder(), 'data');
-  const init = await cli.stele(['init', '--json', '--data', data]);
-  return { data, token: JSON.parse(init.text).token, server: await cli.serve(['--data', data, ...args]) };
+  const { token } = await made(['init', '--data', data]);
+  return { data, token, server: await cli.serve(['--data', data, ...args]) };
 }
 
 async function append({ server, token }: Started, entry: string): Promise<number | undefined> {
@@ -118,7 +119,7 @@ describe('CLI-42 what the operator reads', () => {
   test('CLI-45 a port that is taken is a refused start, and the log is left in order', async () => {
     const { server, data } = await started();
     const other = join(await tempFolder(), 'other');
-    await cli.stele(['init', '--data', other]);
+    await made(['init', '--data', other]);
     const listen = ['--listen', new URL(server.url).host];
     const refused = await cli.stele(['serve', '--json', '--data', other, ...listen]);
     expect([refused.code, JSON.parse(refused.stderr).error.code]).toEqual([1, 'invalid_config']);

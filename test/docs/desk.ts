@@ -1,4 +1,4 @@
-import { chmod, cp, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,11 +58,16 @@ async function makeCheckout(folder: string, dist: string): Promise<string> {
   return main;
 }
 
-/** `npx stele` is looked up once, by a test of its own: it takes npm a second each time. */
+/** `npx stele` and `npm start` as npm would do them, which takes a second each time; tests of their own ask npm. */
 async function writeCommands(bin: string, main: string): Promise<void> {
   const stele = `exec "${process.execPath}" "${main}" "$@"`;
-  const npx = `[ "$1" = stele ] || { echo "npx $1 is not of this checkout"; exit 1; }\nshift\n${stele}`;
-  for (const [name, script] of Object.entries({ stele, npx }))
+  const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+  const commands = {
+    stele,
+    npx: `[ "$1" = stele ] || { echo "npx $1 is not of this checkout"; exit 1; }\nshift\n${stele}`,
+    npm: `[ "$*" = start ] || { echo "no page runs npm $*"; exit 1; }\n${scripts.start}`,
+  };
+  for (const [name, script] of Object.entries(commands))
     await writeFile(join(bin, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
 }
 

@@ -43,8 +43,16 @@ export function compiledCli(): CliProcess {
   const main = join(out, 'cli', 'main.js');
   const running = new Set<ChildProcess>();
   beforeAll(async () => {
-    const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-    await run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', out], { cwd: ROOT });
+    // What is wrong with types is said by `npm run typecheck`, and takes most of the time.
+    const args = [
+      'node_modules/typescript/bin/tsc',
+      '-p',
+      'tsconfig.build.json',
+      '--noCheck',
+      '--outDir',
+      out,
+    ];
+    await run(process.execPath, args, { cwd: ROOT });
   });
   afterAll(async () => {
     for (const child of running) child.kill('SIGKILL');
