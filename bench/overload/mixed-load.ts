@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../harness/entries.ts';
 import { dueTimes } from '../harness/open-load.ts';
-import { type Percentiles, percentiles } from '../harness/statistics.ts';
 import type { NumberedEntries } from './numbered-entries.ts';
 import { ConnectionPool } from './pool.ts';
 import type { RawAnswer, RawConnection } from './raw-connection.ts';
+import { lateness, type Times, TimeTable } from './time-table.ts';
 
 /** A load of appends, small and huge ones. */
 export interface MixedPlan {
@@ -21,25 +21,13 @@ export interface MixedPlan {
   readonly firstEntry: number;
 }
 
-/** Of one sort of answers: how many, how long after they were due, and where that time went. */
-export interface Times {
-  readonly count: number;
-  readonly total: Percentiles;
-  /** From due to written: the generator's own delay, and its wait for a connection. */
-  readonly own: Percentiles;
-  /** From written to connected, where the connection was new. */
-  readonly connect: Percentiles;
-  /** From written, or connected, to the answer's first byte. */
-  readonly server: Percentiles;
-}
-
 /** What became of a load. */
 export interface MixedResult {
   readonly accepted: Times;
   readonly refused: Times;
   /** Answers by what they are: status and code. */
   readonly outcomes: Readonly<Record<string, number>>;
-  /** Due, and for want of a connection never sent. */
+  /** Due, and for want of a connection never sent: late, whichever answer each would have had. */
   readonly unsent: number;
   readonly acceptedPerSec: number;
   readonly sentPerSec: number;
@@ -48,31 +36,6 @@ export interface MixedResult {
   readonly loadCores: number;
   /** Number and index of each entry that was acknowledged. */
   readonly acked: readonly (readonly [number, number])[];
-}
-
-class TimeTable {
-  readonly #total: number[] = [];
-  readonly #own: number[] = [];
-  readonly #connect: number[] = [];
-  readonly #server: number[] = [];
-
-  add(dueMs: number, sentMs: number, connectedMs: number, answer: RawAnswer): void {
-    const fromMs = Math.max(sentMs, connectedMs);
-    this.#total.push(answer.endMs - dueMs);
-    this.#own.push(sentMs - dueMs);
-    if (connectedMs > sentMs) this.#connect.push(connectedMs - sentMs);
-    this.#server.push(answer.firstMs - fromMs);
-  }
-
-  times(): Times {
-    return {
-      count: this.#total.length,
-      total: percentiles(this.#total),
-      own: percentiles(this.#own),
-      connect: percentiles(this.#connect),
-      server: percentiles(this.#server),
-    };
-  }
 }
 
 /** Most time that is given to the last answers. */
@@ -97,6 +60,8 @@ export class MixedLoad {
   #untilMs = 0;
   #fromMs = 0;
   #inWindow = 0;
+  /** Longest wait for a connection of a request that was sent. */
+  #ownMs = 0;
 
   constructor(plan: MixedPlan, entries: NumberedEntries) {
     this.#plan = plan;
@@ -122,11 +87,16 @@ export class MixedLoad {
     const { user, system } = process.cpuUsage(before);
     const loadCores = (user + system) / 1e3 / (performance.now() - startMs);
     const unsent = this.#waiting.length;
+    const late = lateness(
+      this.#waiting.filter((dueMs) => dueMs >= this.#fromMs),
+      performance.now(),
+      this.#ownMs,
+    );
     await this.#drained();
     this.#pool.close();
     return {
-      accepted: this.#accepted.times(),
-      refused: this.#refused.times(),
+      accepted: this.#accepted.times(late),
+      refused: this.#refused.times(late),
       outcomes: this.#outcomes,
       unsent,
       acceptedPerSec: this.#inWindow / (seconds - rampSeconds),
@@ -175,6 +145,7 @@ export class MixedLoad {
     const sentMs = performance.now();
     this.#sent += 1;
     this.#under += 1;
+    this.#ownMs = Math.max(this.#ownMs, sentMs - dueMs);
     const head = `${this.#head}${first.length + rest.length}\r\n\r\n${first}`;
     connection.send(head, rest, (answer) => {
       this.#under -= 1;
