@@ -8,7 +8,7 @@ const SCRUB_SECONDS_MAX = 2_000_000;
 /** A day: what rots is found within one. */
 const SCRUB_SECONDS = 86_400;
 /** More is no limit: 0 says so. */
-const LOG_RATE_MAX = 1_000_000;
+const RATE_MAX = 1_000_000;
 const path: z.ZodString = z.string().min(1);
 
 /** Settings from one source, by their one name: camelCase in the file, `--kebab-case` as a flag. */
@@ -20,6 +20,8 @@ export interface Settings {
   readonly reserveBytes?: number | undefined;
   readonly scrubSeconds?: number | undefined;
   readonly logRate?: number | undefined;
+  readonly clientRate?: number | undefined;
+  readonly trustedProxies?: readonly string[] | undefined;
   readonly alerts?: string | undefined;
   readonly policy?: string | undefined;
   readonly witnessing?: Readonly<Record<string, WitnessingSettings>> | undefined;
@@ -36,7 +38,9 @@ const shape = {
   opsListen: z.string().optional(),
   reserveBytes: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).optional(),
   scrubSeconds: z.number().int().nonnegative().max(SCRUB_SECONDS_MAX).optional(),
-  logRate: z.number().int().nonnegative().max(LOG_RATE_MAX).optional(),
+  logRate: z.number().int().nonnegative().max(RATE_MAX).optional(),
+  clientRate: z.number().int().nonnegative().max(RATE_MAX).optional(),
+  trustedProxies: z.array(z.string()).optional(),
   alerts: path.optional(),
   policy: path.optional(),
   witnessing: witnessingSettings.optional(),
@@ -67,6 +71,10 @@ export interface Config {
   readonly scrubSeconds: number;
   /** Requests a second that a witness takes for one log; 0: no limit. */
   readonly logRate?: number;
+  /** Requests a second that a server takes of one client; 0 and undefined: no limit. */
+  readonly clientRate?: number;
+  /** Addresses and networks whose X-Forwarded-For counts. */
+  readonly trustedProxies?: readonly string[];
   /** File that names where alerts go. */
   readonly alerts?: string;
   /** File of the witness policy of the first log. */

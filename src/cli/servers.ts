@@ -1,8 +1,13 @@
 import type { Hono } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { splitOps } from '../http/ops-port.ts';
-import { type RunningServer, SERVER_LIMITS, type ServerLimits, startServer } from '../http/server.ts';
-import type { WriteGate } from '../http/write-gate.ts';
+import {
+  type Doors,
+  type RunningServer,
+  SERVER_LIMITS,
+  type ServerLimits,
+  startServer,
+} from '../http/server.ts';
 import type { Config, ListenAddress } from './config.ts';
 
 /** The ports of a server. */
@@ -18,11 +23,11 @@ export async function listen(
   config: Pick<Config, 'listen' | 'opsListen'>,
   app: Hono,
   limits: ServerLimits = SERVER_LIMITS,
-  gate?: WriteGate,
+  doors?: Doors,
 ): Promise<Servers> {
-  if (config.opsListen === undefined) return serversOf(await bound(app, config.listen, limits, gate));
+  if (config.opsListen === undefined) return serversOf(await bound(app, config.listen, limits, doors));
   const { ops, rest } = splitOps(app);
-  const mainServer = await bound(rest, config.listen, limits, gate);
+  const mainServer = await bound(rest, config.listen, limits, doors);
   try {
     return serversOf(mainServer, await bound(ops, config.opsListen, limits));
   } catch (error) {
@@ -45,10 +50,10 @@ async function bound(
   app: Hono,
   { host, port }: ListenAddress,
   limits: ServerLimits,
-  gate?: WriteGate,
+  doors?: Doors,
 ): Promise<Bound> {
   try {
-    const server = await startServer(app, { hostname: host, port }, limits, gate);
+    const server = await startServer(app, { hostname: host, port }, limits, doors);
     return { ...server, url: `http://${host.includes(':') ? `[${host}]` : host}:${server.port}` };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);

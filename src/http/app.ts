@@ -34,6 +34,8 @@ export interface AppDeps {
   readonly askedBodies?: BodyMemory;
   /** Counts the appends that wait; the server that listens looks at the same one. */
   readonly gate?: WriteGate;
+  /** Knows how many requests were refused for the rate of their client. */
+  readonly rates?: { readonly refused: number } | undefined;
   readonly scrub?: ScrubSource;
   readonly witnessing?: WitnessingSource;
   readonly alerts?: AlertSource;

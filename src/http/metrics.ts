@@ -25,12 +25,14 @@ export interface MetricsDeps {
   readonly alerts?: AlertSource;
   /** Knows how many requests were refused unseen. */
   readonly gate?: { readonly refused: number };
+  /** Knows how many were refused for the rate of their client. */
+  readonly rates?: { readonly refused: number } | undefined;
 }
 
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST']);
 
 /** Metrics of one server, in a registry of their own. Durations are in seconds, as Prometheus has them. */
-export function createMetrics({ clock, scrub, witnessing, alerts, gate }: MetricsDeps): Metrics {
+export function createMetrics({ clock, scrub, witnessing, alerts, gate, rates }: MetricsDeps): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const request = new Histogram({
@@ -53,6 +55,15 @@ export function createMetrics({ clock, scrub, witnessing, alerts, gate }: Metric
     collect() {
       this.reset();
       this.inc(gate?.refused ?? 0);
+    },
+  });
+  new Counter({
+    name: 'stele_http_rate_limited_total',
+    help: 'Requests that were refused with 429: their client asks more than its share',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(rates?.refused ?? 0);
     },
   });
   createAlertMetrics(registers, alerts ?? (() => []));

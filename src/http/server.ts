@@ -11,6 +11,8 @@ import { promisify } from 'node:util';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type ErrorCode, TlogError } from '../core/error.ts';
+import { andThen } from '../runtime/now.ts';
+import type { ClientRates } from './client-rates.ts';
 import { PageReadableResponse } from './cors.ts';
 import { PIPELINED_MAX, Pipelines } from './pipelines.ts';
 import { problemOf, problemResponse } from './problem.ts';
@@ -58,25 +60,26 @@ export const SERVER_LIMITS: ServerLimits = {
   drainMs: 4_000,
 };
 
-/** Listens with bounds on time and connections; port 0 takes a free one. A gate refuses what is posted while it is full. */
+/** What looks at requests before anything of them is read. */
+export interface Doors {
+  /** Refuses what is posted while it is full. */
+  readonly gate?: WriteGate | undefined;
+  /** Refuses clients that ask too often. */
+  readonly rates?: ClientRates | undefined;
+}
+
+/** Listens with bounds on time and connections; port 0 takes a free one. */
 export async function startServer(
   app: Hono,
   at: { readonly hostname: string; readonly port: number },
   limits: ServerLimits = SERVER_LIMITS,
-  gate?: WriteGate,
+  doors: Doors = {},
 ): Promise<RunningServer> {
   const listener = getRequestListener(app.fetch, {
     errorHandler: refuseRequest,
   });
   const pipelines = new Pipelines();
-  const take = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    // Node drops what came along behind a request to switch protocols: the next answer would pass for an older one's.
-    if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
-    if (!pipelines.takes(incoming, outgoing)) refuseUnseen(outgoing, tooManyAtOnce());
-    else if (gate?.isFull === true && incoming.method === 'POST') gate.refuse(outgoing);
-    else if (hasTwoHosts(incoming)) refuseTwoHosts(outgoing);
-    else void listener(incoming, outgoing);
-  };
+  const take = takeThrough(doors, pipelines, (incoming, outgoing) => void listener(incoming, outgoing));
   const server = createServer(nodeOptions(limits), take);
   // Who has said all and waits gets an answer; node would drop it, though the append went through.
   Object.assign(server, { httpAllowHalfOpen: true });
@@ -109,6 +112,28 @@ export async function startServer(
   const connections = promisify(server.getConnections.bind(server));
   const { port } = server.address() as AddressInfo;
   return { port, connections, close, [Symbol.asyncDispose]: close };
+}
+
+type Take = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+
+/** Takes what no door refuses. */
+function takeThrough({ gate, rates }: Doors, pipelines: Pipelines, answer: Take): Take {
+  const pass: Take = (incoming, outgoing) => {
+    if (gate?.isFull === true && incoming.method === 'POST') gate.refuse(outgoing);
+    else if (hasTwoHosts(incoming)) refuseTwoHosts(outgoing);
+    else answer(incoming, outgoing);
+  };
+  return (incoming, outgoing) => {
+    // Node drops what came along behind a request to switch protocols: the next answer would pass for an older one's.
+    if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
+    if (!pipelines.takes(incoming, outgoing)) return refuseUnseen(outgoing, tooManyAtOnce());
+    if (rates === undefined) return pass(incoming, outgoing);
+    void andThen(rates.refusal(incoming), (why) => {
+      if (why === undefined) return pass(incoming, outgoing);
+      refuseUnseen(outgoing, why);
+      rates.pause(outgoing);
+    });
+  };
 }
 
 function nodeOptions(limits: ServerLimits): ServerOptions {

@@ -32,13 +32,22 @@ export function authorize(source: TokenSource, access: Access): Now<KnownToken> 
 }
 
 function allowed(tokens: readonly KnownToken[], { authorization = '', ...access }: Access): KnownToken {
-  const token = proven(tokens, authorization);
-  const isOver = token?.expiresAt !== undefined && Date.parse(token.expiresAt) <= access.nowMs;
-  if (token === undefined || isOver)
-    throw new TlogError('unauthorized', 'send a valid token as Authorization: Bearer');
+  const token = validToken(tokens, authorization, access.nowMs);
+  if (token === undefined) throw new TlogError('unauthorized', 'send a valid token as Authorization: Bearer');
   if (!token.scopes.includes(access.scope) || !(token.logs === '*' || token.logs.includes(access.log)))
     throw new TlogError('forbidden', `token ${token.id} does not allow ${access.scope} on log ${access.log}`);
   return token;
+}
+
+/** The token of an Authorization header, whatever it allows; undefined unless it is known and not expired. */
+export function validToken(
+  tokens: readonly KnownToken[],
+  authorization: string,
+  nowMs: number,
+): KnownToken | undefined {
+  const token = proven(tokens, authorization);
+  const isOver = token?.expiresAt !== undefined && Date.parse(token.expiresAt) <= nowMs;
+  return isOver ? undefined : token;
 }
 
 /** The headers that have proven themselves against a list of tokens: each request of a client sends the same. */

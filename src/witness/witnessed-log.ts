@@ -8,10 +8,10 @@ import { type TreeSize, treeSize } from '../core/units.ts';
 import type { Cosigner } from '../keys/cosigner.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
+import { RateLimit } from '../runtime/rate-limit.ts';
 import type { Guard } from '../store/guard.ts';
 import type { Store } from '../store/store.ts';
 import { forkShown, type ShownFork } from './fork-shown.ts';
-import { RateLimit } from './rate-limit.ts';
 import { encodeRecord, markOf, originHash, recordKey, type WitnessRecord } from './witness-record.ts';
 
 /** A clock that went back by less is waited for. */

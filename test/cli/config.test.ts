@@ -45,6 +45,10 @@ describe('CLI-4 a config file is strict', () => {
     ['', 'empty'],
     ['# nothing\n', 'a comment'],
     ['reserveBytes: 0\n', 'a number'],
+    ['clientRate: 0\n', 'any number of requests'],
+    ['clientRate: 1000000\n', 'the highest rate'],
+    ['trustedProxies: [127.0.0.1, 10.0.0.0/8]\n', 'a list'],
+    ['trustedProxies: []\n', 'an empty list'],
   ])('accepts %j: %s', (text) => {
     expect(() => fileSettings(text, 'f')).not.toThrow();
   });
@@ -53,6 +57,9 @@ describe('CLI-4 a config file is strict', () => {
     ['ops_listen: 127.0.0.1:1', 'snake_case'],
     ['reserveBytes: "1"', 'text for a number'],
     ['reserveBytes: -1', 'negative'],
+    ['clientRate: 1000001', 'no rate any more'],
+    ['clientRate: 0.5', 'half a request'],
+    ['trustedProxies: 127.0.0.1', 'one for a list'],
     ['log: Main', 'no log name'],
     ['server: ftp://x', 'no http'],
     ['token: stele_x', 'a secret in the file'],

@@ -116,6 +116,18 @@ describe('CLI-42 what the operator reads', () => {
     expect(await server.stop()).toBe(0);
   });
 
+  test('CLI-47 --client-rate is a rate of each client, and --trusted-proxies says whose word of its address counts', async () => {
+    const { server, data } = await started('--client-rate', '1', '--trusted-proxies', '127.0.0.1,::1');
+    const status = async (client: string): Promise<number> =>
+      (await fetch(`${server.url}/logs`, { headers: { 'x-forwarded-for': client } })).status;
+    await expect.poll(() => status('192.0.2.1'), { interval: 0, timeout: 10_000 }).toBe(429);
+    expect(await status('192.0.2.2')).toBe(200);
+    const refused = ['--trusted-proxies', 'proxy.example'];
+    const other = await cli.stele(['serve', '--json', '--data', data, ...refused]);
+    expect([other.code, JSON.parse(other.stderr).error.code]).toEqual([1, 'invalid_config']);
+    expect(await server.stop()).toBe(0);
+  });
+
   test('CLI-45 a port that is taken is a refused start, and the log is left in order', async () => {
     const { server, data } = await started();
     const other = join(await tempFolder(), 'other');

@@ -55,6 +55,7 @@ test('the command page has every command and flag, as --help says them', async (
 /** Of settings that are neither numbers nor any text. */
 const SAMPLES: Readonly<Record<string, unknown>> = {
   server: 'http://a.example',
+  trustedProxies: ['192.0.2.1'],
   witnessing: { main: { policy: 'a' } },
 };
 

@@ -41,7 +41,7 @@ async function served(
     parts.app,
     { hostname: '127.0.0.1', port: 0 },
     { ...SERVER_LIMITS, drainMs: 0 },
-    gate,
+    { gate },
   );
   onTestFinished(() => server.close());
   const { port } = server;

@@ -5,16 +5,16 @@ import type { Alerter } from '../../alert/alerter.ts';
 import { createApp } from '../../http/app.ts';
 import type { ScrubSource } from '../../http/audit.ts';
 import { SERVER_LIMITS } from '../../http/server.ts';
-import { WriteGate } from '../../http/write-gate.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Now } from '../../runtime/now.ts';
 import { type DataDirectory, listLogs } from '../../sequencer/data-directory.ts';
 import { LogSet } from '../../sequencer/log-set.ts';
 import type { OpenLog } from '../../sequencer/open-log.ts';
 import { alertFlags, alertOfFinding, alertOfWitnessing, openAlerter } from '../alerting.ts';
-import { countArgument } from '../arguments.ts';
+import { countArgument, listArgument } from '../arguments.ts';
 import { backupSource } from '../backup-source.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
+import { doorsOf } from '../doors.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { warnOfOneDevice } from '../one-device.ts';
 import { createOperatorLog } from '../operator-log.ts';
@@ -45,6 +45,16 @@ export function registerServe(program: Command, host: CommandHost): void {
       'from one reading of all stored bytes to the next (default: 86400, a day; 0: never)',
       countArgument('seconds'),
     )
+    .option(
+      '--client-rate <requests>',
+      'requests a second of one client, by its token or else its address, ten seconds of them at once (default: 0, any number)',
+      countArgument('requests'),
+    )
+    .option(
+      '--trusted-proxies <list>',
+      'addresses and networks of proxies, with a comma between, whose X-Forwarded-For names the client',
+      listArgument,
+    )
     .option('--policy <file>', 'witness policy of the first log: publish only what its quorum has cosigned');
   alertFlags(serve);
   host.bind(serve, runServe);
@@ -53,6 +63,8 @@ export function registerServe(program: Command, host: CommandHost): void {
 async function runServe(context: CommandContext): Promise<ExitCode> {
   const { data, guard, reserveBytes, scrubSeconds, witnessing, policy } = context.config;
   const dir = { dataPath: data, guardPath: guard };
+  const tokens = tokensOf(data);
+  const doors = doorsOf(context.config, tokens);
   // Asked for first: a signal during a long recovery must not be lost.
   const stop = context.stopSignal();
   const lines = createOperatorLog(context.terminal);
@@ -84,19 +96,15 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
     for (const name of witnessings.names()) await logs.get(name);
     const onBug = (err: unknown): void => lines.error({ err }, 'a request failed');
     const scrub: ScrubSource = (log) => scrubbers.status(log);
-    const gate = new WriteGate();
     const deps = {
-      logs,
-      tokens: tokensOf(data),
-      clock: systemClock,
-      gate,
+      ...{ logs, tokens, clock: systemClock, ...doors },
       onBug,
       scrub,
       witnessing: (log: string) => witnessings.of(log),
       alerts: () => alerter?.status ?? [],
       backup: backupSource(dir, logs),
     };
-    await using servers = await listen(context.config, createApp(deps), SERVER_LIMITS, gate);
+    await using servers = await listen(context.config, createApp(deps), SERVER_LIMITS, doors);
     await warnOfOneDevice(context, lines);
     await announce(context, servers, dir);
     lines.info({ url: servers.url, opsUrl: servers.opsUrl, logs: logs.names() }, 'serving');
