@@ -5,22 +5,25 @@ import { writeReport } from './report/write-report.ts';
 import { ROWS } from './rows/rows.ts';
 
 /*
- * report [FILE]: writes docs/reference/performance.md and its charts from a run, by default the newest complete one;
- * full runs come before quick ones.
+ * report [FILE...]: writes docs/reference/performance.md and its charts from a run and the rows that later ones have measured again,
+ * by default from the newest complete run and those of its mode since; full runs come before quick ones.
  */
 
 function isComplete({ rows }: Results): boolean {
   return ROWS.every(({ name }) => rows.some(({ row }) => row === name));
 }
 
-async function newestFile(): Promise<string> {
-  const runs = (await readAllResults()).filter(isComplete);
-  const best = runs.filter(({ mode }) => mode === 'full').at(-1) ?? runs.at(-1);
+async function newestFiles(): Promise<string[]> {
+  const runs = await readAllResults();
+  const complete = runs.filter(isComplete);
+  const best = complete.filter(({ mode }) => mode === 'full').at(-1) ?? complete.at(-1);
   if (best === undefined) throw new Error('there is no run of all rows yet: npm run bench:full');
-  return resultsPath(best);
+  const since = runs.filter(({ mode, startedAt }) => mode === best.mode && startedAt > best.startedAt);
+  return [best, ...since].map(resultsPath);
 }
 
-const resultsFile = process.argv[2] ?? (await newestFile());
+const given = process.argv.slice(2);
+const resultsFiles = given.length > 0 ? given : await newestFiles();
 const floorsFile = join(ROOT, 'bench', 'report', 'floors.md');
-const written = await writeReport({ resultsFile, floorsFile, folder: join(ROOT, 'docs', 'reference') });
+const written = await writeReport({ resultsFiles, floorsFile, folder: join(ROOT, 'docs', 'reference') });
 console.log(written.join('\n'));

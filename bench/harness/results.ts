@@ -68,10 +68,24 @@ function shortNumber(_key: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
 }
 
+/** What was written as JSON, which has no word for a number that is none. */
+export function parseMeasured<T>(text: string): T {
+  return JSON.parse(text, (_, value) => (value === null ? Number.NaN : value));
+}
+
+/** A run that was written. */
+export async function readResults(file: string): Promise<Results> {
+  return parseMeasured(await readFile(file, 'utf8'));
+}
+
+/** The runs as one: a row that was measured again is the last one's. */
+export function withLater(first: Results, later: readonly Results[]): Results {
+  const again = new Map(later.flatMap(({ rows }) => rows).map((row) => [row.row, row]));
+  return { ...first, rows: first.rows.map((row) => again.get(row.row) ?? row) };
+}
+
 /** All runs that were written, oldest first. */
 export async function readAllResults(): Promise<Results[]> {
   const names = (await readdir(RESULTS).catch(() => [])).filter((name) => name.endsWith('.json')).sort();
-  return Promise.all(
-    names.map(async (name) => JSON.parse(await readFile(join(RESULTS, name), 'utf8')) as Results),
-  );
+  return Promise.all(names.map((name) => readResults(join(RESULTS, name))));
 }

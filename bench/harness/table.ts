@@ -29,7 +29,7 @@ function findingCells(finding: Finding): string[] {
     formatNumber(ours, unit),
     against,
     theirs === undefined ? '' : formatNumber(theirs, unit),
-    ratio?.toFixed(2) ?? '',
+    ratio === undefined || Number.isNaN(ratio) ? '' : ratio.toFixed(2),
     pairs.length > 1 ? `${ratioMin?.toFixed(2)}-${ratioMax?.toFixed(2)}` : '',
     formatGoal(goal),
     met === undefined ? '' : met ? 'yes' : 'NO',
@@ -38,6 +38,7 @@ function findingCells(finding: Finding): string[] {
 
 /** A number with its unit, with as many digits as mean something. */
 export function formatNumber(value: number, unit: Unit): string {
+  if (!Number.isFinite(value)) return 'none';
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
   return `${value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })} ${unit}`;
 }

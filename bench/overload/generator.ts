@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { PROGRAMS } from '../harness/paths.ts';
+import { parseMeasured } from '../harness/results.ts';
 import type { MixedPlan, MixedResult } from './mixed-load.ts';
 
 /** The load generator in a process of its own; disposing ends it. */
@@ -30,7 +31,7 @@ export async function startGenerator(seed: string): Promise<Generator> {
     run: async (plan) => {
       const answer = next();
       child.stdin.write(`${JSON.stringify(plan)}\n`);
-      return JSON.parse(await answer);
+      return parseMeasured(await answer);
     },
     [Symbol.dispose]: () => void child.kill('SIGKILL'),
   };

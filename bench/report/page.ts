@@ -5,9 +5,17 @@ import { median } from '../harness/statistics.ts';
 import { rowCells } from '../harness/table.ts';
 import { type Chart, percentilesOf } from './charts.ts';
 
+/** One run, and its file as a link from the page. */
+export interface Run {
+  readonly results: Results;
+  readonly source: string;
+}
+
 /** What the page is made from; `floors` is written by hand: why a goal is not reached, and what it would take. */
 export interface PageParts {
   readonly results: Results;
+  /** Runs that have measured some of its rows again; their numbers are in `results`. */
+  readonly later: readonly Run[];
   readonly charts: readonly Chart[];
   /** The file of the results, as a link from the page. */
   readonly source: string;
@@ -17,12 +25,12 @@ export interface PageParts {
 const GIB = 1024 ** 3;
 
 /** The page docs/reference/performance.md. */
-export function performancePage({ results, charts, source, floors }: PageParts): string {
+export function performancePage({ results, later, charts, source, floors }: PageParts): string {
   const parts = [
     '# Performance',
     `Made by \`npm run bench:report\` from [one run](${source}) of the [bench](../../bench/README.md); changes by hand go
 into [floors.md](../../bench/report/floors.md) or are lost. Single numbers say little on a shared machine: read the ratios.`,
-    aboutRun(results),
+    [aboutRun(results), ...later.map(aboutLater)].join('\n'),
     '## Goals and what was measured',
     'A ratio is ours over theirs within each pair of neighbouring measurements: the median of all pairs, and the spread from the lowest to the highest.',
     goalsTable(results.rows.filter(({ row }) => row !== 'micro')),
@@ -56,6 +64,11 @@ function aboutRun({ startedAt, commit, modified, machine, versions, method, mode
     `- ${used.join(', ')}`,
     `- ${method.rounds} rounds of ${method.seconds} s for each contender in turns (${method['order']}), ${method['entryBytes']} B random entries; ${method['loadGenerator']}; every server in a process of its own on the same processors`,
   ].join('\n');
+}
+
+function aboutLater({ results: { rows, commit, startedAt, machine }, source }: Run): string {
+  const names = rows.map(({ row }) => row).join(', ');
+  return `- Measured again in [a later run](${source}), commit ${commit.slice(0, 12)}, started ${startedAt}, load average ${machine['load']}: ${names}`;
 }
 
 const GOAL_HEADINGS = ['row', 'work', 'Stele', 'against', 'theirs', 'ratio', 'spread', 'goal', 'met'];

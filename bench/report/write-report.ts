@@ -1,13 +1,13 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
-import type { Results } from '../harness/results.ts';
+import { join, relative } from 'node:path';
+import { readResults, withLater } from '../harness/results.ts';
 import { chartsOf } from './charts.ts';
-import { performancePage } from './page.ts';
+import { performancePage, type Run } from './page.ts';
 
 /** Where a report goes and what it is made from. */
 export interface ReportPlan {
-  /** The run's file. */
-  readonly resultsFile: string;
+  /** The run's file, and those of later runs of some of its rows. */
+  readonly resultsFiles: readonly string[];
   /** The text that is kept by hand; may be absent. */
   readonly floorsFile: string;
   /** The folder of performance.md and, in it, of the charts' folder. */
@@ -15,8 +15,16 @@ export interface ReportPlan {
 }
 
 /** Writes performance.md and its charts, and gives back their paths. */
-export async function writeReport({ resultsFile, floorsFile, folder }: ReportPlan): Promise<string[]> {
-  const results: Results = JSON.parse(await readFile(resultsFile, 'utf8'));
+export async function writeReport({ resultsFiles, floorsFile, folder }: ReportPlan): Promise<string[]> {
+  const runs: Run[] = [];
+  for (const file of resultsFiles)
+    runs.push({ results: await readResults(file), source: relative(folder, file).replaceAll('\\', '/') });
+  const [first, ...later] = runs;
+  if (first === undefined) throw new TypeError('a report of no run');
+  const results = withLater(
+    first.results,
+    later.map((run) => run.results),
+  );
   const floors = await readFile(floorsFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
     throw error;
@@ -26,10 +34,7 @@ export async function writeReport({ resultsFile, floorsFile, folder }: ReportPla
   await mkdir(pictures, { recursive: true });
   for (const { file, svg } of charts) await writeFile(join(pictures, file), svg);
   const page = join(folder, 'performance.md');
-  const source = relative(folder, resultsFile).replaceAll('\\', '/');
-  await writeFile(
-    page,
-    performancePage({ results, charts, source: source || basename(resultsFile), floors: floors.trim() }),
-  );
+  const { source } = first;
+  await writeFile(page, performancePage({ results, later, charts, source, floors: floors.trim() }));
   return [page, ...charts.map(({ file }) => join(pictures, file))];
 }

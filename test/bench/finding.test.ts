@@ -54,6 +54,7 @@ describe('the table', () => {
     [12_345.6, 'req/s', '12,346 req/s'],
     [99.95, 'MiB', '100.0 MiB'],
     [0.4567, 'ms', '0.46 ms'],
+    [Number.NaN, 'ms', 'none'],
   ] as const)('%d as %s is %j', (value, unit, wanted) => {
     expect(formatNumber(value, unit)).toBe(wanted);
   });

@@ -1,6 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { judgeLimit, type RowResult } from '../../bench/harness/finding.ts';
+import type { Results } from '../../bench/harness/results.ts';
 import { linearTicks, logTicks, shortNumber } from '../../bench/report/axis.ts';
 import { chartsOf } from '../../bench/report/charts.ts';
 import { apart } from '../../bench/report/line-chart.ts';
@@ -97,14 +99,18 @@ describe('charts', () => {
 });
 
 describe('the page', () => {
-  async function page(floors?: string): Promise<{ text: string; written: string[]; folder: string }> {
+  async function page(
+    floors?: string,
+    later: readonly Results[] = [],
+  ): Promise<{ text: string; written: string[]; folder: string }> {
     const folder = await tempFolder();
-    const resultsFile = join(folder, 'results', 'run.json');
     await mkdir(join(folder, 'results'));
-    await writeFile(resultsFile, JSON.stringify(RUN));
+    const runs = [RUN, ...later];
+    const resultsFiles = runs.map((_, i) => join(folder, 'results', `run${i}.json`));
+    for (const [i, file] of resultsFiles.entries()) await writeFile(file, JSON.stringify(runs[i]));
     const floorsFile = join(folder, 'floors.md');
     if (floors !== undefined) await writeFile(floorsFile, floors);
-    const written = await writeReport({ resultsFile, floorsFile, folder: join(folder, 'docs') });
+    const written = await writeReport({ resultsFiles, floorsFile, folder: join(folder, 'docs') });
     return { text: await readFile(join(folder, 'docs', 'performance.md'), 'utf8'), written, folder };
   }
 
@@ -118,7 +124,23 @@ describe('the page', () => {
     expect(text).toContain('| disk | failed: Error: disk is full |');
     expect(text).toContain('| node hash | 500,000 | 2.00 |');
     expect(text).toContain('- get-tile: note of get-tile');
-    expect(text).toContain('[one run](../results/run.json)');
+    expect(text).toContain('[one run](../results/run0.json)');
+  });
+
+  test('rows that were measured again have their last numbers, and the page names each run', async () => {
+    const again = (ours: number): RowResult => ({
+      ...{ row: 'get-tile', title: 'once more', samples: {}, notes: [], seconds: 1 },
+      findings: [judgeLimit({ what: 'w', unit: 's' }, ours, { atMost: 5 })],
+    });
+    const run = (commit: string, ours: number): Results => ({ ...RUN, commit, rows: [again(ours)] });
+    const { text } = await page(undefined, [run('aaaa', 1), run('bbbb', Number.NaN)]);
+    expect(text).toContain(
+      '[a later run](../results/run1.json), commit aaaa, started 2026-01-02T03:04:05.678Z',
+    );
+    expect(text).toContain('[a later run](../results/run2.json), commit bbbb');
+    expect(text).toContain('| get-tile | once more: w | none | limit | 5.00 s |  |  | <= 1.00 | NO |');
+    expect(text).not.toContain('title of get-tile');
+    expect(text).toContain('title of append-64');
   });
 
   test('links to each chart that was written', async () => {
