@@ -11,8 +11,8 @@ import { corruptRow } from '../store/corrupt-row.ts';
 import { tileKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 
-/** Full tiles kept in memory: 9 KiB each as stored, up to 17 KiB as sealed or often asked, so at most 17 MiB. */
-const CACHED_TILES = 1_024;
+/** Full tiles kept in memory, all of a million entries: 9 KiB each as stored, up to 17 KiB as sealed or often asked, so at most 68 MiB. */
+const CACHED_TILES = 4_096;
 /** Levels of tiles that a tree of 2^53 leaves has at most. */
 const LEVELS = 7;
 
