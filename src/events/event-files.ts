@@ -6,6 +6,7 @@ import { writeFileDurably } from '../store/durable-file.ts';
 import { BlobFolder, type Blobs } from './blobs.ts';
 import { IdHasher } from './event-keys.ts';
 import { pooled } from './random-pool.ts';
+import type { SealingThread } from './sealer-beside.ts';
 import { SeedFile, type SeedRun } from './seed-file.ts';
 import type { SeedGap } from './seed-header.ts';
 import type { Seeds } from './seeds.ts';
@@ -18,6 +19,8 @@ export interface EventKeeping {
   readonly blobs: Blobs;
   readonly ids: IdHasher;
   readonly random: Random;
+  /** Seals many events at a time; without it they are sealed between other work. */
+  readonly sealing?: Pick<SealingThread, 'ask'> | undefined;
 }
 
 /** The files of a log of events in the folder of the log. */

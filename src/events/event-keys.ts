@@ -20,9 +20,12 @@ export function sameMac({ shake256 }: EventHasher, seed: Uint8Array, sent: Uint8
 /** What an id is looked up by: nobody without the log's secret can tell which ids a database holds. */
 export class IdHasher {
   readonly #hmac: Hmac;
+  /** Another thread makes an equal one of it. */
+  readonly secret: Uint8Array;
 
   /** @param secret the log's own 32 bytes */
   constructor(secret: Uint8Array) {
+    this.secret = secret;
     this.#hmac = hmacSha256(secret);
   }
 

@@ -6,6 +6,7 @@ import {
   type PublicLabel,
   type PublicLabels,
 } from '../core/event/leaf.ts';
+import type { Hash } from '../core/merkle/hasher.ts';
 import type { Random } from '../runtime/random.ts';
 import { encryptionKey, sameMac } from './event-keys.ts';
 import { NONCE_BYTES, placeOf, sealBytes } from './sealed-bytes.ts';
@@ -26,6 +27,11 @@ export interface NewEvent {
   readonly content: Uint8Array | undefined;
 }
 
+/** What of it is sealed. */
+export type SealableEvent = Pick<NewEvent, 'text' | 'sent' | 'content'> & {
+  readonly event: LabelledMembers;
+};
+
 /** Where an event goes, and its secret. */
 export interface EventPlace {
   readonly index: number;
@@ -38,6 +44,7 @@ export interface EventPlace {
 export interface SealedEvent {
   /** The leaf's entry. */
   readonly entry: Uint8Array;
+  readonly leafHash: Hash;
   readonly sameMac: Uint8Array;
   readonly payload: Uint8Array;
   readonly raw: Uint8Array | undefined;
@@ -54,15 +61,17 @@ export interface SealDeps {
 /** The leaf and the encrypted payload of an event. */
 export function sealEvent(
   deps: SealDeps,
-  { event, text, sent, content }: NewEvent,
+  { event, text, sent, content }: SealableEvent,
   at: EventPlace,
 ): SealedEvent {
   const { hasher, random, origin } = deps;
   const [key, place] = [encryptionKey(hasher, at.seed), placeOf(origin, at.index)];
   const seal = (plain: Uint8Array): Uint8Array =>
     sealBytes({ key, nonce: random(NONCE_BYTES), place }, plain);
+  const entry = entryOf(deps, { event, text }, at);
   return {
-    entry: entryOf(deps, { event, text }, at),
+    entry,
+    leafHash: hasher.leafHash(entry),
     sameMac: sameMac(hasher, at.seed, sent),
     payload: seal(text),
     raw: content === undefined ? undefined : seal(content),
@@ -71,7 +80,7 @@ export function sealEvent(
 
 function entryOf(
   { hasher, publicLabels }: SealDeps,
-  { event, text }: Pick<NewEvent, 'event' | 'text'>,
+  { event, text }: Pick<SealableEvent, 'event' | 'text'>,
   at: EventPlace,
 ): Uint8Array {
   const commitment = commitmentTo(hasher, text, at.seed);

@@ -10,6 +10,7 @@ import { type BackupSource, backupEvents, backupFacts, backupRetries } from './b
 import { backupPayloads, backupSeeds } from './backup-payloads.ts';
 import { ASKED_BODIES_BYTES_MAX, BodyMemory } from './body-memory.ts';
 import { describeLog } from './describe.ts';
+import { type EventReading, readHere } from './event-reading.ts';
 import { eventRaw, oneEvent } from './event-reads.ts';
 import { appendEvents } from './events.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -36,6 +37,8 @@ export interface AppDeps {
   readonly gate?: WriteGate;
   /** Knows how many requests were refused for the rate of their client. */
   readonly rates?: { readonly refused: number } | undefined;
+  /** Reads the bodies of events; by default between other work. */
+  readonly reading?: EventReading;
   readonly scrub?: ScrubSource;
   readonly witnessing?: WitnessingSource;
   readonly alerts?: AlertSource;
@@ -56,6 +59,8 @@ const BACKUP_ANSWERS: Readonly<Record<string, typeof backupFacts>> = {
 
 type Answer = (c: Context, log: Log) => Now<Response>;
 type Handler = (c: Context) => Now<Response>;
+/** Takes what is appended. */
+type Take = (c: Context, log: Log, call: Omit<AppendCall, 'isAdd'>) => Promise<Response>;
 
 /** The HTTP interface of spec/http.md. Every answer that is not 2xx or 304 is problem+json. */
 export function createApp(deps: AppDeps): Hono {
@@ -147,23 +152,21 @@ function logRoutes({ app, deps, metrics, bodies, gate, route, openLog }: Parts):
         log.reads === 'public' ? answer(c, log) : permitted(c, log),
       );
   };
-  const write =
-    (take: (c: Context, log: Log, call: Omit<AppendCall, 'isAdd'>) => Promise<Response>) =>
-    async (c: Context) => {
-      const name = c.req.param('log') ?? '';
-      const token = await permit(c, 'append', name);
-      const log = await openLog(name);
-      const count = (outcome: string): void => metrics.append(name, outcome);
-      try {
-        const witnessing = deps.witnessing?.(name);
-        return await take(c, log, { tokenId: token.id, bodies, gate, witnessing, onAppended: count });
-      } catch (error) {
-        const code = error instanceof TlogError ? error.code : 'internal';
-        if (code === 'queue_full') gate.shut();
-        count(code);
-        throw error;
-      }
-    };
+  const write = (take: Take) => async (c: Context) => {
+    const name = c.req.param('log') ?? '';
+    const token = await permit(c, 'append', name);
+    const log = await openLog(name);
+    const count = (outcome: string): void => metrics.append(name, outcome);
+    try {
+      const witnessing = deps.witnessing?.(name);
+      return await take(c, log, { tokenId: token.id, bodies, gate, witnessing, onAppended: count });
+    } catch (error) {
+      const code = error instanceof TlogError ? error.code : 'internal';
+      if (code === 'queue_full') gate.shut();
+      count(code);
+      throw error;
+    }
+  };
   for (const [path, { label, answer }] of Object.entries(createReads(deps)))
     app.get(`/logs/:log/${path}`, route(label, read(answer)));
   const { backup } = deps;
@@ -183,7 +186,7 @@ function logRoutes({ app, deps, metrics, bodies, gate, route, openLog }: Parts):
   app.post('/logs/:log/proofs/multi', route('proofs/multi', read(multi)));
   app.post('/logs/:log/entries', route('entries', write(entriesOnly(false))));
   app.post('/logs/:log/add', route('add', write(entriesOnly(true))));
-  app.post('/logs/:log/events', route('events', write(appendEvents)));
+  app.post('/logs/:log/events', route('events', write(eventsReadBy(deps.reading))));
   const query =
     (answer: typeof oneEvent): Handler =>
     async (c) => {
@@ -196,13 +199,15 @@ function logRoutes({ app, deps, metrics, bodies, gate, route, openLog }: Parts):
 }
 
 /** Raw bytes must never pass for a record that the server has made. */
-function entriesOnly(
-  isAdd: boolean,
-): (c: Context, log: Log, call: Omit<AppendCall, 'isAdd'>) => Promise<Response> {
+function entriesOnly(isAdd: boolean): Take {
   return async (c, log, call) => {
     if (log.kind === 'entries') return append(c, log, { ...call, isAdd });
     throw new TlogError('wrong_log_kind', 'this log takes events only');
   };
+}
+
+function eventsReadBy(reading: EventReading = readHere): Take {
+  return (c, log, call) => appendEvents(c, log, reading, call);
 }
 
 /** The read routes below a log, with the label that metrics give them. */

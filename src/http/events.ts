@@ -9,7 +9,8 @@ import { type AppendCall, checkIdentity, mediaType } from './append.ts';
 import { BATCH_BYTES_MAX } from './batch.ts';
 import { announcedBytes, type BodyLimit, readBody } from './body.ts';
 import type { BodyMemory } from './body-memory.ts';
-import { atPosition, type BodyForm, type EventBody, readEvents } from './event-bodies.ts';
+import { atPosition, type BodyForm, type EventBody } from './event-bodies.ts';
+import type { EventReading } from './event-reading.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
 import { retryKeyOf } from './idempotency.ts';
 import { headText, inclusionText } from './proof-text.ts';
@@ -25,7 +26,12 @@ export function eventsOf(log: Log): EventLog {
 }
 
 /** POST events: answers once the events are under a signed head, all of them or none. */
-export async function appendEvents(c: Context, log: Log, call: Omit<AppendCall, 'isAdd'>): Promise<Response> {
+export async function appendEvents(
+  c: Context,
+  log: Log,
+  reading: EventReading,
+  call: Omit<AppendCall, 'isAdd'>,
+): Promise<Response> {
   const events = eventsOf(log);
   checkIdentity(c);
   const isLines = isNdjson(c);
@@ -33,7 +39,11 @@ export async function appendEvents(c: Context, log: Log, call: Omit<AppendCall, 
   // A client is told at once, and what it sends after that is not kept.
   log.admit(announcedBytes(c, BODY));
   const body = await readBody(c, BODY, call.bodies);
-  const { form, events: sent, described } = await readHolding(call.bodies, body, isLines, events);
+  const {
+    form,
+    events: sent,
+    described,
+  } = await holding(call.bodies, body, () => reading(body, isLines, events));
   const request = requestOf(c, call.tokenId, sent);
   const result = await call.gate.pass(() => appended(events, form, request));
   call.onAppended(result.isNew.includes(true) ? 'new' : 'repeated');
@@ -48,16 +58,15 @@ export async function appendEvents(c: Context, log: Log, call: Omit<AppendCall, 
   );
 }
 
-/** Reading takes turns, in which more may come: until it is done a body counts with those that are on their way. */
-async function readHolding(
+/** While it is being read more may come: until that is done a body counts with those that are on their way. */
+async function holding(
   bodies: BodyMemory,
-  body: Uint8Array,
-  isLines: boolean,
-  { ids, freshId }: EventLog,
+  { length }: Uint8Array,
+  read: () => Promise<EventBody>,
 ): Promise<EventBody> {
-  const held = bodies.hold(body.length);
+  const held = bodies.hold(length);
   try {
-    return await readEvents(body, isLines, { ids, freshId, nextTurn: systemClock.nextTurn });
+    return await read();
   } finally {
     bodies.release(held);
   }

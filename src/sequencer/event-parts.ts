@@ -1,7 +1,9 @@
 import { decodeLeaf } from '../core/event/leaf.ts';
 import { type LeafIndex, leafIndex } from '../core/units.ts';
 import type { EventKeeping } from '../events/event-files.ts';
-import { ULID_RANDOM_BYTES, ulid } from '../events/ulid.ts';
+import { type Sealer, SealerHere } from '../events/sealer.ts';
+import { SealerBeside } from '../events/sealer-beside.ts';
+import { freshIds } from '../events/ulid.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { nodeEventHasher } from '../runtime/event-hasher.ts';
 import type { Now } from '../runtime/now.ts';
@@ -34,14 +36,21 @@ interface EventDeps {
 
 /** Puts them together for a tree that was just recovered. */
 export async function startEvents(deps: EventDeps, state: TreeState): Promise<EventParts> {
-  const { manifest, store, reader, clock, keeping } = deps;
-  const { origin, publicLabels = [] } = manifest;
+  const { manifest, store, reader, keeping } = deps;
+  const { origin } = manifest;
   const hasher = nodeEventHasher;
   const last = state.size === 0 ? [] : await reader.readEntries(leafIndex(state.size - 1), state.size);
   const receivedMs = Math.max(0, ...last.map((entry) => decodeLeaf(entry).receivedMs));
-  const placer = new EventPlacer({ ...keeping, hasher, origin, publicLabels, store, clock }, receivedMs);
+  const placer = new EventPlacer({ ...keeping, hasher, store, sealer: sealerOf(deps) }, receivedMs);
   const size = (): number => reader.size;
   return { keeping, placer, reader: new EventReader({ ...keeping, origin, hasher, store, reader, size }) };
+}
+
+function sealerOf({ manifest, clock, keeping: { random, sealing } }: EventDeps): Sealer {
+  const { origin, publicLabels = [] } = manifest;
+  const deps = { hasher: nodeEventHasher, random, origin, publicLabels };
+  const here = new SealerHere(deps, clock);
+  return sealing === undefined ? here : new SealerBeside(sealing, deps, here);
 }
 
 /**
@@ -82,7 +91,7 @@ export function eventLog(
   const { ids, random } = keeping;
   return {
     ids,
-    freshId: () => ulid(clock.nowMs(), random(ULID_RANDOM_BYTES)),
+    freshId: freshIds(() => clock.nowMs(), random),
     append,
     find: async (id, tenant) => watched(() => reader.find(id, tenant)),
     read: async (index: LeafIndex): Promise<StoredEvent> => watched(() => reader.read(index)),

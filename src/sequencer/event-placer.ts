@@ -1,12 +1,12 @@
 import { equalBytes } from '../core/bytes.ts';
 import type { EventHasher } from '../core/event/commitment.ts';
-import { SEED_BYTES } from '../core/event/commitment.ts';
 import { type LeafIndex, leafIndex } from '../core/units.ts';
 import type { Blobs } from '../events/blobs.ts';
 import { sameMac } from '../events/event-keys.ts';
-import { type NewEvent, type SealDeps, type SealedEvent, sealEvent } from '../events/seal-event.ts';
+import type { NewEvent, SealedEvent } from '../events/seal-event.ts';
+import type { Sealer } from '../events/sealer.ts';
 import type { Seeds } from '../events/seeds.ts';
-import type { Clock } from '../runtime/clock.ts';
+import type { Random } from '../runtime/random.ts';
 import { corruptRow, decodedRow } from '../store/corrupt-row.ts';
 import {
   BLOB_NAME_BYTES,
@@ -32,17 +32,14 @@ type Put = StoreBatch['puts'][number];
 
 /** Verbatim bytes up to this length lie in the database, longer ones in a file. */
 const RAW_ROW_BYTES_MAX = 64 * 1024;
-/** Events, and bytes of them, that are sealed without giving way to other work: about five milliseconds. */
-const SEALED_AT_A_TIME = 128;
-const SEALED_BYTES_AT_A_TIME = 1024 * 1024;
-
 /** What events are placed with. */
-export interface EventPlacerDeps extends SealDeps {
+export interface EventPlacerDeps {
+  readonly sealer: Sealer;
   readonly hasher: EventHasher;
+  readonly random: Random;
   readonly store: Pick<Store, 'getMany'>;
   readonly seeds: Seeds;
   readonly blobs: Blobs;
-  readonly clock: Pick<Clock, 'nextTurn'>;
 }
 
 /**
@@ -68,7 +65,7 @@ export class EventPlacer implements Placer {
   }
 
   async #seal(size: number, { places, fresh, retries }: EventPlacement): Promise<Placement> {
-    const { hasher, seeds, clock } = this.#deps;
+    const { sealer, seeds } = this.#deps;
     const rows = retries.map(({ key, indexes }) => ({
       key: eventRetryKey(key),
       value: encodeIndexes(indexes),
@@ -77,20 +74,16 @@ export class EventPlacer implements Placer {
     if (fresh.length === 0) return { places, leaves, retries: [], rows };
     const end = size + fresh.length;
     await seeds.ensure(end);
-    const secrets = seeds.read(size, end);
-    let [turnStart, turnBytes] = [0, 0];
+    const sealed = await sealer.seal(
+      fresh.map(({ event }) => event),
+      { start: size, receivedMs: this.#receivedMs, seeds: seeds.read(size, end) },
+    );
     for (const [i, { index, event }] of fresh.entries()) {
-      const seed = secrets.subarray(i * SEED_BYTES, (i + 1) * SEED_BYTES);
-      const sealed = sealEvent(this.#deps, event, { index, seed, receivedMs: this.#receivedMs });
+      const { entry, leafHash, ...stored } = sealed[i] as SealedEvent;
       // No other leaf has this hash: its seed is of 32 random bytes.
-      const { entry } = sealed;
-      leaves.push({ index, entry, leafHash: hasher.leafHash(entry), indexed: true });
-      rows.push(...rowsOf(index, event, sealed));
-      if (sealed.raw !== undefined) rows.push(await this.#rawRow(index, sealed.raw));
-      turnBytes += sealed.payload.length + (sealed.raw?.length ?? 0);
-      if (i + 1 - turnStart < SEALED_AT_A_TIME && turnBytes < SEALED_BYTES_AT_A_TIME) continue;
-      await clock.nextTurn();
-      [turnStart, turnBytes] = [i + 1, 0];
+      leaves.push({ index, entry, leafHash, indexed: true });
+      rows.push(...rowsOf(index, event, stored));
+      if (stored.raw !== undefined) rows.push(await this.#rawRow(index, stored.raw));
     }
     return { places, leaves, retries: [], rows };
   }
@@ -164,7 +157,11 @@ export class EventPlacer implements Placer {
   }
 }
 
-function rowsOf(index: LeafIndex, { idKey }: NewEvent, { sameMac, payload }: SealedEvent): readonly Put[] {
+function rowsOf(
+  index: LeafIndex,
+  { idKey }: NewEvent,
+  { sameMac, payload }: Pick<SealedEvent, 'sameMac' | 'payload'>,
+): readonly Put[] {
   return [
     { key: payloadKey(index), value: encodePayload({ sameMac, sealed: payload }) },
     { key: eventIdKey(idKey), value: encodeIndex(index) },

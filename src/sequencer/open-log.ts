@@ -3,6 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TlogError } from '../core/error.ts';
 import { openEventFiles } from '../events/event-files.ts';
+import type { SealingThread } from '../events/sealer-beside.ts';
 import { readKeyFile } from '../keys/key-file.ts';
 import { createSigner } from '../keys/signer.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -40,6 +41,8 @@ export type OpenOptions = Pick<StartOptions, 'queue' | 'reserveBytes' | 'onFindi
 export interface OpenLogDeps {
   readonly dir: DataDirectory;
   readonly clock: Clock;
+  /** Seals many events at a time; absent: between other work. */
+  readonly sealing?: Pick<SealingThread, 'ask'>;
 }
 
 /**
@@ -65,7 +68,10 @@ export async function logOnFiles(deps: OpenLogDeps, name: string): Promise<Start
       return LevelStore.open(paths.db);
     },
     takeOverGuard: () => FileGuard.takeOver(paths.guard),
-    openEvents: (size) => openEventFiles(paths.root, size, systemRandom),
+    openEvents: async (size) => ({
+      ...(await openEventFiles(paths.root, size, systemRandom)),
+      sealing: deps.sealing,
+    }),
     bytesOnDisk: () => folderBytes(paths.db),
     diskSpace: () => volumeOf(paths.root),
     findings: findingFile(paths.root),

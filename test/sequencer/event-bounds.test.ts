@@ -1,15 +1,20 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { TlogError } from '../../src/core/error.ts';
 import { portableEventHasher } from '../../src/core/event/commitment.ts';
 import { checkEvent } from '../../src/core/event/event.ts';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
 import { IdHasher } from '../../src/events/event-keys.ts';
 import type { NewEvent } from '../../src/events/seal-event.ts';
+import { SealerHere } from '../../src/events/sealer.ts';
+import { eventsIn, packSealed, type SealingThread } from '../../src/events/sealer-beside.ts';
+import type { SealQuestion } from '../../src/events/sealing-thread.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { nodeEventHasher } from '../../src/runtime/event-hasher.ts';
+import { systemRandom } from '../../src/runtime/random.ts';
 import { EntryPlacer } from '../../src/sequencer/entry-placer.ts';
 import { EventPlacer } from '../../src/sequencer/event-placer.ts';
 import { EventReader } from '../../src/sequencer/event-reader.ts';
-import type { EventLog } from '../../src/sequencer/log.ts';
+import type { EventLog, EventRequest } from '../../src/sequencer/log.ts';
 import { logOnFiles } from '../../src/sequencer/open-log.ts';
 import type { PendingRequest } from '../../src/sequencer/pending-queue.ts';
 import { startLog } from '../../src/sequencer/start-log.ts';
@@ -84,36 +89,42 @@ const pendingOf = (request: PendingRequest['request']): PendingRequest => ({
   reject: () => undefined,
 });
 
-describe('SEQ-12 events are sealed in turns', () => {
-  test.each([
-    ['127 of them', 127, 0, 0],
-    ['128', 128, 0, 1],
-    ['300', 300, 0, 2],
-    ['three with 600 KiB of verbatim bytes each', 3, 600 * 1024, 1],
-  ])('%s', async (_, count, contentBytes, turns) => {
-    const { events } = await eventLog();
+describe('SEQ-12 many events are sealed beside the sequencer', () => {
+  /** A log that has this for a thread. */
+  async function logBeside(ask: SealingThread['ask']) {
     const dir = await newDataDirectory({ kind: 'events' });
-    const keeping = await (await logOnFiles({ dir, clock: systemClock }, 'main')).openEvents?.(treeSize(0));
-    if (keeping === undefined) throw new TypeError('a log of entries');
-    onTestFinished(() => keeping.seeds.close());
-    let taken = 0;
-    const clock = {
-      nextTurn: async () => {
-        taken += 1;
-      },
-    };
-    const facts = {
-      hasher: nodeEventHasher,
-      origin: 'o',
-      publicLabels: [],
-      store: { getMany: () => [] },
-      clock,
-    };
-    const placer = new EventPlacer({ ...keeping, ...facts }, 0);
-    const content = contentBytes === 0 ? undefined : new Uint8Array(contentBytes);
-    const sent = Array.from({ length: count }, (_, i) => ({ ...event(events, `e${i}`), content }));
-    const { leaves, rows } = await placer.place(0, [pendingOf({ events: sent })], 0);
-    expect([leaves.length, rows?.length, taken]).toEqual([count, count * (content ? 3 : 2), turns]);
+    const sealing = { ask };
+    const log = await startLog(await logOnFiles({ dir, clock: systemClock, sealing }, 'main'));
+    onTestFinished(() => log.close());
+    if (log.events === undefined) throw new TypeError('a log of entries');
+    return { log, events: log.events };
+  }
+  const many = (events: EventLog): EventRequest => ({
+    events: [{ ...event(events, 'a'), content: new Uint8Array(64 * 1024) }, event(events, 'b')],
+  });
+
+  test('and written as they come back, once their seeds are durable', async () => {
+    const asked: SealQuestion[] = [];
+    const { log, events } = await logBeside(async ({ value }) => {
+      asked.push(value);
+      const { origin, publicLabels, ...places } = value;
+      const deps = { hasher: nodeEventHasher, random: systemRandom, origin, publicLabels };
+      return packSealed(await new SealerHere(deps, systemClock).seal(eventsIn(value), places)).value;
+    });
+    await events.append({ events: [event(events, 'few')] });
+    const { indexes, isNew } = await events.append(many(events));
+    expect([indexes, isNew, asked.length, asked[0]?.start]).toEqual([[1, 2], [true, true], 1, 1]);
+    expect(await events.read(leafIndex(2))).toMatchObject({ event: { id: 'b' }, index: 2 });
+    expect((await events.append(many(events))).isNew).toEqual([false, false]);
+    expect(log.head.size).toBe(3);
+  });
+
+  test('and a thread that has ended ends the log, before anything is written', async () => {
+    const ended = new TlogError('internal', 'the thread has ended');
+    const { log, events } = await logBeside(async () => Promise.reject(ended));
+    await expect(events.append(many(events))).rejects.toMatchObject({ code: 'commit_unknown' });
+    expect(await log.failed).toBe(ended);
+    expect(log.head.size).toBe(0);
   });
 });
 
@@ -125,8 +136,8 @@ describe('SEQ-4 what a log is not for is a bug of ours', () => {
     const keeping = await (await logOnFiles({ dir, clock: systemClock }, 'main')).openEvents?.(treeSize(0));
     if (keeping === undefined) throw new TypeError('a log of entries');
     onTestFinished(() => keeping.seeds.close());
-    const facts = { hasher: portableEventHasher, origin: 'o', publicLabels: [], store, clock: systemClock };
-    const placer = new EventPlacer({ ...keeping, ...facts }, 0);
+    const sealer = { seal: async () => [] };
+    const placer = new EventPlacer({ ...keeping, hasher: portableEventHasher, store, sealer }, 0);
     await expect(placer.place(0, [pendingOf({ entries: [] })], 0)).rejects.toThrow(TypeError);
   });
 

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Alerter } from '../../alert/alerter.ts';
 import { createApp } from '../../http/app.ts';
-import type { ScrubSource } from '../../http/audit.ts';
 import { SERVER_LIMITS } from '../../http/server.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import type { Now } from '../../runtime/now.ts';
@@ -15,6 +14,7 @@ import { countArgument, listArgument } from '../arguments.ts';
 import { backupSource } from '../backup-source.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
 import { doorsOf } from '../doors.ts';
+import { EventThreads } from '../event-threads.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { warnOfOneDevice } from '../one-device.ts';
 import { createOperatorLog } from '../operator-log.ts';
@@ -75,8 +75,9 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
     ...{ dir, lines, settings: witnessingOf(names, witnessing, policy) },
     onAlert: async (alert, file) => alerter?.raise(alertOfWitnessing(alert, file)),
   });
+  await using threads = new EventThreads();
   const logs = await LogSet.open(
-    { dir, clock: systemClock },
+    { dir, clock: systemClock, sealing: threads.sealing },
     {
       ...(reserveBytes === undefined ? {} : { reserveBytes }),
       onFinding: (finding, unkept) => {
@@ -95,11 +96,10 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
     // A log that nobody asks for has heads to be refreshed, too.
     for (const name of witnessings.names()) await logs.get(name);
     const onBug = (err: unknown): void => lines.error({ err }, 'a request failed');
-    const scrub: ScrubSource = (log) => scrubbers.status(log);
     const deps = {
-      ...{ logs, tokens, clock: systemClock, ...doors },
+      ...{ logs, tokens, clock: systemClock, reading: threads.reading, ...doors },
       onBug,
-      scrub,
+      scrub: (log: string) => scrubbers.status(log),
       witnessing: (log: string) => witnessings.of(log),
       alerts: () => alerter?.status ?? [],
       backup: backupSource(dir, logs),
@@ -109,7 +109,7 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
     await announce(context, servers, dir);
     lines.info({ url: servers.url, opsUrl: servers.opsUrl, logs: logs.names() }, 'serving');
     return await untilStopped({
-      ...{ servers, lines, stop, failed: logs.failed, close: () => logs.close() },
+      ...{ servers, lines, stop, failed: threads.failedOr(logs.failed), close: () => logs.close() },
       onStopping: () => witnessings.stopWaiting(),
     });
   } catch (error) {
