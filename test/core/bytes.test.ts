@@ -1,5 +1,30 @@
 import { describe, expect, test } from 'vitest';
-import { SharedMemory } from '../../src/core/bytes.ts';
+import { concatBytes, equalBytes, SharedMemory } from '../../src/core/bytes.ts';
+
+describe('bytes', () => {
+  test.each<[readonly number[], readonly number[], boolean]>([
+    [[], [], true],
+    [[1, 2], [1, 2], true],
+    [[1, 2], [1, 3], false],
+    [[1, 2], [0, 2], false],
+    [[], [1], false],
+    [[1], [], false],
+    [[1], [1, 2], false],
+    [[1, 2], [1], false],
+  ])('%j and %j are the same: %s', (a, b, isSame) => {
+    expect(equalBytes(Uint8Array.from(a), Uint8Array.from(b))).toBe(isSame);
+  });
+
+  test('put together are those of all parts in their order, in memory of their own', () => {
+    const parts = [Uint8Array.of(1, 2), Uint8Array.of(), Uint8Array.of(3)];
+    expect([...concatBytes(...parts)]).toEqual([1, 2, 3]);
+    expect(concatBytes()).toHaveLength(0);
+    const [first = new Uint8Array()] = parts;
+    const joined = concatBytes(first);
+    joined.fill(0);
+    expect([...first]).toEqual([1, 2]);
+  });
+});
 
 describe('memory that is shared', () => {
   test('no byte is given out twice, whatever was given back', () => {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { ERROR_CODES, type ErrorCode, TlogError } from '../../src/core/error.ts';
 import { leafIndex, parseDecimal, parseLeafIndex, parseTreeSize, treeSize } from '../../src/core/units.ts';
 
 describe('TREE-11 sizes and indexes from outside', () => {
@@ -52,24 +51,5 @@ describe('TREE-11 sizes and indexes from inside', () => {
   test.each([-1, 0.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY])('%d is an own bug', (n) => {
     expect(() => treeSize(n)).toThrow(RangeError);
     expect(() => leafIndex(n)).toThrow(RangeError);
-  });
-});
-
-describe('errors', () => {
-  test.each(Object.keys(ERROR_CODES) as ErrorCode[])('%s has its kind', (code) => {
-    expect(new TlogError(code, 'why').kind).toBe(ERROR_CODES[code].kind);
-  });
-
-  test('an error carries its cause and its facts, and none where there are none', () => {
-    const cause = new Error('beneath');
-    const full = new TlogError('guard_ahead', 'why', { cause, details: { dataSize: 1 } });
-    expect([full.cause, full.details, full.message, full.name]).toEqual([
-      cause,
-      { dataSize: 1 },
-      'why',
-      'TlogError',
-    ]);
-    const bare = new TlogError('not_found', 'why');
-    expect(['cause' in bare, bare.details]).toEqual([false, {}]);
   });
 });

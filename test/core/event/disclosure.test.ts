@@ -287,6 +287,20 @@ describe('EVENT-8 the file', () => {
     expect(await refusalOf(text)).toEqual(refusal);
   });
 
+  test('5,000,000 characters are read', async () => {
+    const text = changed(0, (same) => same);
+    expect(await refusalOf(text.padEnd(DISCLOSURE_LENGTH_MAX))).toEqual(['verified']);
+  });
+
+  test.each([
+    ['\n\t{ "disclosure" : 1 }', true],
+    ['{"receipt":1,"disclosure":{}}', true],
+    ['{"disclosures":1}', false],
+    ['"disclosure":1', false],
+  ])('%j says that it is one: %s', (text, says) => {
+    expect(isDisclosure(text)).toBe(says);
+  });
+
   test('a value nested 32 deep is read', async () => {
     expect(await refusalOf(changed(0, slot(7, value({ data: deep(31) }))))).toEqual(['entry_mismatch']);
   });

@@ -96,6 +96,7 @@ describe('EVENT-2 members', () => {
     ['no target', { targets: [] }],
     ['32 targets', { targets: many(32, { type: 't', id: 'i' }) }],
     ['path of all', { changes: [{ path: '' }] }],
+    ['path of 1024', { changes: [{ path: `/${'a'.repeat(1_023)}` }] }],
     ['path with escapes and line ends', { changes: [{ path: '/a~0~1\n//', old: [], new: null }] }],
     ['50 labels', { labels: names(50) }],
     ['label of 40 and 500 characters', { labels: { [long(40)]: long(500) } }],

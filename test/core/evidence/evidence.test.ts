@@ -143,7 +143,14 @@ const backwards = (...notes: [string, string]): Evidence => ({
   kind: 'backwards',
   notes,
 });
-const leaves = (a: Tree, b: Tree): Evidence => evidenceOfReceipts(receipt(a, 1, 5), receipt(b, 1, 7));
+const leaves = (a: Tree, b: Tree): Evidence => ({
+  accused: 'log',
+  kind: 'two-leaves',
+  notes: [noteOf(a, 5), noteOf(b, 7)],
+  index: leafIndex(1),
+  leafHashes: [a.leaf(1), b.leaf(1)],
+  inclusionProofs: [a.inclusion(1, 5), b.inclusion(1, 7)],
+});
 
 function judge(evidence: Evidence, keys: readonly VerifierKey[] = KEYS): Promise<Conviction> {
   return judgeEvidence(portableHasher, parseEvidence(formatEvidence(evidence)), {
@@ -166,7 +173,6 @@ describe('EVIDENCE-2 what convicts a log', () => {
       prefix('log', [noteOf(new Tree(0), 1), noteOf(honest, 2)], honest.explicit(1, 2)),
     ],
     ['two leaves', leaves(honest, forked)],
-    ['two leaves in one size', evidenceOfReceipts(receipt(honest, 1, 5), receipt(forked, 1, 5))],
     ['an empty tree that is not', { accused: 'log', kind: 'empty-root', notes: [emptyLie] }],
   ])('%s', async (_, evidence) => {
     const { accused, kind, origin } = await judge(evidence);
@@ -175,6 +181,13 @@ describe('EVIDENCE-2 what convicts a log', () => {
       kind: 'verification',
     });
     expect(await judge(evidence, [log.key, otherLog.key])).toMatchObject({ origin: log.key.name });
+  });
+
+  test('two receipts of one index, of two sizes and of one', async () => {
+    const two = evidenceOfReceipts(receipt(honest, 1, 5), receipt(forked, 1, 7));
+    expect(two).toEqual(leaves(honest, forked));
+    const evidence = evidenceOfReceipts(receipt(honest, 1, 5), receipt(forked, 1, 5));
+    expect(await judge(evidence)).toMatchObject({ kind: 'two-leaves', origin: log.key.name, sizes: [5, 5] });
   });
 
   test('the verdict says whose keys, which sizes and roots, in the order of the notes', async () => {
@@ -198,6 +211,18 @@ describe('EVIDENCE-8 keys', () => {
     const evidence = evidenceOfRoots(noteOf(honest, 5), formatNote(text, [renewed.line(text)]));
     expect((await judge(evidence, [log.key, renewed.key])).vkeys).toHaveLength(2);
     await expect(judge(evidence, [log.key])).rejects.toMatchObject({ code: 'unverified_note' });
+  });
+
+  test('what is wrong with notes of a log is told, not that another log has signed them, too', async () => {
+    const text = textOf(5, honest.root(0, 5));
+    const note = formatNote(text, [log.line(text), otherLog.line(text)]);
+    for (const keys of [KEYS, [...KEYS].reverse()])
+      await expect(judge(evidenceOfRoots(note, note), keys)).rejects.toMatchObject({
+        code: 'not_convicting',
+      });
+    await expect(judge(evidenceOfRoots(note, note), [otherLog.key])).rejects.toMatchObject({
+      code: 'wrong_origin',
+    });
   });
 
   test('a verifier that breaks is no verdict', async () => {
