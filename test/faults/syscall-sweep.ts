@@ -4,13 +4,16 @@ import type { Programs } from '../crash/campaign.ts';
 import { Campaign, stopInOrder } from '../crash/campaign.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
 import { type Ended, isRunning } from '../support/server-process.ts';
-import { attachStrace, type Injection, injecting } from './strace.ts';
+import { attachStrace, type Injection, injecting, tracing } from './strace.ts';
 
 /** Calls by which a server changes what lies on the disk, and opens what it reads. */
 const CALLS = 'openat,rename,link,unlink,rmdir,mkdir,fsync,fdatasync,write,pwrite64';
 const FAULTS = ['EIO', 'ENOSPC', 'SIGKILL'] as const;
 /** One thread makes all calls to the disk: the k-th call is then always the same one. */
 const ENV = { UV_THREADPOOL_SIZE: '1' };
+
+/** Entries of a log of which enough tables are merged while it is written to. */
+const LARGE = 50_000;
 
 /** What became of one fault. */
 export interface SweepRun {
@@ -21,20 +24,36 @@ export interface SweepRun {
   readonly wrong?: string;
 }
 
+/** Every `parts`-th call, from the `part`-th on, counted from 1: what one of several processes does. */
+export interface Part {
+  readonly part: number;
+  readonly parts: number;
+}
+const WHOLE: Part = { part: 1, parts: 1 };
+
+export interface SweepOptions {
+  readonly programs: Programs;
+  readonly seed: number;
+  /** Gets each fault when it has been judged, and how many are done of how many. */
+  readonly onRun?: (run: SweepRun, done: number, of: number) => void;
+}
+
 /** A log of its own into whose calls faults are put. */
 export class SyscallSweep implements AsyncDisposable {
   readonly #campaign: Campaign;
   readonly #random: SeededRandom;
+  readonly #onRun: NonNullable<SweepOptions['onRun']>;
 
-  private constructor(campaign: Campaign, seed: number) {
+  private constructor(campaign: Campaign, { seed, onRun }: SweepOptions) {
     this.#campaign = campaign;
     this.#random = new SeededRandom(seed);
+    this.#onRun = onRun ?? (() => undefined);
   }
 
   /** A log that has grown over two starts, the last of which was killed. */
-  static async create(programs: Programs, seed: number): Promise<SyscallSweep> {
-    const campaign = await Campaign.create({ programs, kills: 0, seed, heavyShare: 0, killWithinMs: 0 });
-    const sweep = new SyscallSweep(campaign, seed);
+  static async create(options: SweepOptions): Promise<SyscallSweep> {
+    const campaign = await Campaign.create({ ...options, kills: 0, heavyShare: 0, killWithinMs: 0 });
+    const sweep = new SyscallSweep(campaign, options);
     for (let start = 0; start < 2; start += 1) await sweep.#grow();
     return sweep;
   }
@@ -48,14 +67,20 @@ export class SyscallSweep implements AsyncDisposable {
     await load;
   }
 
-  /** Faults in a start: each call below data and guard that a good start makes, with each fault; `runs` of them. */
-  async starts(runs: number): Promise<SweepRun[]> {
+  /**
+   * Faults in a start: each call below data and guard that a good start makes, with each fault; `runs` of them, of the calls
+   * that are the `part`-th of `parts`.
+   */
+  async starts(runs: number, { part, parts }: Part = WHOLE): Promise<SweepRun[]> {
     const goBack = await this.#campaign.snapshot();
-    const all = (await this.#callsOfStart()).flatMap((call) => FAULTS.map((fault) => ({ ...call, fault })));
+    const calls = (await this.#callsOfStart()).filter((_, i) => i % parts === part - 1);
+    const all = calls.flatMap((call) => FAULTS.map((fault) => ({ ...call, fault })));
+    const chosen = this.#some(all, runs);
     const done: SweepRun[] = [];
-    for (const injection of this.#some(all, runs)) {
+    for (const injection of chosen) {
       await goBack();
-      done.push(await this.#startWith(injection));
+      const run = await this.#startWith(injection);
+      this.#onRun(run, done.push(run), chosen.length);
     }
     await goBack();
     return done;
@@ -64,7 +89,7 @@ export class SyscallSweep implements AsyncDisposable {
   /** The calls of one good start, each with its number among the calls of its kind on its path. */
   async #callsOfStart(): Promise<Omit<Injection, 'fault'>[]> {
     const out = join(this.#campaign.folder, 'trace');
-    const before = ['strace', '-D', '-f', '-y', '-qq', '-s', '0', '-o', out, '-e', `trace=${CALLS}`];
+    const before = ['strace', '-D', '-y', '-s', '0', ...tracing(CALLS, out)];
     const server = await this.#campaign.start({ before, env: ENV });
     if (!isRunning(server)) throw new Error(`the start to be traced failed: ${server.said}`);
     // Not in order: the calls of a stop are none of a start.
@@ -96,14 +121,21 @@ export class SyscallSweep implements AsyncDisposable {
     return this.#judged(injection, ended, await readFile(out, 'utf8'));
   }
 
-  /** Faults while entries are written: the k-th call on the log file, the guard's file or, unnamed, on any table. */
+  /**
+   * Faults while entries are written: the k-th call on the log file, the guard's file or, unnamed, on any table. The log grows from one to
+   * the next, until it is read, hashed and checked for longer than it is written to.
+   */
   async commits(runs: number): Promise<SweepRun[]> {
+    const goBack = await this.#campaign.snapshot();
     const done: SweepRun[] = [];
     const kinds = ['log write', 'log fdatasync', 'guard pwrite64', 'any openat'] as const;
     const all = kinds.flatMap((kind) => FAULTS.map((fault) => ({ kind, fault })));
     for (let i = 0; i < runs; i += 1) {
       const choice = all[i % all.length];
-      if (choice !== undefined) done.push(await this.#writeWith(choice.kind, choice.fault));
+      if (choice === undefined) continue;
+      if (this.#campaign.verdict.size > LARGE) await goBack();
+      const run = await this.#writeWith(choice.kind, choice.fault);
+      this.#onRun(run, done.push(run), runs);
     }
     return done;
   }

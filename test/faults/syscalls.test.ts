@@ -23,7 +23,7 @@ describe.skipIf(straceMissing() !== undefined)('SEQ-4 calls to the disk that fai
   afterAll(() => programs?.[Symbol.asyncDispose]());
 
   test('in a start: refused or ended, and the next start finds everything', async () => {
-    await using sweep = await SyscallSweep.create(programs, SEED);
+    await using sweep = await SyscallSweep.create({ programs, seed: SEED });
     const runs = await sweep.starts(20);
     console.info(summary(runs));
     expect(runs).toHaveLength(20);
@@ -31,7 +31,7 @@ describe.skipIf(straceMissing() !== undefined)('SEQ-4 calls to the disk that fai
   });
 
   test('in a commit: the process ends with 70, and the next start finds everything', async () => {
-    await using sweep = await SyscallSweep.create(programs, SEED);
+    await using sweep = await SyscallSweep.create({ programs, seed: SEED });
     const runs = await sweep.commits(12);
     console.info(summary(runs));
     expect(runs).toHaveLength(12);
