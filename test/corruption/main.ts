@@ -13,15 +13,19 @@ async function main(): Promise<number> {
     options: { mutations: text, entries: text, seed: text, verbose: { type: 'boolean' } },
   });
   const seed = Number(values.seed ?? Date.now() % 2 ** 32);
+  process.stderr.write(`seed ${seed}\n`);
   const startedAt = performance.now();
+  let told = 0;
   const result = await sweep({
     program: join(import.meta.dirname, 'worker.js'),
     mutations: Number(values.mutations ?? 2_000),
     entries: Number(values.entries ?? 2_000),
     seed,
-    onTrial: (done, mutation, trial) => {
+    onTrial: (done, mutation, trial, violations) => {
       if (values.verbose === true) process.stderr.write(`${mutation.what}: ${JSON.stringify(trial)}\n`);
-      else if (done % 100 === 0) process.stderr.write(`${done}\n`);
+      for (const violation of violations.slice(told)) process.stderr.write(`WRONG ${violation}\n`);
+      told = violations.length;
+      if (done % 50 === 0) process.stderr.write(`${done} damaged files, ${told} violations\n`);
     },
   });
   const seconds = Math.round((performance.now() - startedAt) / 1_000);

@@ -68,7 +68,8 @@ export interface SweepOptions {
   readonly mutations: number;
   readonly entries: number;
   readonly seed: number;
-  readonly onTrial?: (done: number, mutation: Mutation, trial: Trial) => void;
+  /** Gets each change and what became of it, and all violations until then. */
+  readonly onTrial?: (done: number, mutation: Mutation, trial: Trial, violations: readonly string[]) => void;
 }
 
 /** Everything that must not be, of a sweep: the one rule, for the test and for `npm run corruption`. */
@@ -115,7 +116,7 @@ async function trials(
     await mutatedCopy(reference.folder, copy, mutation);
     const trial = await worker.try(copy);
     count(result, mutation, trial);
-    onTrial?.(done, mutation, trial);
+    onTrial?.(done, mutation, trial, violationsOf(result));
   }
   return result;
 }

@@ -5,6 +5,7 @@ import { runRange, type Totals } from './range.ts';
 import { keptPlans } from './seeds.ts';
 import { runPlan } from './world.ts';
 
+const PROGRESS_SEEDS = 250;
 const USAGE = 'npm run sim -- --seeds N [--from S] | --trace SEED';
 
 /** `npm run sim`: runs seeds, says how many and what they reached. Gives the exit code. */
@@ -22,7 +23,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const startMs = performance.now();
   try {
-    print(await runRange(from, seeds), performance.now() - startMs);
+    print(await runRange(from, seeds, progress), performance.now() - startMs);
     return 0;
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
@@ -30,10 +31,19 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** A run that is stopped has said how far it came. */
+function progress(totals: Readonly<Totals>): void {
+  if (totals.seeds % PROGRESS_SEEDS === 0) console.error(summary(totals));
+}
+
+function summary({ seeds, ops, crashes, heads }: Readonly<Totals>): string {
+  return `${seeds} seeds, 0 violations: ${ops} operations, ${crashes} crashes, ${heads} heads`;
+}
+
 function print(totals: Totals, tookMs: number): void {
-  const { seeds, ops, crashes, heads, simulatedMs, hits } = totals;
+  const { seeds, simulatedMs, hits } = totals;
   for (const point of POINTS) console.log(`${String(hits.get(point) ?? 0).padStart(8)}  ${point}`);
-  console.log(`${seeds} seeds, 0 violations: ${ops} operations, ${crashes} crashes, ${heads} heads`);
+  console.log(summary(totals));
   const factor = Math.round(simulatedMs / tookMs);
   console.log(
     `${(tookMs / 1000).toFixed(1)} s, ${(tookMs / seeds).toFixed(1)} ms a seed, ${factor} x real time`,

@@ -14,8 +14,15 @@ export interface Totals {
   readonly hits: Map<Point, number>;
 }
 
-/** Runs the seeds [from, from + count). @throws Error at the first that fails, made small and kept in seeds.txt */
-export async function runRange(from: number, count: number): Promise<Totals> {
+/**
+ * Runs the seeds [from, from + count); `onSeed` gets after each what all until then came to.
+ * @throws Error at the first that fails, made small and kept in seeds.txt
+ */
+export async function runRange(
+  from: number,
+  count: number,
+  onSeed: (totals: Readonly<Totals>) => void = () => undefined,
+): Promise<Totals> {
   const totals: Totals = { seeds: 0, ops: 0, crashes: 0, heads: 0, simulatedMs: 0, hits: new Map() };
   for (let seed = from; seed < from + count; seed += 1) {
     const outcome = await runPlan(planOf(seed));
@@ -26,6 +33,7 @@ export async function runRange(from: number, count: number): Promise<Totals> {
     totals.heads += outcome.heads;
     totals.simulatedMs += outcome.simulatedMs;
     for (const [point, hits] of outcome.hits) totals.hits.set(point, (totals.hits.get(point) ?? 0) + hits);
+    onSeed(totals);
   }
   return totals;
 }
