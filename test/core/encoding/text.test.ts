@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { concatBytes, equalBytes } from '../../../src/core/bytes.ts';
 import { formatBase64, parseBase64 } from '../../../src/core/encoding/base64.ts';
 import { formatHex, parseHex } from '../../../src/core/encoding/hex.ts';
-import { utf8Decode, utf8Encode } from '../../../src/core/encoding/utf8.ts';
+import { utf8Decode, utf8Encode, utf8EncodeInto, utf8EncodeShared } from '../../../src/core/encoding/utf8.ts';
 import { isBrief } from '../scale.ts';
 
 const EVERY_BYTE = Uint8Array.from({ length: 256 }, (_, i) => i);
@@ -75,6 +74,19 @@ describe('TREE-10 UTF-8 is read strictly', () => {
   test.each(['', 'a', '\u00e9', '\u20ac', '\u{1f600}', '\ufeffa', 'a\0b'])('%j comes back', (text) => {
     expect(utf8Encode(text)).toEqual(new Uint8Array(Buffer.from(text)));
     expect(utf8Decode(utf8Encode(text))).toBe(text);
+    expect(utf8EncodeShared(text)).toEqual(utf8Encode(text));
+    const room = new Uint8Array(3 * text.length);
+    expect(room.subarray(0, utf8EncodeInto(text, room))).toEqual(utf8Encode(text));
+  });
+
+  test('short texts share memory and long ones have their own, and none changes another', () => {
+    const texts = [1, 4_095, 4_096, 4_097, 4_098].map((length) => '\u20ac'.repeat(length));
+    const encoded = [...texts, ...texts].map(utf8EncodeShared);
+    expect(encoded).toEqual([...texts, ...texts].map(utf8Encode));
+    expect(encoded.map((part) => part.buffer.byteLength === part.length)).toEqual([
+      ...[false, false, false, true, true],
+      ...[false, false, false, true, true],
+    ]);
   });
 
   test.each([
@@ -84,21 +96,4 @@ describe('TREE-10 UTF-8 is read strictly', () => {
     [bytes(0xed, 0xa0, 0x80), 'a surrogate'],
     [bytes(0xf4, 0x90, 0x80, 0x80), 'beyond U+10FFFF'],
   ])('%j is none: %s', (input) => expect(utf8Decode(input)).toBeUndefined());
-});
-
-describe('bytes', () => {
-  test.each([
-    [bytes(), bytes(), true],
-    [bytes(1, 2), bytes(1, 2), true],
-    [bytes(1, 2), bytes(1, 3), false],
-    [bytes(1, 2), bytes(1), false],
-    [bytes(), bytes(0), false],
-  ])('%j and %j: %s', (a, b, same) => expect(equalBytes(a, b)).toBe(same));
-
-  test('parts are joined in memory of their own', () => {
-    const part = bytes(1, 2);
-    const joined = concatBytes(part, bytes(), bytes(3));
-    part.fill(9);
-    expect([joined, concatBytes()]).toEqual([bytes(1, 2, 3), bytes()]);
-  });
 });
