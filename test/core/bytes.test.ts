@@ -57,6 +57,12 @@ describe('memory that is shared', () => {
     expect(memory.take(length)).not.toBe(memory.take(length));
   });
 
+  test('what was not written to is given out next', () => {
+    const memory = new SharedMemory();
+    const first = memory.fill(100, () => 10);
+    expect(memory.take(1).byteOffset).toBe(first.byteOffset + 10);
+  });
+
   test('giving back what was too long for it leaves it as it is', () => {
     const memory = new SharedMemory();
     const before = memory.take(8);

@@ -7,6 +7,9 @@ describe('CLIENT-9 JSON of an answer', () => {
     ['{"a":":","b":"{\\"c\\":1}"}', { a: ':', b: '{"c":1}' }],
     ['{"a":{"a":[{"a":1},{"a":2}]}}', { a: { a: [{ a: 1 }, { a: 2 }] } }],
     ['[1,"\\\\",{"x":null}]', [1, '\\', { x: null }]],
+    ['{"a":"\\":","b":1}', { a: '":', b: 1 }],
+    [`[${'[],'.repeat(17)}{}]`, [...Array.from({ length: 17 }, () => []), {}]],
+    [`[${'{},'.repeat(17)}[]]`, [...Array.from({ length: 17 }, () => ({})), []]],
     ['{"__proto__":1}', JSON.parse('{"__proto__":1}')],
     [`${'['.repeat(16)}${']'.repeat(16)}`, JSON.parse(`${'['.repeat(16)}${']'.repeat(16)}`)],
   ])('%s is read', (text, value) => expect(parseShallowJson(text)).toEqual(value));
@@ -17,6 +20,7 @@ describe('CLIENT-9 JSON of an answer', () => {
     ['{"a":1,"\\u0061":2}', 'in two spellings'],
     ['[{"__proto__":1,"__proto__":2}]', 'of a name with a meaning'],
     [`${'['.repeat(17)}${']'.repeat(17)}`, 'nested too deep'],
+    [`${'{"a":'.repeat(17)}1${'}'.repeat(17)}`, 'nested too deep, in objects'],
     ['{"a":1', 'cut off'],
     ['', 'empty'],
   ])('%s is refused: %s', (text) => expect(() => parseShallowJson(text)).toThrow(SyntaxError));

@@ -71,6 +71,7 @@ describe('EVENT-12 what is sent, and what is committed', () => {
     ['a list', [], 'invalid_event', '/3'],
     ['null', null, 'invalid_event', '/3'],
     ['a schema of null', { ...WHOLE, schema: null }, 'invalid_event', '/3/schema'],
+    ['another schema, and no id', { ...MEMBERS, schema: 'audit-event/2' }, 'invalid_event', '/3/schema'],
     ['an id of null', { ...WHOLE, id: null }, 'invalid_event', '/3/id'],
     ['raw that is a text', { ...WHOLE, raw: 'content' }, 'invalid_event', '/3/raw'],
     [
