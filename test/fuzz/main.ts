@@ -52,7 +52,7 @@ async function run(targets: readonly Target[], settings: FuzzSettings): Promise<
   let failed = 0;
   for (const { name, fuzz } of targets) {
     const startMs = performance.now();
-    const error = await fuzz(settings).then(() => undefined, String);
+    const error = await fuzz(settings).then(() => undefined, said);
     if (error !== undefined) failed += 1;
     const seconds = ((performance.now() - startMs) / 1_000).toFixed(1);
     console.log(
@@ -61,6 +61,13 @@ async function run(targets: readonly Target[], settings: FuzzSettings): Promise<
   }
   console.log(`${targets.length} targets, ${targets.length * settings.cases} cases, ${failed} failed`);
   return failed === 0 && targets.length > 0 ? 0 : 1;
+}
+
+/** The case that fails, and why it does. */
+function said(error: unknown): string {
+  const { cause } = error as { cause?: unknown };
+  if (cause === undefined) return String(error);
+  return `${error}\nbecause of ${cause instanceof Error ? cause.stack : cause}`;
 }
 
 process.exitCode = await main();
