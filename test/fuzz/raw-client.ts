@@ -28,11 +28,17 @@ export class RawClient implements Disposable {
     this.#port = port;
   }
 
-  /** @throws Error when there is no whole answer in 20 s, or the connection ends before it */
+  /** @throws Error when there is no whole answer in 20 s, or the connection ends before it; the next request has a new one */
   async send(request: RawRequest): Promise<RawAnswer> {
     const socket = this.#socket?.destroyed === false ? this.#socket : await this.#open();
     socket.write(bytesOf(request));
-    return this.#answerTo(request, socket);
+    try {
+      return await this.#answerTo(request, socket);
+    } catch (error) {
+      // What comes too late must not pass for the answer to another request.
+      this[Symbol.dispose]();
+      throw error;
+    }
   }
 
   async #answerTo(request: RawRequest, socket: Socket): Promise<RawAnswer> {
