@@ -3,8 +3,11 @@ import { parseEvidence } from '../../src/core/evidence/evidence.ts';
 import { judgeEvidence } from '../../src/core/evidence/judge.ts';
 import { COSIGNATURE_V1, parseVerifierKey } from '../../src/core/note/key.ts';
 import { parsePolicy } from '../../src/core/note/policy.ts';
+import type { Ed25519Verify } from '../../src/core/note/verifier.ts';
+import { treeSize } from '../../src/core/units.ts';
 import { createCosigner } from '../../src/keys/cosigner.ts';
 import { generateSigningKey } from '../../src/keys/generate.ts';
+import { wentBackwards } from '../../src/monitor/bad-witness.ts';
 import type { Observation } from '../../src/monitor/observation.ts';
 import { ed25519Verify } from '../../src/runtime/ed25519.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
@@ -124,6 +127,38 @@ describe('MONITOR-2 EVIDENCE-3 a witness that cosigned a smaller tree after a la
     );
     if (expected.length > 0)
       expect(await judged(desk.reported[0], liar)).toMatchObject({ kind: 'backwards', accused: 'witness' });
+  });
+
+  test.each<[string, (line: string) => string, number]>([
+    ['fifty cosignatures that are all earlier cost no verification', (line) => line, 0],
+    [
+      'one that is later and does not hold costs one',
+      (line) => `${line.slice(0, -12)}${line.at(-12) === 'A' ? 'B' : 'A'}${line.slice(-11)}`,
+      1,
+    ],
+  ])('%s, and convict nobody', async (_, spoil, expected) => {
+    let count = 0;
+    const counting: Ed25519Verify = (...args) => {
+      count += 1;
+      return ed25519Verify(...args);
+    };
+    const note = await noteOf({ history: main, size: 200, by: [] });
+    const text = `${note.split('\n\n')[0]}\n`;
+    const earlier = Array.from({ length: 50 }, (_, i) => liar.cosign(text, SEC - i));
+    const late = expected === 0 ? '' : spoil(await liar.cosign(text, SEC + 1));
+    const smaller = {
+      size: treeSize(200),
+      rootHash: main.root(200),
+      note: `${note}${(await Promise.all(earlier)).join('')}${late}`,
+    };
+    const larger = {
+      size: treeSize(300),
+      rootHash: main.root(300),
+      note: await noteOf({ history: main, size: 300 }),
+    };
+    const witnesses = [liar, honest].map(({ vkey }) => parseVerifierKey(vkey));
+    expect(await wentBackwards(nodeHasher, larger, smaller, { witnesses, ed25519: counting })).toEqual([]);
+    expect(count).toBe(expected);
   });
 
   test('is seen in what the log shows, too', async () => {

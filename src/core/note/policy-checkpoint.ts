@@ -4,7 +4,7 @@ import { type VerifiedCheckpoint, verifyCheckpoint } from './checkpoint.ts';
 import { createCosignatureVerifier } from './cosignature.ts';
 import { formatKeyId } from './key.ts';
 import { evaluatePolicy, type Policy, unverifiableWitnesses, type WitnessTime } from './policy.ts';
-import { type ParsedNote, parseNote } from './signed-note.ts';
+import { distinctLines, type ParsedNote, parseNote } from './signed-note.ts';
 import { createNoteVerifier, type Ed25519Verify } from './verifier.ts';
 
 /** A checkpoint that satisfies a policy. `freshnessSec` as in PolicyVerdict. */
@@ -66,11 +66,12 @@ async function verifyCosignatures(
   const message = utf8Encode(text);
   const cosigned: WitnessTime[] = [];
   const unverified = unverifiableWitnesses(policy);
+  const lines = distinctLines(signatures);
   for (const witness of policy.witnesses) {
     if (unverified.includes(witness)) continue;
     const { name, key } = witness;
     const verifier = createCosignatureVerifier(key, ed25519);
-    for (const line of signatures) {
+    for (const line of lines) {
       if (line.name !== key.name || line.keyId !== key.keyId) continue;
       if (!(await verifier.verify(message, line.signature))) {
         const id = `${line.name}+${formatKeyId(line.keyId)}`;

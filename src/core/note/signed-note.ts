@@ -65,9 +65,14 @@ export function formatSignatureLine({ name, keyId, signature }: NewSignature): s
   return `\u2014 ${name} ${formatBase64(concatBytes(id, signature))}\n`;
 }
 
+/** Each line once, in their order: one that is repeated says nothing more, and is not to be verified again. */
+export function distinctLines(signatures: readonly NoteSignature[]): readonly NoteSignature[] {
+  return [...new Map(signatures.map((signature) => [signature.line, signature])).values()];
+}
+
 /**
  * The text of a note once at least one known key has signed it. Every line of a known key must hold; others
- * are ignored and given back as unknown.
+ * are ignored and given back as unknown. Of equal lines one is looked at and given back.
  * @throws TlogError malformed_note, bad_signature, unverified_note
  */
 export async function verifyNote(
@@ -78,7 +83,7 @@ export async function verifyNote(
   const message = utf8Encode(text);
   const verified: NoteSignature[] = [];
   const unknown: NoteSignature[] = [];
-  for (const line of signatures) {
+  for (const line of distinctLines(signatures)) {
     const known = verifiers.filter((v) => v.name === line.name && v.keyId === line.keyId);
     if (known.length === 0) unknown.push(line);
     for (const verifier of known) {

@@ -75,6 +75,25 @@ describe('NOTE-1 where a note ends and begins', () => {
     expect([note.verified.length, note.unknown.length]).toEqual([1, 2]);
   });
 
+  test('of equal lines one is verified and given, also where each would hold', async () => {
+    const { name, keyId } = key;
+    let count = 0;
+    const verify = (): boolean => {
+      count += 1;
+      return true;
+    };
+    const known = { name, keyId, verify };
+    const [one, other] = [1, 2].map((byte) => ({ name, keyId, signature: Uint8Array.of(byte) }));
+    const stranger = { name: 'other', keyId, signature: Uint8Array.of(3) };
+    const lines = [one, stranger, one, other, ...Array.from({ length: 95 }, () => one), stranger];
+    const note = await verifyNote(formatNote('text\n', lines as never), [known]);
+    expect([note.verified.map(({ signature }) => signature[0]), note.unknown.length, count]).toEqual([
+      [1, 2],
+      1,
+      2,
+    ]);
+  });
+
   test('a signature of another length is none, whoever checks it', async () => {
     const { verify } = createNoteVerifier(vkey, () => true);
     const held = await Promise.all([63, 64, 65].map((bytes) => verify(key.publicKey, new Uint8Array(bytes))));

@@ -6,6 +6,7 @@ import {
   type PolicyCheckpoint,
   verifyCheckpointWithPolicy,
 } from '../../../src/core/note/policy-checkpoint.ts';
+import type { Ed25519Verify } from '../../../src/core/note/verifier.ts';
 import { ed25519Verify } from '../../../src/runtime/ed25519.ts';
 
 const read = (name: string) => JSON.parse(readFileSync(`spec/vectors/${name}.json`, 'utf8'));
@@ -47,6 +48,17 @@ describe('NOTE-7 a checkpoint by a policy', () => {
     expect(await verifyCheckpointWithPolicy(utf8Encode(note), parsePolicy(all), ed25519Verify)).toMatchObject(
       expected,
     );
+  });
+
+  test('of equal lines one is verified, of the log and of each witness', async () => {
+    let count = 0;
+    const counting: Ed25519Verify = (...args) => {
+      count += 1;
+      return ed25519Verify(...args);
+    };
+    const many = note.replace(logLine, logLine.repeat(50)).replace(a ?? '', a?.repeat(48) ?? '');
+    const { cosigned } = await verifyCheckpointWithPolicy(many, parsePolicy(all), counting);
+    expect([cosigned.map(({ witness }) => witness), count]).toEqual([['a', 'b'], 3]);
   });
 
   test('without a quorum nothing tells how fresh it is', async () => {
