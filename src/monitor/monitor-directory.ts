@@ -1,8 +1,9 @@
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
+import { removeCutShortGuard } from '../store/cut-short-guard.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
-import { createFileGuard, FileGuard, readFileGuard } from '../store/file-guard.ts';
+import { createFileGuard, FileGuard } from '../store/file-guard.ts';
 import type { Guard } from '../store/guard.ts';
 import { nodeGuardFiles } from '../store/guard-files.ts';
 import { LevelStore } from '../store/level-store.ts';
@@ -84,26 +85,15 @@ export async function takeMonitorGuard(
   hasRecord: boolean,
 ): Promise<Guard> {
   const folder = join(dir.guardPath, originHash(origin));
+  if (!hasRecord) await removeCutShortGuard(folder);
   const isThere = (await stat(folder).catch(absent)) !== undefined;
   if (!isThere && hasRecord)
     throw new TlogError(
       'guard_missing',
       `${origin} is a known log and its guard ${folder} is gone: restore it`,
     );
-  if (!isThere || (!hasRecord && (await isCutShort(folder)))) {
-    await rm(folder, { recursive: true, force: true });
-    await createFileGuard(folder, FRESH_MARK);
-  }
+  if (!isThere) await createFileGuard(folder, FRESH_MARK);
   return FileGuard.takeOver(folder, nodeGuardFiles, isAbove);
-}
-
-/** A guard without a mark that no process has taken over: the one that made it died, and has verified nothing under it. */
-async function isCutShort(folder: string): Promise<boolean> {
-  if ((await readdir(folder)).some((name) => name !== 'owner.0')) return false;
-  return readFileGuard(folder).then(
-    () => false,
-    ({ code }: TlogError) => code === 'guard_missing' || code === 'guard_unreadable',
-  );
 }
 
 async function namesIn(path: string): Promise<string[]> {

@@ -36,11 +36,15 @@ export function forkShown(
       ? undefined
       : { evidence: evidenceOfRoots(old.note, note), facts: factsOf([size], old.rootHash, rootHash) };
   if (old.size === 0 || oldSize !== old.size) return undefined;
-  return notAPrefix(old, { oldSize, newSize: size, oldRoot: old.rootHash, newRoot: rootHash, proof }, note);
+  return grownElsewhere(
+    old,
+    { oldSize, newSize: size, oldRoot: old.rootHash, newRoot: rootHash, proof },
+    note,
+  );
 }
 
 /** A log that lost what it had signed proves its new tree right, and with that the old one wrong. */
-function notAPrefix(
+function grownElsewhere(
   old: WitnessRecord,
   claim: Parameters<typeof explicitConsistency>[0] & { readonly newRoot: Uint8Array },
   note: string,

@@ -86,9 +86,8 @@ export class Witness implements AsyncDisposable {
 
   /** The last cosigned checkpoint of the origin with this SHA-256 (lower-case hex); undefined if there is none. */
   checkpoint(hash: string): string | undefined {
-    for (const [origin, { log }] of this.#followed.all)
-      if (originHash(origin) === hash && !(log instanceof TlogError)) return log.cosigned;
-    return undefined;
+    const log = this.#followed.byHash(hash)?.log;
+    return log === undefined || log instanceof TlogError ? undefined : log.cosigned;
   }
 
   /** Every log of the list, as it stands. */
@@ -123,7 +122,7 @@ export class Witness implements AsyncDisposable {
     try {
       return await this.#openLog(origin);
     } catch (error) {
-      if (!refusesOneLog(error)) throw error;
+      if (!refusesOneLog(error)) this.#rethrow(error);
       const { code, message } = error;
       await this.#deps.alert({ kind: 'refused', origin, code, message, ...factsIn(error) });
       return error;

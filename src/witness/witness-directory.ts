@@ -5,6 +5,7 @@ import { COSIGNATURE_V1 } from '../core/note/key.ts';
 import { generateSigningKey } from '../keys/generate.ts';
 import { writeKeyFile } from '../keys/key-file.ts';
 import type { Random } from '../runtime/random.ts';
+import { removeCutShortGuard } from '../store/cut-short-guard.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
 import { createFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
@@ -94,7 +95,8 @@ function fieldsOf(text: string): Readonly<Record<string, unknown>> {
 
 /**
  * Takes a log up: makes its guard, and then adds it to the list, which a running witness follows. This alone makes a guard,
- * so that a log whose guard is gone is never taken for a new one. False when it is listed already.
+ * so that a log whose guard is gone is never taken for a new one. One that a kill has cut short goes on when it is called again, wherever that was.
+ * False when it is listed already.
  * @throws TlogError malformed_key, weak_key, guard_missing, no_data, invalid_config
  */
 export async function addLog(dir: WitnessDirectory, vkey: string): Promise<boolean> {
@@ -103,6 +105,7 @@ export async function addLog(dir: WitnessDirectory, vkey: string): Promise<boole
   const { logs } = witnessPaths(dir);
   const known = (await readLogList(logs)).get(origin);
   const guard = guardFolder(dir, origin);
+  if (known === undefined) await removeCutShortGuard(guard);
   const isGuarded = (await stat(guard).catch(absent)) !== undefined;
   if (known !== undefined && !isGuarded)
     throw new TlogError(

@@ -55,6 +55,8 @@ export class WitnessedLog {
   /** Changed by #cosign alone, once the guard has it. */
   #record: WitnessRecord | undefined;
   #lines = '';
+  /** A request to cosign the recorded head anew that has no answer yet. */
+  #refreshing: Refreshing | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #failure: TlogError | undefined;
@@ -102,12 +104,37 @@ export class WitnessedLog {
    * the process
    */
   async cosign(request: TrustedRequest): Promise<CosignOutcome> {
+    const { record } = this;
+    if (record !== undefined && isRefresh(record, request)) return this.#refresh(record, request);
     if (!this.#grows(request)) this.#repeats.take(this.#deps.clock.monotonicMs());
     if (request.oldSize > request.checkpoint.size)
       throw new TlogError(
         'old_size_above',
         `old ${request.oldSize} is above the checkpoint's size ${request.checkpoint.size}`,
       );
+    return this.#inTurn(request);
+  }
+
+  /**
+   * The recorded head is cosigned once a second at most, and whoever asks meanwhile gets the same: an idle log needs its refresh, and everybody
+   * who has seen its head can ask for it.
+   */
+  #refresh(record: WitnessRecord, request: TrustedRequest): CosignOutcome | Promise<CosignOutcome> {
+    const nowSec = Math.floor(this.#deps.clock.nowMs() / 1_000);
+    if (nowSec === record.timeSec) {
+      this.#checkOpen();
+      return { kind: 'cosigned', lines: this.#lines, size: record.size };
+    }
+    if (this.#refreshing?.record !== record) {
+      const outcome = this.#inTurn(request).finally(() => {
+        if (this.#refreshing?.outcome === outcome) this.#refreshing = undefined;
+      });
+      this.#refreshing = { record, outcome };
+    }
+    return this.#refreshing.outcome;
+  }
+
+  async #inTurn(request: TrustedRequest): Promise<CosignOutcome> {
     if (this.#waiting >= WAITING_MAX)
       throw new TlogError('queue_full', 'too many requests for this log wait');
     this.#waiting += 1;
@@ -119,8 +146,7 @@ export class WitnessedLog {
   }
 
   async #cosign(request: TrustedRequest): Promise<CosignOutcome> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closing.signal.aborted) throw closing();
+    this.#checkOpen();
     await this.#noteFork(request);
     const size = this.#record?.size ?? treeSize(0);
     if (request.oldSize !== size) return { kind: 'stale', size };
@@ -138,6 +164,11 @@ export class WitnessedLog {
     this.#lines = await this.#sign(record);
     this.#record = record;
     return { kind: 'cosigned', lines: this.#lines, size: record.size };
+  }
+
+  #checkOpen(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closing.signal.aborted) throw closing();
   }
 
   /** What convicts the log is kept whatever else the request is. */
@@ -220,6 +251,17 @@ export class WitnessedLog {
     await this.#turn;
     await this.#deps.guard.close();
   }
+}
+
+interface Refreshing {
+  readonly record: WitnessRecord;
+  readonly outcome: Promise<CosignOutcome>;
+}
+
+/** Whether a request is for the recorded head again: the same text, which is what is signed. */
+function isRefresh({ size, note }: WitnessRecord, { oldSize, proof, ...request }: TrustedRequest): boolean {
+  if (oldSize !== size || request.checkpoint.size !== size || proof.length > 0) return false;
+  return parseNote(request.note).text === parseNote(note).text;
 }
 
 function closing(): TlogError {

@@ -1,9 +1,15 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { TlogError } from '../../src/core/error.ts';
 import { computeKeyId, ED25519, formatVerifierKey } from '../../src/core/note/key.ts';
 import { createCosigner } from '../../src/keys/cosigner.ts';
 import { generateSigningKey } from '../../src/keys/generate.ts';
+import { createFileGuard } from '../../src/store/file-guard.ts';
+import type { Guard } from '../../src/store/guard.ts';
+import type { WitnessDeps } from '../../src/witness/running-witness.ts';
 import { addLog, guardFolder, witnessPaths } from '../../src/witness/witness-directory.ts';
+import { FRESH_MARK } from '../../src/witness/witness-record.ts';
 import { GrowingLog, testSigner } from '../support/growing-log.ts';
 import { newWitness, runWitness } from '../support/witness-desk.ts';
 
@@ -76,6 +82,85 @@ describe('WITNESS-8 the list of logs', () => {
     expect(await at.post(await log.request(0, 5))).toMatchObject({ status: 503, code: 'record_lost' });
     await expect(addLog(dir, log.signer.vkey)).rejects.toMatchObject({ code: 'guard_missing' });
     expect(at.alerts).toMatchObject([{ kind: 'refused', code: 'guard_missing', origin: log.origin }]);
+  });
+
+  test.each<[string, (guard: string) => Promise<unknown>]>([
+    ['its folder', (guard) => mkdir(guard)],
+    ['an empty file in it', (guard) => mkdir(guard).then(() => writeFile(join(guard, 'owner.0'), ''))],
+    [
+      'half a file in it',
+      (guard) => createFileGuard(guard, FRESH_MARK).then(() => truncate(join(guard, 'owner.0'), 40)),
+    ],
+    ['the whole guard', (guard) => createFileGuard(guard, FRESH_MARK)],
+  ])('add-log that was killed after it had made %s goes on when it is called again', async (_, cut) => {
+    const dir = await newWitness([]);
+    await cut(guardFolder(dir, log.origin));
+    expect(await addLog(dir, log.signer.vkey)).toBe(true);
+    const at = await runWitness(dir);
+    expect((await at.post(await log.request(0, 5))).status).toBe(200);
+    expect(at.alerts).toEqual([]);
+  });
+
+  test('a guard that was taken over is never made again, though its log is not listed and nothing can be read', async () => {
+    const dir = await newWitness([log.signer.vkey]);
+    const at = await runWitness(dir);
+    expect((await at.post(await log.request(0, 5))).status).toBe(200);
+    await at.close();
+    await writeFile(witnessPaths(dir).logs, '');
+    const guard = guardFolder(dir, log.origin);
+    for (const name of await readdir(guard)) await writeFile(join(guard, name), '');
+    expect(await addLog(dir, log.signer.vkey)).toBe(true);
+    const again = await runWitness(dir);
+    expect(await again.post(await log.request(0, 7))).toMatchObject({ status: 503, code: 'record_lost' });
+    expect(again.alerts).toMatchObject([{ kind: 'refused', code: 'guard_unreadable' }]);
+  });
+
+  describe('of which the second log cannot be taken up', () => {
+    const third = GrowingLog.of(testSigner('third.example'), 20);
+    /** A witness without logs, and how many guards it holds open; the guard of the third log comes to `failure` while there is one. */
+    const holding = async (failure: Error) => {
+      const dir = await newWitness([]);
+      const state: { open: number; failure: Error | undefined } = { open: 0, failure };
+      const counted = (guard: Guard): Guard => {
+        state.open += 1;
+        const close = (): Promise<void> => {
+          state.open -= 1;
+          return guard.close();
+        };
+        return { mark: guard.mark, raise: (mark) => guard.raise(mark), close };
+      };
+      const planted = (deps: WitnessDeps): WitnessDeps => ({
+        ...deps,
+        takeGuard: async (origin) => {
+          if (origin === third.origin && state.failure !== undefined) throw state.failure;
+          return counted(await deps.takeGuard(origin));
+        },
+      });
+      const at = await runWitness(dir, { planted });
+      for (const { signer } of [late, third]) await addLog(dir, signer.vkey);
+      return { at, dir, state };
+    };
+
+    test.each([
+      ['a disk that takes no writes', new TlogError('not_writable', 'full')],
+      ['what the disk says', Object.assign(new Error('EIO: i/o error'), { code: 'EIO' })],
+    ])('%s: neither is, no guard stays open, and both are once the list changes', async (_, failure) => {
+      const { at, dir, state } = await holding(failure);
+      expect((await at.post(await late.request(0, 5))).status).toBe(404);
+      expect([state.open, at.badLists]).toEqual([0, [expect.stringContaining(failure.message)]]);
+      state.failure = undefined;
+      await addLog(dir, log.signer.vkey);
+      for (const each of [late, third, log])
+        expect((await at.post(await each.request(0, 5))).status).toBe(200);
+      expect(state.open).toBe(3);
+    });
+
+    test('a guard that another process has taken over: the witness ends', async () => {
+      const failure = new TlogError('guard_superseded', 'taken over');
+      const { at } = await holding(failure);
+      expect((await at.post(await late.request(0, 5))).status).toBe(404);
+      expect(await at.witness.failed).toBe(failure);
+    });
   });
 
   test('a log whose guard is gone is not added again', async () => {

@@ -5,6 +5,8 @@ import { portableHasher } from '../../src/core/merkle/hasher.ts';
 import { formatAddCheckpoint } from '../../src/core/note/add-checkpoint.ts';
 import { parseNote } from '../../src/core/note/signed-note.ts';
 import { treeSize } from '../../src/core/units.ts';
+import type { Guard } from '../../src/store/guard.ts';
+import type { WitnessDeps } from '../../src/witness/running-witness.ts';
 import { witnessPaths } from '../../src/witness/witness-directory.ts';
 import { originHash } from '../../src/witness/witness-record.ts';
 import { GrowingLog, testSigner } from '../support/growing-log.ts';
@@ -268,15 +270,46 @@ describe('WITNESS-10 the rate of one log', () => {
   test('of what grows: repeats and proofs that lead nowhere take nothing of it', async () => {
     const at = await runWitness(await newWitness([log.signer.vkey]), { logRate: 2 });
     expect(await outcome(at, await log.request(0, 8))).toBe('200');
-    const [repeat, unproven] = [await log.request(8, 8), (await log.request(7, 9)).replace('old 7', 'old 8')];
+    const [smaller, unproven] = [
+      await log.request(0, 7),
+      (await log.request(7, 9)).replace('old 7', 'old 8'),
+    ];
     for (let i = 0; i < 30; i += 1)
-      expect(await outcome(at, repeat)).toBe(i < 20 ? '200' : '429 rate_limited');
+      expect(await outcome(at, smaller)).toBe(i < 20 ? '409' : '429 rate_limited');
     for (let i = 0; i < 30; i += 1) expect(await outcome(at, unproven)).toBe('422 unproven_checkpoint');
     for (let size = 8; size < 27; size += 1)
       expect(await outcome(at, await log.request(size, size + 1))).toBe('200');
     expect(await outcome(at, await log.request(27, 28))).toBe('429 rate_limited');
     at.clock.pass(500);
     expect(await outcome(at, await log.request(27, 28))).toBe('200');
+  });
+
+  test('whoever sends the head of an idle log again takes no refresh from it, and makes no work beyond one a second', async () => {
+    let raises = 0;
+    const counting = (guard: Guard): Guard => ({
+      ...{ mark: guard.mark, close: () => guard.close() },
+      raise: (mark) => {
+        raises += 1;
+        return guard.raise(mark);
+      },
+    });
+    const planted = (deps: WitnessDeps): WitnessDeps => ({
+      ...deps,
+      takeGuard: async (origin) => counting(await deps.takeGuard(origin)),
+    });
+    const at = await runWitness(await newWitness([log.signer.vkey]), { logRate: 2, planted });
+    expect(await outcome(at, await log.request(0, 8))).toBe('200');
+    const [refresh, smaller] = [await log.request(8, 8), await log.request(0, 7)];
+    for (let sec = 0; sec < 5; sec += 1) {
+      at.clock.pass(1_000);
+      for (let i = 0; i < 40; i += 1) await at.post(smaller);
+      const answers = await Promise.all(Array.from({ length: 40 }, () => at.post(refresh)));
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+      expect(new Set(answers.map(({ text }) => text)).size).toBe(1);
+    }
+    expect(raises).toBe(6);
+    const { timeSec } = await readCosigned((await at.last(log.origin)).text, at.witness.vkey);
+    expect(timeSec).toBe(Math.floor(at.clock.nowMs() / 1_000));
   });
 
   test('0 is no limit', async () => {
