@@ -12,6 +12,8 @@ export const CRITICAL_WAITING_MAX = 10_000;
 export const DELIVERY_MS = 15_000;
 const STEP_MS = 1_000;
 const STEP_MAX_MS = 300_000;
+/** Refused so often, an alert no longer keeps those behind it from being tried: it may be this one alone that the sink does not like. */
+const HOLDING_TRIES = 5;
 /** An alert that a sink has refused for so long holds up those behind it no longer; one that is not critical is given up. */
 const OVERDUE_MS: number = 3 * 86_400_000;
 
@@ -151,14 +153,14 @@ export class SinkQueue {
     await Promise.resolve();
     while (!this.#closed) {
       const { next, waitMs } = this.#next();
-      if (next !== undefined) await this.#try(next);
+      if (next !== undefined) await this.#tryInOrder(next);
       else await this.#rest(waitMs);
     }
   }
 
   /**
-   * The first alert of a log whose time has come, or how long none has; for ever when none waits. One that is overdue keeps nothing
-   * behind it waiting.
+   * The first alert of a log whose time has come, or how long none has; for ever when none waits. One that is overdue, or was refused often, keeps
+   * nothing behind it waiting.
    */
   #next(): { next?: Waiting; waitMs: number } {
     const nowMs = this.#deps.clock.monotonicMs();
@@ -166,7 +168,7 @@ export class SinkQueue {
     let waitMs = Number.POSITIVE_INFINITY;
     for (const waiting of this.#waiting) {
       if (logs.has(waiting.alert.log)) continue;
-      if (!waiting.isOverdue) logs.add(waiting.alert.log);
+      if (!waiting.isOverdue && waiting.tries < HOLDING_TRIES) logs.add(waiting.alert.log);
       if (waiting.dueMs <= nowMs) return { next: waiting, waitMs: 0 };
       waitMs = Math.min(waitMs, waiting.dueMs - nowMs);
     }
@@ -183,6 +185,15 @@ export class SinkQueue {
     });
   }
 
+  /** After the first of its log, if that is in front of it: where the sink takes that one now it was away, and all keep their order. */
+  async #tryInOrder(next: Waiting): Promise<void> {
+    const inFront = this.#waiting.slice(0, this.#waiting.indexOf(next));
+    const first = inFront.find(({ alert, isOverdue }) => alert.log === next.alert.log && !isOverdue);
+    if (first !== undefined) await this.#try(first);
+    const isTaken = first !== undefined && !this.#waiting.includes(first);
+    if (!isTaken && !this.#closed && this.#waiting.includes(next)) await this.#try(next);
+  }
+
   async #try(waiting: Waiting): Promise<void> {
     waiting.tries += 1;
     this.#onItsWay = waiting;
@@ -196,6 +207,8 @@ export class SinkQueue {
     }
     this.#delivered += 1;
     this.#remove(waiting);
+    // It is there: those of the log that it had no time for need not wait.
+    for (const each of this.#waiting) if (each.alert.log === waiting.alert.log) each.dueMs = 0;
   }
 
   #tryLater(waiting: Waiting, error: unknown): void {

@@ -1,7 +1,7 @@
-import type { Alerter } from '../alert/alerter.ts';
 import { formatBase64 } from '../core/encoding/base64.ts';
 import type { Gossip } from '../monitor/gossip.ts';
 import type { Monitor, MonitoredLogStatus } from '../monitor/running-monitor.ts';
+import type { Alerting } from './alerting.ts';
 import type { CommandContext } from './context.ts';
 import { EXIT, type ExitCode } from './exit-code.ts';
 import { harmless, writeData, writeJson } from './terminal.ts';
@@ -13,7 +13,7 @@ const DRAIN_MS = 20_000;
 export interface Once {
   readonly monitor: Monitor;
   readonly gossip: Gossip;
-  readonly alerter: Alerter;
+  readonly alerter: Pick<Alerting, 'drained'>;
 }
 
 /**

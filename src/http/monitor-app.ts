@@ -21,7 +21,7 @@ const IMMUTABLE = 'public, max-age=31536000, immutable';
 export interface MonitorAppDeps {
   readonly monitor: Monitor;
   readonly gossip: Gossip;
-  readonly alerter: Alerter;
+  readonly alerter: Pick<Alerter, 'status'>;
   /** Gets what was answered with 500. */
   readonly onBug?: (thrown: unknown) => void;
 }

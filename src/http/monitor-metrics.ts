@@ -12,7 +12,7 @@ export interface MonitorMetrics {
 }
 
 /** Every label has few values: origins and sinks are those of the operator's files. */
-export function createMonitorMetrics(monitor: Monitor, alerter: Alerter): MonitorMetrics {
+export function createMonitorMetrics(monitor: Monitor, alerter: Pick<Alerter, 'status'>): MonitorMetrics {
   const registry = new Registry();
   const registers = [registry];
   const gossip = new Counter({

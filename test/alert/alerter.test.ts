@@ -174,7 +174,7 @@ describe('ALERT-3 at least once', () => {
     const alerter = await opened({ folder, sinks: [sink] });
     await alerter.raise(alert('a', 1));
     await alerter.raise(alert('a', 2));
-    while (sink.taken.length < 1) await systemClock.nextTurn();
+    while (alerter.status[0]?.overdue !== 1) await systemClock.nextTurn();
     expect(alerter.status).toMatchObject([{ waiting: 1, overdue: 1, givenUp: 0 }]);
     sink.refuses = () => false;
     await alerter.drained(LONG_MS);
@@ -338,6 +338,36 @@ describe('ALERT-5 in order, and nothing waits for a dead sink', () => {
     await alerter.raise(alert('c', 1));
     await alerter.drained(LONG_MS);
     expect(names(sink.taken)).toEqual(['b 1', 'b 2', 'a 1', 'a 2', 'c 1']);
+  });
+
+  test('one that the sink never takes holds up those behind it for five tries, and is tried on', async () => {
+    let refusedFirst = 0;
+    const sink: TestSink = new TestSink('s', ({ sizes }) => {
+      const isRefused = sizes?.[0] === 1;
+      if (isRefused && sink.taken.length === 0) refusedFirst += 1;
+      return isRefused;
+    });
+    const folder = await outbox();
+    const before = await opened({ folder, sinks: [new TestSink('s', () => true)], clock: new StillClock() });
+    for (const size of [1, 2, 3]) await before.raise(alert('a', size));
+    await before.close();
+    const alerter = await opened({ folder, sinks: [sink] });
+    while (sink.taken.length < 2) await systemClock.nextTurn();
+    // Once more right before the one behind it, which is taken.
+    expect([names(sink.taken), refusedFirst]).toEqual([['a 2', 'a 3'], 6]);
+    sink.refuses = () => false;
+    await alerter.drained(LONG_MS);
+    expect(names(sink.taken)).toEqual(['a 2', 'a 3', 'a 1']);
+  });
+
+  test('a sink that was away gets the alerts of a log in their order, however often they were tried', async () => {
+    const sink = new TestSink('s', () => true);
+    const alerter = await opened({ folder: await outbox(), sinks: [sink] });
+    for (const size of [1, 2, 3, 4]) await alerter.raise(alert('a', size));
+    while (sink.tries < 100) await systemClock.nextTurn();
+    sink.refuses = () => false;
+    await alerter.drained(LONG_MS);
+    expect(names(sink.taken)).toEqual(['a 1', 'a 2', 'a 3', 'a 4']);
   });
 
   test('a sink that never answers holds up neither raise, nor the other sinks, nor the end', async () => {

@@ -1,9 +1,11 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { type Alert, alertId } from '../../src/alert/alert.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Alert, alertId, raisedAlert } from '../../src/alert/alert.ts';
 import { alertOfFinding, alertOfWitness, alertOfWitnessing } from '../../src/cli/alerting.ts';
+import { logPaths } from '../../src/sequencer/data-directory.ts';
 import type { Finding } from '../../src/sequencer/finding.ts';
+import { LevelStore } from '../../src/store/level-store.ts';
 import type { WitnessAlert } from '../../src/witness/witness-alert.ts';
 import type { WitnessingAlert } from '../../src/witnessing/witness-alert.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -19,6 +21,30 @@ async function file(yaml = FILE): Promise<string> {
   await writeFile(path, yaml);
   return path;
 }
+
+describe('ALERT-3 the outbox of a process that runs', () => {
+  test.each<[string, readonly string[], readonly string[], (folder: string) => string]>([
+    ['server', ['init'], ['serve'], (folder) => logPaths({ dataPath: folder, guardPath: folder }, 'main').db],
+    ['witness', ['witness', 'init', 'w'], ['witness'], (folder) => join(folder, 'db')],
+    ['monitor', ['monitor', 'init'], ['monitor', '--once'], (folder) => join(folder, 'db')],
+  ])('is not touched by a second %s', async (_, init, start, db) => {
+    const folder = join(await tempFolder(), 'd');
+    const where = ['--data', folder, '--guard', `${folder}.guard`];
+    expect((await run([...init, ...where])).exitCode).toBe(0);
+    const outbox = join(folder, 'outbox', 'out');
+    await mkdir(outbox, { recursive: true });
+    const waiting = { kind: 'test', source: 'server', log: 'main', message: 'm' } as const;
+    await writeFile(join(outbox, '0000000000000001.json'), JSON.stringify(raisedAlert(waiting, Date.now())));
+    const first = await LevelStore.open(db(folder));
+    onTestFinished(() => first.close());
+    const alerts = await file('sinks: [{name: out, type: stdout}]');
+    const ran = await run([...start, ...where, '--alerts', alerts, '--listen', '127.0.0.1:0']);
+    expect(ran).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(ran.stderr).toContain('data_locked');
+    expect(await readdir(outbox)).toEqual(['0000000000000001.json']);
+    expect(await readdir(join(folder, 'outbox'))).toEqual(['out']);
+  });
+});
 
 describe('ALERT-9 stele alert test', () => {
   test('says of each sink whether it took the alert, and ends with 1 when one did not', async () => {

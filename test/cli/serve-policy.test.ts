@@ -300,7 +300,12 @@ describe('WITNESSED-8 CLI-35 serve --policy', () => {
     if (hasTail) await leaveUnsigned({ dataPath: `${data}.old`, guardPath: `${guard}.old` });
     const old = ['--data', `${data}.old`, '--guard', `${guard}.old`];
     const alerts = join(desk.folder, 'alerts.yaml');
-    await writeFile(alerts, 'sinks: [{ name: console, type: stdout }]\n');
+    const slow = join(desk.folder, 'taken');
+    const command = JSON.stringify(['/bin/sh', '-c', `sleep 0.5; cat > ${slow}`]);
+    await writeFile(
+      alerts,
+      `sinks: [{ name: console, type: stdout }, { name: slow, type: command, command: ${command} }]\n`,
+    );
     const args = ['serve', ...old, '--policy', policy, '--alerts', alerts, '--listen', '127.0.0.1:0'];
     const ended = await cli.stele(args);
     expect([ended.code, ended.stderr]).toEqual([1, expect.stringContaining('witness_ahead')]);
@@ -308,6 +313,8 @@ describe('WITNESSED-8 CLI-35 serve --policy', () => {
     const { alert: told } = JSON.parse(ended.text);
     expect(told).toMatchObject({ kind: 'refused', source: 'server', log: 'main', sizes: [0, 1] });
     expect(JSON.parse(await readFile(told.evidenceFile, 'utf8')).notes).toHaveLength(2);
+    // A sink that takes its time has it, too: there may be no next process.
+    expect(JSON.parse(await readFile(slow, 'utf8'))).toEqual(told);
     const dir = { dataPath: `${data}.old`, guardPath: `${guard}.old` };
     expect((await readFileGuard(logPaths(dir, 'main').guard)).size).toBe(0);
   });

@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
-import { Alerter } from '../../alert/alerter.ts';
-import { readSinkFile } from '../../alert/sink-file.ts';
 import { parseVerifierKey, type VerifierKey } from '../../core/note/key.ts';
 import { unverifiableWitnesses } from '../../core/note/policy.ts';
 import { createMonitorApp } from '../../http/monitor-app.ts';
@@ -17,7 +15,7 @@ import { openMonitor } from '../../monitor/open-monitor.ts';
 import { Reporter } from '../../monitor/reporter.ts';
 import type { Monitor } from '../../monitor/running-monitor.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { alertFlags, tellTrouble } from '../alerting.ts';
+import { type Alerting, alertFlags, alertingTo, sinksOf } from '../alerting.ts';
 import type { Defaults } from '../config.ts';
 import type { CommandContext, CommandHost } from '../context.ts';
 import type { ExitCode } from '../exit-code.ts';
@@ -80,7 +78,7 @@ async function runMonitor(context: CommandContext, command: Command): Promise<Ex
   await checkMonitorManifest(dir);
   const settings = await readMonitorFile(monitorPaths(dir).settings);
   warnOfUnverified(settings, lines);
-  await using alerter = await openAlerts(context, dir, lines);
+  await using alerter = alertingTo(await sinksOf(context), context, lines);
   const reporter = new Reporter({
     folder: monitorPaths(dir).evidence,
     alerter,
@@ -91,6 +89,10 @@ async function runMonitor(context: CommandContext, command: Command): Promise<Ex
   const settle: Reporter['settle'] = (origin, still) => reporter.settle(origin, still);
   const monitor = await openMonitor({ dir, settings, report, settle });
   const gossip = gossipOf(monitor, settings, lines);
+  await alerter.start().catch(async (error: unknown) => {
+    await monitor.close();
+    throw error;
+  });
   // Awaited, or the alerter would be closed before.
   if (command.opts()['once'] === true) return await finishOnce(context, { monitor, gossip, alerter });
   return await serve(context, { monitor, gossip, alerter, lines, stop });
@@ -103,17 +105,6 @@ function warnOfUnverified({ logs }: MonitorSettings, lines: Logger): void {
     const message = 'cosignatures of ML-DSA-44 keys are not verified here: they count for no quorum';
     lines.warn({ log: origin, witnesses }, message);
   }
-}
-
-function openAlerts(
-  { config, terminal }: CommandContext,
-  dir: MonitorDirectory,
-  lines: Logger,
-): Promise<Alerter> {
-  const deps = { clock: systemClock, stdout: terminal.stdout };
-  const onTrouble = tellTrouble(lines);
-  const named = config.alerts === undefined ? Promise.resolve([]) : readSinkFile(config.alerts, deps);
-  return named.then((sinks) => Alerter.open({ folder: monitorPaths(dir).outbox, sinks, onTrouble }));
 }
 
 function gossipOf(monitor: Monitor, settings: MonitorSettings, lines: Logger): Gossip {
@@ -134,7 +125,7 @@ function keysOf({ trust, origin }: LogSettings): VerifierKey[] {
 interface Parts {
   readonly monitor: Monitor;
   readonly gossip: Gossip;
-  readonly alerter: Alerter;
+  readonly alerter: Alerting;
   readonly lines: Logger;
   readonly stop: AbortSignal;
 }
@@ -160,7 +151,8 @@ async function serve(
     monitor.start();
     gossip.start();
     lines.info({ url, opsUrl, logs }, 'serving');
-    return await untilStopped({ servers, lines, stop, failed: monitor.failed, close });
+    const failed = Promise.race([monitor.failed, gossip.failed]);
+    return await untilStopped({ servers, lines, stop, failed, close, onStopping: () => gossip.stop() });
   } catch (error) {
     await close();
     throw error;

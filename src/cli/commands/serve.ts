@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { Alerter } from '../../alert/alerter.ts';
+import type { Logger } from 'pino';
 import { createApp } from '../../http/app.ts';
 import { SERVER_LIMITS } from '../../http/server.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -9,13 +9,13 @@ import type { Now } from '../../runtime/now.ts';
 import { type DataDirectory, listLogs } from '../../sequencer/data-directory.ts';
 import { LogSet } from '../../sequencer/log-set.ts';
 import type { OpenLog } from '../../sequencer/open-log.ts';
-import { alertFlags, alertOfFinding, alertOfWitnessing, openAlerter } from '../alerting.ts';
+import { type Alerting, alertFlags, alertingOf, alertOfFinding, alertOfWitnessing } from '../alerting.ts';
 import { countArgument, listArgument } from '../arguments.ts';
 import { backupSource } from '../backup-source.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
 import { doorsOf } from '../doors.ts';
 import { EventThreads } from '../event-threads.ts';
-import type { ExitCode } from '../exit-code.ts';
+import { EXIT, type ExitCode } from '../exit-code.ts';
 import { warnOfOneDevice } from '../one-device.ts';
 import { createOperatorLog } from '../operator-log.ts';
 import { Scrubbers, tellFinding } from '../scrubbers.ts';
@@ -60,15 +60,36 @@ export function registerServe(program: Command, host: CommandHost): void {
   host.bind(serve, runServe);
 }
 
+/** How long sinks have to take what the process ends with. */
+const DRAIN_MS = 10_000;
+
 async function runServe(context: CommandContext): Promise<ExitCode> {
+  // Asked for first: a signal during a long recovery must not be lost.
+  const stop = context.stopSignal();
+  const lines = createOperatorLog(context.terminal);
+  await using alerter = await alertingOf(context, lines);
+  try {
+    const code = await serveLogs(context, { stop, lines, alerter });
+    if (code !== EXIT.ok) await alerter?.drained(DRAIN_MS);
+    return code;
+  } catch (error) {
+    // What a log ends with, or must not start with, is told: there may be no next process that could.
+    await alerter?.drained(DRAIN_MS);
+    throw error;
+  }
+}
+
+interface Around {
+  readonly stop: AbortSignal;
+  readonly lines: Logger;
+  readonly alerter: Alerting | undefined;
+}
+
+async function serveLogs(context: CommandContext, { stop, lines, alerter }: Around): Promise<ExitCode> {
   const { data, guard, reserveBytes, scrubSeconds, witnessing, policy } = context.config;
   const dir = { dataPath: data, guardPath: guard };
   const tokens = tokensOf(data);
   const doors = doorsOf(context.config, tokens);
-  // Asked for first: a signal during a long recovery must not be lost.
-  const stop = context.stopSignal();
-  const lines = createOperatorLog(context.terminal);
-  await using alerter = await openAlerter(context, lines);
   const scrubbers = new Scrubbers(dir, scrubSeconds, lines);
   const names = (await listLogs(dir)).map(({ name }) => name);
   const witnessings = new Witnessings({
@@ -82,10 +103,13 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
       ...(reserveBytes === undefined ? {} : { reserveBytes }),
       onFinding: (finding, unkept) => {
         tellFinding(lines, finding, unkept);
-        void alerter?.raise(alertOfFinding(finding));
+        alerter
+          ?.raise(alertOfFinding(finding))
+          .catch((err: unknown) => lines.error({ err }, 'an alert is not sent'));
       },
       beforeSigning: (log) => witnessings.beforeSigning(log),
       attend: async (log) => {
+        await alerter?.start();
         const attending = both(await witnessings.attend(log), scrubbers.attend(log));
         await resolveAtStart(alerter, log);
         return attending;
@@ -120,7 +144,7 @@ async function runServe(context: CommandContext): Promise<ExitCode> {
 
 /** A log that starts is not refused, and one without findings was repaired: the next time is told anew. */
 async function resolveAtStart(
-  alerter: Alerter | undefined,
+  alerter: Alerting | undefined,
   { name, findings, moreFindings }: OpenLog,
 ): Promise<void> {
   const over =

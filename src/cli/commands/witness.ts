@@ -7,7 +7,7 @@ import { LOG_RATE, openWitness } from '../../witness/open-witness.ts';
 import type { Witness } from '../../witness/running-witness.ts';
 import type { WitnessAlert } from '../../witness/witness-alert.ts';
 import { addLog, createWitness, type WitnessDirectory } from '../../witness/witness-directory.ts';
-import { alertFlags, alertOfWitness, openAlerter } from '../alerting.ts';
+import { alertFlags, alertingOf, alertOfWitness } from '../alerting.ts';
 import { countArgument, keyNameArgument } from '../arguments.ts';
 import type { Defaults } from '../config.ts';
 import type { CommandContext, CommandHost } from '../context.ts';
@@ -81,7 +81,7 @@ async function runWitness(context: CommandContext): Promise<ExitCode> {
   // Asked for first: a signal during the start must not be lost.
   const stop = context.stopSignal();
   const lines = createOperatorLog(context.terminal);
-  await using alerter = await openAlerter(context, lines);
+  await using alerter = await alertingOf(context, lines);
   const witness = await openWitness({
     dir: directory(context),
     ...(logRate === undefined ? {} : { logRate }),
@@ -92,9 +92,10 @@ async function runWitness(context: CommandContext): Promise<ExitCode> {
     onUnkept: (err, { evidence }) => lines.error({ err, evidence }, 'an alert could not be written'),
     onBadList: (err) => lines.error({ err }, 'the list of logs cannot be read: the one before stays'),
   });
-  for (const { origin, refused } of witness.logs())
-    if (refused === undefined) await alerter?.resolve({ source: 'witness', log: origin, kind: 'refused' });
   try {
+    await alerter?.start();
+    for (const { origin, refused } of witness.logs())
+      if (refused === undefined) await alerter?.resolve({ source: 'witness', log: origin, kind: 'refused' });
     const onBug = (err: unknown): void => lines.error({ err }, 'a request failed');
     const app = createWitnessApp({ witness, alerts: () => alerter?.status ?? [], onBug });
     await using servers = await listen(context.config, app, LIMITS);
