@@ -1,7 +1,7 @@
 import type { Row } from '../harness/bench.ts';
 import { appendRows } from './append.ts';
 import { batchRow } from './batch.ts';
-import { catchUpRow } from './catch-up.ts';
+import { catchUpLargeRow, catchUpRow } from './catch-up.ts';
 import { ceiling } from './ceiling.ts';
 import { eventRows } from './events.ts';
 import { growthRow } from './growth.ts';
@@ -28,6 +28,7 @@ export const ROWS: readonly Row[] = [
   growthRow,
   fsckRow,
   catchUpRow,
+  catchUpLargeRow,
   diskRow,
   writtenRow,
   firstLogRow,

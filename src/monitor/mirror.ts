@@ -21,7 +21,8 @@ export async function mirrorBundle(
 ): Promise<Uint8Array | undefined> {
   if (record === undefined || !isTileInTree({ level: 0, index, width }, record.size)) return undefined;
   const bytes = await state.bundle(index);
-  return bytes === undefined ? undefined : encodeBundle(decodeBundle(bytes).slice(0, width));
+  const entries = bytes === undefined ? [] : decodeBundle(bytes);
+  return entries.length < width ? undefined : encodeBundle(entries.slice(0, width));
 }
 
 /** What a mirror serves from. Record and edge are of one moment. */

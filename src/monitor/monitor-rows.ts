@@ -24,9 +24,13 @@ export function tileKey(originHash: string, { level, index }: TilePlace): Uint8A
   return concatBytes(keyOf(LETTER.tile, originHash), Uint8Array.of(level), u64(index));
 }
 
-/** Key of an entry bundle, the longest there is of its index. */
-export function bundleKey(originHash: string, index: number): Uint8Array {
-  return concatBytes(keyOf(LETTER.bundle, originHash), u64(index));
+/** Key of an entry bundle, the longest there is of its index; of a large one that of its first part, the others having their number behind. */
+export function bundleKey(originHash: string, index: number, part = 0): Uint8Array {
+  return concatBytes(
+    keyOf(LETTER.bundle, originHash),
+    u64(index),
+    part === 0 ? new Uint8Array(0) : u16(part),
+  );
 }
 
 /** Key of a head that was heard of and is above the verified tree. */
