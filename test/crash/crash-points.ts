@@ -45,7 +45,11 @@ export const REPORT_CRASH_POINTS = [
   'after-tell',
 ] as const;
 
+/** In each turn of the event loop in which a monitor takes a guard over, or makes one first. */
+export const GUARD_CRASH_POINTS = ['in-take-over'] as const;
+
 export type CrashPoint =
+  | (typeof GUARD_CRASH_POINTS)[number]
   | (typeof CRASH_POINTS)[number]
   | (typeof EVENT_CRASH_POINTS)[number]
   | (typeof REPORT_CRASH_POINTS)[number];
@@ -182,7 +186,7 @@ export function pointsInGuard(guard: Guard, pass: Pass): Guard {
 /** The pass that dies at `POINT:COUNT`. */
 export function passAt(at: string): Pass {
   const [name, count] = at.split(':');
-  const points = [...CRASH_POINTS, ...EVENT_CRASH_POINTS, ...REPORT_CRASH_POINTS];
+  const points = [...CRASH_POINTS, ...EVENT_CRASH_POINTS, ...REPORT_CRASH_POINTS, ...GUARD_CRASH_POINTS];
   const point = points.find((one) => one === name);
   if (point === undefined || !Number.isSafeInteger(Number(count)))
     throw new TypeError(`no crash point ${at}`);

@@ -65,7 +65,9 @@ describe('MONITOR-4 MONITOR-10 a killed monitor', () => {
 
   test('forgets no head, reads nothing again, and accuses nobody of a fork', async () => {
     const points = ['in-commit', 'after-commit', 'after-raise'] as const;
-    const plans = [...points.map((point) => ({ point, count: 1 })), undefined];
+    // The first one dies while it makes its guard.
+    const first = { point: 'in-take-over', count: 8 } as const;
+    const plans = [first, ...points.map((point) => ({ point, count: 1 })), undefined];
     const { wrong, kills, size } = await killFollowing({ ...common, programs, plans });
     expect([wrong, kills]).toEqual([[], plans.length]);
     expect(size).toBeGreaterThan(0);

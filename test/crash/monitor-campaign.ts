@@ -5,7 +5,7 @@ import { type Death, type MonitorPrograms, MonitorWorld } from './monitor-world.
 
 /** Points that a monitor passes while it follows an honest log. */
 export const FOLLOW_CRASH_POINTS: readonly CrashPoint[] = [
-  ...(['before-accept', 'after-accept', 'before-take-over', 'after-take-over'] as const),
+  ...(['before-accept', 'after-accept', 'before-take-over', 'in-take-over', 'after-take-over'] as const),
   ...(['before-commit', 'in-commit', 'after-commit', 'before-raise', 'in-raise', 'after-raise'] as const),
 ];
 
@@ -127,6 +127,8 @@ export function randomPlans(
 }
 
 function countOf(point: CrashPoint, random: SeededRandom): number {
+  // Passed in each turn of the event loop, while a guard is written and synced.
+  if (point === 'in-take-over') return 2 ** random.int(0, 6);
   // What a process passes once only.
   if (/take-over$|accept$/.test(point)) return 0;
   // Passed in each turn of the event loop: hundreds of them while a file is written.

@@ -19,6 +19,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { CheckedStore } from '../../src/store/checked-store.ts';
 import type { Guard } from '../../src/store/guard.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { originHash } from '../../src/witness/witness-record.ts';
 import { type Pass, passAt, pointsInGuard, pointsInStore } from './crash-points.ts';
 
@@ -37,18 +38,22 @@ async function main(): Promise<void> {
   const { data = '', guard = '', alerts = '', at = '' } = parseArgs({ options }).values;
   const pass = passAt(at);
   const dir = { dataPath: data, guardPath: guard };
-  const { settings: file, outbox, evidence } = monitorPaths(dir);
+  const { settings: file, db, outbox, evidence } = monitorPaths(dir);
   const settings = await readMonitorFile(file);
   const sinks = await readSinkFile(alerts, { clock: systemClock, stdout: process.stdout });
+  const store = pointsInStore(new CheckedStore(await LevelStore.open(db)), pass);
   const alerter = await Alerter.open({ folder: outbox, sinks });
   const reporter = new Reporter({
     ...{ folder: evidence, alerter: pointsInAlerter(alerter, pass), onAlert: () => undefined },
     onUnkept: (error) => end(error),
   });
-  const monitor = await openWithPoints(dir, settings, pass, {
-    report: (origin, observation) => around(pass, 'report', () => reporter.report(origin, observation)),
-    settle: (origin, still) => reporter.settle(origin, still),
-  });
+  const monitor = await openWithPoints(
+    { dir, settings, store, pass },
+    {
+      report: (origin, observation) => around(pass, 'report', () => reporter.report(origin, observation)),
+      settle: (origin, still) => reporter.settle(origin, still),
+    },
+  );
   const gossip = gossipOf(monitor, settings);
   const app = createMonitorApp({ monitor, gossip, alerter, onBug: end });
   const server = await startServer(app, { hostname: '127.0.0.1', port: 0 });
@@ -58,19 +63,21 @@ async function main(): Promise<void> {
   end(await monitor.failed);
 }
 
+interface Parts {
+  readonly dir: MonitorDirectory;
+  readonly settings: MonitorSettings;
+  readonly store: Store;
+  readonly pass: Pass;
+}
+
 async function openWithPoints(
-  dir: MonitorDirectory,
-  settings: MonitorSettings,
-  pass: Pass,
+  { dir, settings, store, pass }: Parts,
   told: Pick<MonitorDeps, 'report' | 'settle'>,
 ): Promise<Monitor> {
-  const store = pointsInStore(new CheckedStore(await LevelStore.open(monitorPaths(dir).db)), pass);
   await store.accept();
   const takeGuard = async (origin: string): Promise<Guard> => {
     const record = await store.get(recordKey(originHash(origin)));
-    pass('before-take-over');
-    const guard = await takeMonitorGuard(dir, origin, record !== undefined);
-    pass('after-take-over');
+    const guard = await around(pass, 'take-over', () => takeMonitorGuard(dir, origin, record !== undefined));
     return pointsInGuard(guard, pass);
   };
   const clock = systemClock;
@@ -97,7 +104,11 @@ function pointsInAlerter(alerter: Alerter, pass: Pass): ReporterDeps['alerter'] 
 }
 
 /** Points before and after a step, and in each turn of the event loop that it takes. */
-async function around<T>(pass: Pass, what: 'report' | 'tell', act: () => Promise<T>): Promise<T> {
+async function around<T>(
+  pass: Pass,
+  what: 'report' | 'take-over' | 'tell',
+  act: () => Promise<T>,
+): Promise<T> {
   pass(`before-${what}`);
   let isOver = false;
   const inside = (): void => {
