@@ -7,12 +7,13 @@ import type { VerifiedCheckpoint } from '../core/note/checkpoint.ts';
 import type { PolicyCheckpoint } from '../core/note/policy-checkpoint.ts';
 import { NOTE_BYTES_MAX } from '../core/note/signed-note.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Asking } from './asking.ts';
 import { wentBackwards, withWitnesses } from './bad-witness.ts';
 import { catchUp } from './catch-up.ts';
 import { clockSkew, staleness, timeOfHead } from './freshness.ts';
 import { checkEmpty, HeadComparer, type HeardOutcome } from './head-comparer.ts';
 import type { HeardHeads } from './heard-heads.ts';
-import { type LogState, NO_ROWS, type VerifiedTree } from './log-state.ts';
+import { type LogState, type MonitorRecord, NO_ROWS } from './log-state.ts';
 import { type Observation, observationOfHead, observationOfTree, observed } from './observation.ts';
 
 /** Without an answer for so long, somebody is told. */
@@ -85,10 +86,10 @@ export class Follower {
 
   /**
    * Compares a head that somebody else has seen, and that a key of the log has signed, with the verified tree.
-   * @throws TlogError fork with evidence
+   * @throws as HeadComparer.hear
    */
-  hear(head: VerifiedCheckpoint): Promise<HeardOutcome> {
-    return this.#comparer.hear(head);
+  hear(head: VerifiedCheckpoint, asking: Asking): Promise<HeardOutcome> {
+    return this.#comparer.hear(head, asking);
   }
 
   /** Witnesses that cosigned this head or the verified one after the larger of the two. */
@@ -112,8 +113,8 @@ export class Follower {
     await note(looked.found);
     if (head === undefined) return looked.unanswered;
     const unanswered = await this.#take(head, note, signal);
-    await note(await this.#comparer.compareKept(signal));
     await note(this.#stale());
+    await note(await this.#comparer.compareKept(signal));
     return unanswered;
   }
 
@@ -145,16 +146,16 @@ export class Follower {
     how: { readonly tell: Note; readonly signal: AbortSignal | undefined },
   ): Promise<void> {
     const { state, hasher } = this.#deps;
-    const { tree } = state;
+    const { record } = state;
     checkEmpty(hasher, head);
-    if (tree === undefined || head.size > tree.record.size) {
+    if (record === undefined || head.size > record.size) {
       const timeSec = timeOfHead(freshnessSec, this.#nowSec());
       return catchUp(this.#deps, state, { head, timeSec, meanwhile: this.#tellingStale(how.tell), ...how });
     }
     // A smaller head may be an old one, and may be another history: the worse is told, as soon as it can be shown.
-    const outcome = await this.hear(head);
-    if (outcome === 'same') return this.#refresh(tree, head, freshnessSec);
-    compareWithMark(tree.record, head);
+    const outcome = await this.hear(head, new Asking({ stop: how.signal }));
+    if (outcome === 'same') return this.#refresh(record, head, freshnessSec);
+    compareWithMark(record, head);
   }
 
   #stale(): Observation[] {
@@ -173,7 +174,7 @@ export class Follower {
 
   /** The same tree, signed by witnesses anew. */
   async #refresh(
-    { record }: VerifiedTree,
+    record: MonitorRecord,
     { note }: VerifiedCheckpoint,
     freshnessSec: number | undefined,
   ): Promise<void> {

@@ -8,6 +8,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { ed25519Verify } from '../runtime/ed25519.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import { originHash } from '../witness/witness-record.ts';
+import { Asking } from './asking.ts';
 import {
   GOSSIP_ANSWER_BYTES_MAX,
   GOSSIP_NOTES_BYTES_MAX,
@@ -39,6 +40,8 @@ export interface GossipDeps {
   readonly fetch: Fetch;
   /** A peer that does not answer, or not as it should: nothing is said of any log by that. */
   onTrouble(peer: string, error: TlogError): void;
+  /** How long one log is asked for what one request needs; 10 s. */
+  readonly askingMs?: number;
 }
 
 /** Swaps heads with others. Of what comes in only what a followed log has signed is looked at, and only what convicts is believed. */
@@ -50,15 +53,21 @@ export class Gossip implements AsyncDisposable {
   readonly #shown = new Turns(TURN);
   readonly #answered = new Turns(TURN);
   #loop: Promise<void> = Promise.resolve();
+  #fail: (error: unknown) => void = () => undefined;
+  /** Resolves with what ended the exchanges: an own bug, or what ends the process. */
+  readonly failed: Promise<unknown>;
 
   constructor(deps: GossipDeps) {
     this.#deps = deps;
     this.#limits = new PeerLimits(deps.clock.monotonicMs());
+    this.failed = new Promise((resolve) => {
+      this.#fail = resolve;
+    });
   }
 
   /** Exchanges with every peer, again and again until `close`. */
   start(): void {
-    this.#loop = this.#run();
+    this.#loop = this.#run().catch((error: unknown) => this.#fail(error));
   }
 
   /** Counts a request of an IP address. @throws TlogError rate_limited */
@@ -74,9 +83,7 @@ export class Gossip implements AsyncDisposable {
 
   /** Answers the body of a POST. @throws TlogError invalid_json */
   async answer(body: Uint8Array): Promise<{ results: GossipResult[]; checkpoints: string[] }> {
-    const results: GossipResult[] = [];
-    const within = withinAnswer();
-    for (const note of parseGossip(body)) results.push(within(await this.#hear(note)));
+    const results = await this.#hearAll(parseGossip(body), withinAnswer());
     return { results, checkpoints: [...this.#answered.take(this.#deps.monitor.heads())] };
   }
 
@@ -92,8 +99,13 @@ export class Gossip implements AsyncDisposable {
     ]);
   }
 
+  /** Asks nobody any more: what is under way is answered by what there is. */
+  stop(): void {
+    this.#stop.abort(new TlogError('unreachable', 'the monitor stops'));
+  }
+
   async close(): Promise<void> {
-    this.#stop.abort();
+    this.stop();
     await this.#loop;
   }
 
@@ -116,8 +128,12 @@ export class Gossip implements AsyncDisposable {
       body: JSON.stringify({ checkpoints: notes }),
     });
     const { results, checkpoints } = parseGossipAnswer(body);
-    for (const { evidence } of results) if (evidence !== undefined) await this.#judge(evidence);
-    for (const note of checkpoints) await this.#hear(note);
+    const failed: unknown[] = [];
+    // What convicts nobody here, or nobody at all, must not hide what stands behind it.
+    for (const { evidence } of results)
+      if (evidence !== undefined) await this.#judge(evidence).catch((error: unknown) => failed.push(error));
+    await this.#hearAll(checkpoints);
+    throwWorst(failed);
   }
 
   /**
@@ -138,14 +154,13 @@ export class Gossip implements AsyncDisposable {
         await this.#pullOne(witness, origin, signal).catch((error: unknown) => failed.push(told(error)));
     };
     await Promise.all(Array.from({ length: LANES }, lane));
-    const worst = failed.find((error) => !(error instanceof TlogError) || error.kind === 'fatal');
-    if (failed.length > 0) throw worst ?? failed[0];
+    throwWorst(failed);
   }
 
   async #pullOne(witness: string, origin: string, signal: AbortSignal): Promise<void> {
     const url = `${witness}/${originHash(origin)}/checkpoint`;
     const body = await this.#ask(url, NOTE_BYTES_MAX, { signal }).catch(unlessAbsent);
-    if (body !== undefined) await this.#hear(new TextDecoder().decode(body));
+    if (body !== undefined) await this.#hear(new TextDecoder().decode(body), this.#newAsking());
   }
 
   async #ask(url: string, bytesMax: number, init: RequestInit): Promise<Uint8Array> {
@@ -160,10 +175,36 @@ export class Gossip implements AsyncDisposable {
     throw new TlogError(status === 404 ? 'not_found' : 'unreachable', `${url} answered ${status}`);
   }
 
+  /**
+   * What each note comes to, in their order. Logs do not wait for each other: one that is slow to give what a comparison needs holds up
+   * its own notes alone, and those not for long.
+   */
+  #hearAll(
+    notes: readonly string[],
+    within: (result: GossipResult) => GossipResult = (result) => result,
+  ): Promise<GossipResult[]> {
+    const lanes = new Map<string, { readonly asking: Asking; turn: Promise<GossipResult | undefined> }>();
+    const taken = notes.map((note) => {
+      // What it says of its log is not believed: it only finds it its lane.
+      const origin = note.slice(0, note.indexOf('\n'));
+      const lane = lanes.get(origin) ?? { asking: this.#newAsking(), turn: Promise.resolve(undefined) };
+      lanes.set(origin, lane);
+      const turn = lane.turn.then(async () => within(await this.#hear(note, lane.asking)));
+      lane.turn = turn;
+      return turn;
+    });
+    return Promise.all(taken);
+  }
+
+  #newAsking(): Asking {
+    const { askingMs } = this.#deps;
+    return new Asking({ stop: this.#stop.signal, ...(askingMs === undefined ? {} : { ms: askingMs }) });
+  }
+
   /** A note that is not of a followed log, or not signed, is told to whoever sent it, and is gone. */
-  async #hear(note: string): Promise<GossipResult> {
+  async #hear(note: string, asking: Asking): Promise<GossipResult> {
     try {
-      return await this.#deps.monitor.hear(note);
+      return await this.#deps.monitor.hear(note, asking);
     } catch (error) {
       if (!(error instanceof TlogError) || error.kind === 'fatal') throw error;
       return { code: error.code };
@@ -183,6 +224,12 @@ export class Gossip implements AsyncDisposable {
     if (!(error instanceof TlogError) || error.kind === 'fatal') throw error;
     this.#deps.onTrouble(peer, error);
   }
+}
+
+/** What ends the process where there is such, else the first. */
+function throwWorst(failed: readonly unknown[]): void {
+  const worst = failed.find((error) => !(error instanceof TlogError) || error.kind === 'fatal');
+  if (failed.length > 0) throw worst ?? failed[0];
 }
 
 function unlessAbsent(error: unknown): undefined {

@@ -8,12 +8,15 @@ import { TlogError } from '../core/error.ts';
 import type { TreeHasher } from '../core/merkle/hasher.ts';
 import type { VerifiedCheckpoint } from '../core/note/checkpoint.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { Asking } from './asking.ts';
 import { checkPrefix, forkError, notAPrefix, notEmpty, twoRoots } from './fork.ts';
 import type { HeardHead, HeardHeads } from './heard-heads.ts';
-import type { LogState, VerifiedTree } from './log-state.ts';
+import { type LogState, sizeOf, type VerifiedTree } from './log-state.ts';
 import { type Observation, observationOfTree, observed } from './observation.ts';
 import { rootAt } from './tree-nodes.ts';
 
+/** Longest comparison of all that is kept, in one round. */
+const COMPARING_MS = 60_000;
 /** From the first round that a heard head could not be connected in, to suspicion. */
 const SUSPECT_MS = 120_000;
 
@@ -39,33 +42,37 @@ export class HeadComparer {
 
   /**
    * Compares a head that a key of the log has signed.
-   * @throws TlogError fork with evidence
+   * @throws TlogError fork with evidence; server_busy: the log was asked enough for others, and the head is not kept
    */
-  async hear(head: VerifiedCheckpoint): Promise<HeardOutcome> {
+  async hear(head: VerifiedCheckpoint, asking: Asking): Promise<HeardOutcome> {
     const { hasher, state, heard } = this.#deps;
     checkEmpty(hasher, head);
-    const { tree } = state;
+    const tree = state.treeAsking((work) => asking.ask(work));
     const outcome = tree === undefined ? 'ahead' : await this.#compare(tree, head);
-    if (outcome === 'ahead') await heard.add(head);
+    if (outcome !== 'ahead') return outcome;
+    if (asking.isSpent && head.size <= sizeOf(tree?.record))
+      throw new TlogError('server_busy', 'more heads of this log than are compared for one request');
+    await heard.add(head);
     return outcome;
   }
 
-  /** Compares all that is kept once more. */
-  async compareKept(signal: AbortSignal | undefined): Promise<Observation[]> {
-    const found: Observation[] = [];
-    for (const each of this.#deps.heard.all) {
-      let failed: TlogError | undefined;
-      await observed(
-        () => this.#connect(each, signal),
-        (error) => {
-          failed = error;
-          return undefined;
-        },
-      );
-      const said = await this.#judge(each, failed);
-      if (said !== undefined) found.push(said);
-    }
-    return found;
+  /** Compares all that is kept once more, side by side and for a minute at most: a log that drips its answers must not put off what else is to be told. */
+  async compareKept(stop: AbortSignal | undefined): Promise<Observation[]> {
+    const asking = new Asking({ ms: COMPARING_MS, asksMax: Number.POSITIVE_INFINITY, stop });
+    const found = await Promise.all(this.#deps.heard.all.map((each) => this.#compareOne(each, asking)));
+    return found.filter((each) => each !== undefined);
+  }
+
+  async #compareOne(heard: HeardHead, asking: Asking): Promise<Observation | undefined> {
+    let failed: TlogError | undefined;
+    await observed(
+      () => asking.ask((signal) => this.#connect(heard, signal)),
+      (error) => {
+        failed = error;
+        return undefined;
+      },
+    );
+    return this.#judge(heard, failed);
   }
 
   async #compare(tree: VerifiedTree, head: VerifiedCheckpoint): Promise<HeardOutcome> {
@@ -84,8 +91,8 @@ export class HeadComparer {
   }
 
   /** Shows a heard head to be on the verified tree, or that the log says so, which counts until the tree has grown to it. */
-  async #connect({ head }: HeardHead, signal: AbortSignal | undefined): Promise<void> {
-    const { tree } = this.#deps.state;
+  async #connect({ head }: HeardHead, signal: AbortSignal): Promise<void> {
+    const tree = this.#deps.state.treeAsking((work) => work(signal));
     if (tree === undefined) return;
     const outcome = await this.#compare(tree, head);
     if (outcome !== 'ahead') return this.#deps.heard.drop(head);
@@ -94,11 +101,7 @@ export class HeadComparer {
   }
 
   /** The log shows that a larger head extends the verified tree: by its proof, or by the tiles of that head. */
-  async #askLog(
-    tree: VerifiedTree,
-    head: VerifiedCheckpoint,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
+  async #askLog(tree: VerifiedTree, head: VerifiedCheckpoint, signal: AbortSignal): Promise<void> {
     const { calls, hasher } = this.#deps;
     try {
       await proveConsistent({ calls, hasher }, { kept: tree.record, fresh: head, signal });

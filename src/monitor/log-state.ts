@@ -1,4 +1,4 @@
-import { equalBytes } from '../core/bytes.ts';
+import { concatBytes, equalBytes } from '../core/bytes.ts';
 import { TlogError } from '../core/error.ts';
 import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
 import type { NodeId } from '../core/merkle/node.ts';
@@ -17,6 +17,7 @@ import {
   originHash,
   type WitnessRecord,
 } from '../witness/witness-record.ts';
+import { bundleParts, isWholePart } from './bundle-parts.ts';
 import {
   bundleKey,
   decodeEdge,
@@ -35,14 +36,20 @@ import type { TreeNodes } from './tree-nodes.ts';
 /** What a monitor has verified last: `timeSec` is the freshness of the head, or when it was first seen. */
 export type MonitorRecord = WitnessRecord;
 
+/** Of one commit that stages rows, unless one row is larger. */
+const BATCH_BYTES: number = 4 * 1024 * 1024;
+
 /** What the state of a log is kept in. */
 export interface LogStateDeps {
   readonly hasher: TreeHasher;
   readonly store: Store;
   readonly guard: Guard;
   /** Gives the leaf hashes of a full tile that is not stored. Nothing of them is believed. */
-  leaves(index: number): Promise<Uint8Array>;
+  leaves(index: number, signal: AbortSignal | undefined): Promise<Uint8Array>;
 }
+
+/** Asks the log for a tile, within the bounds of whoever needs it. */
+export type AskLog = (work: (signal: AbortSignal | undefined) => Promise<Uint8Array>) => Promise<Uint8Array>;
 
 type Put = StoreBatch['puts'][number];
 
@@ -96,17 +103,17 @@ export class LogState {
     return this.#edge;
   }
 
-  /** The tree as it is now, for comparisons that take a while. Undefined before the first head. */
-  get tree(): VerifiedTree | undefined {
+  /** The tree as it is now, for comparisons that take a while; `ask` is for what is not stored. Undefined before the first head. */
+  treeAsking(ask: AskLog): VerifiedTree | undefined {
     const [record, edge] = [this.#record, this.#edge];
     if (record === undefined) return undefined;
-    const leaves = lastRead((index) => this.#leaves(edge, index));
+    const leaves = lastRead((index) => ask((signal) => this.#leaves(edge, index, signal)));
     return { record, node: (node) => this.#node(edge, node, leaves) };
   }
 
-  /** Stores tiles and bundles that are proven to be in a signed tree; durable on return. */
+  /** Stores tiles and bundles that are proven to be in a signed tree; durable on return. In order, so that a crash leaves a part of a bundle that is a prefix. */
   async stage(rows: StateRows): Promise<void> {
-    await this.#commit({ puts: this.#puts(rows), deletes: [] });
+    for (const puts of inBatches(this.#puts(rows))) await this.#commit({ puts, deletes: [] });
   }
 
   /** Takes a head whose tree has been read whole: durable and guarded on return. */
@@ -124,7 +131,13 @@ export class LogState {
 
   /** A stored bundle: as many entries as there were when it was stored last. */
   async bundle(index: number): Promise<Uint8Array | undefined> {
-    return this.#deps.store.get(bundleKey(this.#hash, index));
+    const parts: Uint8Array[] = [];
+    for (;;) {
+      const part = await this.#deps.store.get(bundleKey(this.#hash, index, parts.length));
+      if (part !== undefined) parts.push(part);
+      if (part === undefined || !isWholePart(part)) break;
+    }
+    return parts.length > 1 ? concatBytes(...parts) : parts[0];
   }
 
   /** The hashes of a full tile that is stored. */
@@ -160,7 +173,9 @@ export class LogState {
         key: tileKey(this.#hash, { level, index }),
         value: nodes.leaves(nodes.width),
       })),
-      ...bundles.map(({ index, bytes }) => ({ key: bundleKey(this.#hash, index), value: bytes })),
+      ...bundles.flatMap(({ index, bytes }) =>
+        bundleParts(bytes).map((value, part) => ({ key: bundleKey(this.#hash, index, part), value })),
+      ),
     ];
   }
 
@@ -175,8 +190,8 @@ export class LogState {
   }
 
   /** Leaf hashes are kept by mirrors alone: they are read again, and held to the tile above. */
-  async #leaves(edge: Edge, index: number): Promise<Uint8Array> {
-    const bytes = await this.#deps.leaves(index);
+  async #leaves(edge: Edge, index: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+    const bytes = await this.#deps.leaves(index, signal);
     const root = TileNodes.fromLeaves(this.#deps.hasher, bytes).node(8, 0);
     if (equalBytes(root, await this.#node(edge, { level: 8, index }))) return bytes;
     throw new TlogError('proof_mismatch', `tile 0/${index} is not the one that was verified before`);
@@ -195,6 +210,21 @@ export class LogState {
     const code = outcome === 'superseded' ? 'guard_superseded' : 'guard_unknown';
     throw new TlogError(code, `the guard of ${this.origin} could not be raised`, { cause: guard.lastError });
   }
+}
+
+/** The same rows in their order, as many at once as are small enough. */
+function inBatches(puts: readonly Put[]): Put[][] {
+  const batches: Put[][] = [];
+  let left = 0;
+  for (const put of puts) {
+    if (batches.length === 0 || left < put.value.length) {
+      batches.push([]);
+      left = BATCH_BYTES;
+    }
+    batches.at(-1)?.push(put);
+    left -= put.value.length;
+  }
+  return batches;
 }
 
 type Leaves = (index: number) => Promise<Uint8Array>;

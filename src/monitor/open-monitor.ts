@@ -98,7 +98,8 @@ async function openFollower(log: LogSettings, trust: LogTrust, parts: MonitorPar
   const guard = await parts.takeGuard(log.origin);
   try {
     const hasher = nodeHasher;
-    const leaves = (index: number): Promise<Uint8Array> => readLeaves(calls, index);
+    const leaves = (index: number, signal?: AbortSignal): Promise<Uint8Array> =>
+      readLeaves(calls, index, signal);
     const state = await LogState.open(log.origin, { hasher, store, guard, leaves });
     const verify = (note: string) => trust.signed(note).catch(() => undefined);
     const heard = await HeardHeads.open(state, verify, clock.nowMs());
@@ -119,8 +120,8 @@ function callsOverNetwork({ url: logUrl }: LogSettings): LogCalls {
   return new LogCalls(logAccess({ logUrl, triesMax: TRIES_MAX, ...(isLocal ? { fetch } : {}) }));
 }
 
-async function readLeaves(calls: LogCalls, index: number): Promise<Uint8Array> {
-  const bytes = await new TileCalls(calls).tile({ level: 0, index, width: TILE_WIDTH });
+async function readLeaves(calls: LogCalls, index: number, signal?: AbortSignal): Promise<Uint8Array> {
+  const bytes = await new TileCalls(calls, signal).tile({ level: 0, index, width: TILE_WIDTH });
   if (bytes !== undefined) return bytes;
   throw new TlogError('not_found', `the log lacks tile 0/${index} of a tree that it signed`);
 }

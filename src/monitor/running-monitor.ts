@@ -6,6 +6,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import type { Store } from '../store/store.ts';
 import { originHash } from '../witness/witness-record.ts';
+import { Asking } from './asking.ts';
 import { withWitnesses } from './bad-witness.ts';
 import type { Follower, Round } from './follower.ts';
 import type { HeardOutcome } from './head-comparer.ts';
@@ -62,6 +63,7 @@ export interface Heard {
 export class Monitor implements AsyncDisposable {
   readonly #deps: MonitorDeps;
   readonly #logs: ReadonlyMap<string, MonitoredLog>;
+  readonly #byHash: ReadonlyMap<string, MonitoredLog>;
   readonly #rounds = new Map<string, Round & { readonly reachedSec?: number }>();
   readonly #told = new Map<string, Set<Observation['kind']>>();
   readonly #stop = new AbortController();
@@ -75,6 +77,8 @@ export class Monitor implements AsyncDisposable {
   constructor(deps: MonitorDeps) {
     this.#deps = deps;
     this.#logs = new Map(deps.logs.map((log) => [log.origin, log]));
+    // Kept, as everybody may ask by it: to hash a thousand origins takes a millisecond.
+    this.#byHash = new Map(deps.logs.map((log) => [originHash(log.origin), log]));
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
     });
@@ -112,17 +116,17 @@ export class Monitor implements AsyncDisposable {
 
   /** The log of an origin's SHA-256. */
   byHash(hash: string): { readonly log: MonitoredLog; readonly follower: Follower } | undefined {
-    for (const log of this.#logs.values())
-      if (originHash(log.origin) === hash && !(log.follower instanceof TlogError))
-        return { log, follower: log.follower };
-    return undefined;
+    const log = this.#byHash.get(hash);
+    return log === undefined || log.follower instanceof TlogError
+      ? undefined
+      : { log, follower: log.follower };
   }
 
   /**
    * Compares a head that somebody else has seen with the own view. A fork is reported before it is answered.
-   * @throws TlogError unknown_origin, untrusted_checkpoint, malformed_note, malformed_checkpoint: then nothing is kept
+   * @throws TlogError unknown_origin, untrusted_checkpoint, malformed_note, malformed_checkpoint, server_busy: then nothing is kept
    */
-  async hear(note: string): Promise<Heard> {
+  async hear(note: string, asking: Asking = new Asking()): Promise<Heard> {
     const { origin, size } = parseCheckpoint(parseNote(note).text);
     const log = this.#logs.get(origin);
     if (log === undefined)
@@ -134,7 +138,7 @@ export class Monitor implements AsyncDisposable {
     if (follower instanceof TlogError) return { origin, size, outcome: 'refused' };
     for (const observation of await follower.wentBackwards(head)) await this.#report(origin, observation);
     try {
-      const outcome = await follower.hear(head);
+      const outcome = await follower.hear(head, asking);
       if (outcome === 'ahead') this.wake(origin);
       return { origin, size, outcome };
     } catch (error) {
@@ -191,6 +195,7 @@ export class Monitor implements AsyncDisposable {
   }
 
   async #heardFork(origin: string, size: number, error: unknown): Promise<Heard> {
+    if (error instanceof TlogError && error.code === 'server_busy') throw error;
     if (!(error instanceof TlogError) || error.code !== 'fork') {
       this.#fail(error);
       throw error;

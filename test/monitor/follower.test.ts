@@ -420,6 +420,37 @@ describe('MONITOR-7 heads that others have seen', () => {
     expect(desk.monitor.known()).toHaveLength(1);
   });
 
+  test('a log that drips what comparisons need puts off no alarm: a stale head is told before', async () => {
+    const desk = await following({ history: main, size: 600 }, { staleSec: 600 });
+    await desk.round();
+    desk.clock.pass(601_000);
+    await desk.monitor.hear(await noteOf({ history: main, size: 700 }));
+    const told: string[][] = [];
+    desk.show({ history: main, size: 600 }, (path, answer) => {
+      if (path.startsWith('proofs/')) told.push(desk.reported.map(({ kind }) => kind));
+      return answer();
+    });
+    await desk.round();
+    expect(told).toEqual([['stale_head']]);
+  });
+
+  test('a monitor that is closed does not wait for a log that drips what a comparison needs', async () => {
+    const desk = await following({ history: main, size: 600 });
+    await desk.round();
+    const asked = new Promise<void>((onAsked) => {
+      // Smaller than before, and the leaf hashes that would tell which tree it is of never come.
+      desk.show({ history: main, size: 201 }, (path, answer) => {
+        if (path !== 'tile/0/000') return answer();
+        onAsked();
+        return new Promise(() => undefined);
+      });
+    });
+    desk.monitor.start();
+    await asked;
+    await desk.monitor.close();
+    expect(desk.reported).toEqual([]);
+  });
+
   test.each<[string, () => Response]>([
     ['refuses them', () => problem(503, 'unreachable')],
     ['has lost them', () => problem(404, 'not_found')],

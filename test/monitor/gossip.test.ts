@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import type { Fetch } from '../../src/client/bounded-fetch.ts';
 import { TlogError } from '../../src/core/error.ts';
+import { evidenceOfRoots, formatEvidence } from '../../src/core/evidence/evidence.ts';
 import { parseVerifierKey } from '../../src/core/note/key.ts';
 import { formatSignatureLine, NOTE_BYTES_MAX } from '../../src/core/note/signed-note.ts';
 import { createMonitorApp } from '../../src/http/monitor-app.ts';
@@ -136,6 +137,103 @@ describe('GOSSIP-1 the interface', () => {
     expect(results.map(({ outcome }) => outcome)).toEqual(forks.map(() => 'fork'));
     expect(results.filter(({ evidence }) => evidence !== undefined)).toEqual(results.slice(0, 4));
     expect(text.length).toBeLessThan(GOSSIP_ANSWER_BYTES_MAX);
+  });
+
+  /** A monitor that keeps no leaf hashes, whose log gives them as `leaves` does; what was asked of it so far. */
+  const withLeaves = async (
+    leaves: (url: string, init: RequestInit) => Promise<Response>,
+    askingMs?: number,
+  ): Promise<{
+    desk: MonitorDesk;
+    gossip: Gossip;
+    asked: string[];
+    answer: (sizes: readonly number[]) => ReturnType<Gossip['answer']>;
+  }> => {
+    const asked: string[] = [];
+    const state = { isAsked: false };
+    const desk = await openDesk({ origin: ORIGIN, trust: { vkey: log.signer.vkey } }, (url, init) => {
+      if (!state.isAsked || !url.includes('/tile/0/')) return log.answer({ history: main, size: 700 }, url);
+      asked.push(url);
+      return leaves(url, init);
+    });
+    await desk.round();
+    state.isAsked = true;
+    const gossip = new Gossip({
+      ...{ monitor: desk.monitor, clock: desk.clock, peers: [], witnesses: [], gossipMs: 1, keys: [key] },
+      ...{ fetch: () => Promise.reject(new TypeError('nobody')), onTrouble: () => undefined },
+      ...(askingMs === undefined ? {} : { askingMs }),
+    });
+    const answer = async (sizes: readonly number[]): ReturnType<Gossip['answer']> => {
+      const checkpoints = await Promise.all(sizes.map((size) => log.note({ history: main, size })));
+      return gossip.answer(new TextEncoder().encode(JSON.stringify({ checkpoints })));
+    };
+    return { desk, gossip, asked, answer };
+  };
+  const hanging = (_: string, { signal }: RequestInit): Promise<Response> =>
+    new Promise((__, reject) =>
+      signal?.addEventListener('abort', () => reject(signal.reason), { once: true }),
+    );
+  const outcomesOf = ({ results }: Awaited<ReturnType<Gossip['answer']>>): string[] =>
+    results.map((result) => ('outcome' in result ? result.outcome : result.code));
+  const sizes = Array.from({ length: 100 }, (_, i) => 2 * i + 1);
+
+  test('GOSSIP-3 a log that drips leaf hashes is asked once for a hundred heads, and the nearest are kept like any other', async () => {
+    const { desk, asked, answer } = await withLeaves(hanging, 20);
+    const outcomes = outcomesOf(await answer(sizes));
+    expect(new Set(outcomes.slice(0, 16))).toEqual(new Set(['ahead']));
+    expect(new Set(outcomes.slice(16))).toEqual(new Set(['server_busy']));
+    expect([asked.length, desk.monitor.known().length]).toEqual([1, 1 + 8]);
+  });
+
+  test('GOSSIP-3 of many heads that need leaf hashes sixteen are compared, the others are not kept', async () => {
+    const { desk, asked, answer } = await withLeaves((url) => log.answer({ history: main, size: 700 }, url));
+    // One that is ahead, and one that the own tiles tell of, need none.
+    const outcomes = outcomesOf(await answer([...sizes.slice(0, 98), 512, 699]));
+    expect(outcomes).toEqual([
+      ...Array.from({ length: 16 }, () => 'prefix'),
+      ...Array.from({ length: 82 }, () => 'server_busy'),
+      ...['prefix', 'prefix'],
+    ]);
+    expect([asked.length, desk.monitor.known().length]).toEqual([16, 1]);
+  });
+
+  test('a monitor that stops answers at once who waits for a slow log', async () => {
+    let onAsked: () => void = () => undefined;
+    const isAsked = new Promise<void>((resolve) => {
+      onAsked = resolve;
+    });
+    const { gossip, answer } = await withLeaves((url, init) => {
+      onAsked();
+      return hanging(url, init);
+    });
+    const answered = answer([3]);
+    await isAsked;
+    await gossip.close();
+    expect(outcomesOf(await answered)).toEqual(['ahead']);
+  });
+
+  test('one log does not wait for another', async () => {
+    const heard: string[] = [];
+    let go: () => void = () => undefined;
+    const last = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const monitor = {
+      heads: () => [],
+      hear: async (note: string) => {
+        if (note.startsWith('slow')) await last;
+        heard.push(note);
+        if (note === 'quick\n2') go();
+        return {};
+      },
+    } as unknown as MonitorDesk['monitor'];
+    const gossip = new Gossip({
+      ...{ monitor, clock: new HandClock(), peers: [], witnesses: [], gossipMs: 1, keys: [] },
+      ...{ fetch: () => Promise.reject(new TypeError('nobody')), onTrouble: () => undefined },
+    });
+    const checkpoints = ['slow\n1', 'quick\n1', 'slow\n2', 'quick\n2'];
+    await gossip.answer(new TextEncoder().encode(JSON.stringify({ checkpoints })));
+    expect(heard).toEqual(['quick\n1', 'quick\n2', 'slow\n1', 'slow\n2']);
   });
 
   test('GOSSIP-3 more than five a second, ten seconds at once, are refused', async () => {
@@ -317,6 +415,18 @@ describe('GOSSIP-4 a peer is not believed', () => {
     expect([a.troubles, kinds(a)]).toEqual([[], []]);
   });
 
+  test('what convicts nobody hides nothing of what stands behind it', async () => {
+    const views = [main, other].map((history) => log.note({ history, size: 200 }));
+    const evidence = formatEvidence(evidenceOfRoots(...((await Promise.all(views)) as [string, string])));
+    const checkpoints = [await log.note({ history: other, size: 300 })];
+    const a = await lies({ results: [{ evidence: '{}' }, { evidence }], checkpoints });
+    expect(a.troubles).toEqual(['http://b.example malformed_evidence']);
+    expect(a.reported.map(({ kind, sizes }) => [kind, sizes])).toEqual([
+      ['fork', [200, 200]],
+      ['fork', [300]],
+    ]);
+  });
+
   test('nobody there is told', async () => {
     const a = await party('a', { history: main, size: 300 }, {}, ['b']);
     await a.gossip.exchange();
@@ -335,6 +445,22 @@ describe('GOSSIP-4 a peer is not believed', () => {
       onTrouble: () => undefined,
     });
     await expect(gossip.answer(new TextEncoder().encode('{"checkpoints":["a"]}'))).rejects.toThrow('bug');
+  });
+
+  test('what ends the process is handed on by the exchanges, which nobody awaits', async () => {
+    const a = await party('a', { history: main, size: 300 }, {}, []);
+    const fatal = new TlogError('commit_unknown', 'full');
+    const monitor = {
+      known: () => [],
+      hear: () => Promise.reject(fatal),
+    } as unknown as MonitorDesk['monitor'];
+    await using gossip = new Gossip({
+      ...{ monitor, clock: a.clock, peers: ['http://b.example'], witnesses: [], gossipMs: 1, keys: [key] },
+      fetch: async () => Response.json({ results: [], checkpoints: ['a'] }),
+      onTrouble: () => undefined,
+    });
+    gossip.start();
+    expect(await gossip.failed).toBe(fatal);
   });
 });
 
