@@ -75,6 +75,13 @@ function freshBundle(count: number): Buffer<ArrayBuffer> {
 
 const events = new EventSource();
 
+let before: Buffer<ArrayBuffer> | undefined;
+/** The same ones each time. */
+function sentBefore(): Buffer<ArrayBuffer> {
+  before ??= events.lines(BATCH_ENTRIES);
+  return before;
+}
+
 /** Events without an id, so that each is a new one. */
 function largeEvents(count: number, more: object): Buffer<ArrayBuffer> {
   const facts = {
@@ -94,6 +101,7 @@ const worstEvents: readonly Worst[] = [
     type: LINES_TYPE,
     body: () => events.lines(BATCH_ENTRIES),
   },
+  { what: '4,096 events that are there', path: EVENTS_PATH, type: LINES_TYPE, body: () => sentBefore() },
   {
     what: '4,096 events in a list',
     path: EVENTS_PATH,

@@ -2,14 +2,18 @@ import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { formatTlogProof } from '../core/proof/tlog-proof.ts';
 import { ENTRY_BYTES_MAX } from '../core/tile/bundle.ts';
+import { systemClock } from '../runtime/clock.ts';
+import { nodeHasher } from '../runtime/node-hasher.ts';
+import { Slices } from '../runtime/slices.ts';
+import { ContentHash } from '../sequencer/content-hash.ts';
 import type { AppendRequest, AppendResult, Log } from '../sequencer/log.ts';
 import type { Witnessing } from '../witnessing/witnessing.ts';
 import { accepts, textAnswer } from './answer.ts';
-import { BATCH_BYTES_MAX, splitBundle, splitLines } from './batch.ts';
+import { BATCH_BYTES_MAX, HASHED_AT_A_TIME, hashBatch, splitBundle, splitLines } from './batch.ts';
 import { announcedBytes, type BodyLimit, readBody } from './body.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
-import { idempotencyKeyOf, idempotencyOf } from './idempotency.ts';
+import { idempotencyKeyOf, idempotencyOf, retryKeyOf } from './idempotency.ts';
 import { headText, inclusionText } from './proof-text.ts';
 import { queryOf } from './query.ts';
 import { acknowledged, askedAck, type Outcome } from './witnessed.ts';
@@ -46,8 +50,9 @@ export async function append(c: Context, log: Log, call: AppendCall): Promise<Re
   // A client is told at once, and what it sends after that is not kept.
   log.admit(announcedBytes(c, limit));
   const body = await readBody(c, limit, call.bodies);
-  const entries = isBatch ? entriesOf(body, type === BUNDLE_TYPE) : [body];
-  const request = { entries, ...retryOf(c, log, tokenId, entries) };
+  const request = isBatch
+    ? await batchRequest(c, log, call, type === BUNDLE_TYPE ? splitBundle(body) : splitLines(body))
+    : { entries: [body], ...retryOf(c, log, tokenId, [body]) };
   const result = await call.gate.pass(() => log.append(request));
   call.onAppended(result.isNew.includes(true) ? 'new' : 'repeated');
   if (isAdd) return textAnswer(`${result.indexes[0]}`);
@@ -104,8 +109,24 @@ export function checkIdentity(c: Context): void {
     );
 }
 
-function entriesOf(body: Uint8Array, isBundle: boolean): Uint8Array[] {
-  return isBundle ? splitBundle(body) : splitLines(body);
+/** Hashing takes turns, in which more may come: until it is done a batch counts with the bodies that are on their way. */
+async function batchRequest(
+  c: Context,
+  log: Log,
+  { tokenId, bodies }: Pick<AppendCall, 'tokenId' | 'bodies'>,
+  entries: readonly Uint8Array[],
+): Promise<AppendRequest> {
+  const key = log.duplicates === 'key' ? retryKeyOf(c, tokenId) : undefined;
+  const content = key === undefined ? undefined : new ContentHash();
+  const held = bodies.hold(entries.reduce((sum, { length }) => sum + length, 0));
+  try {
+    const slices = new Slices(HASHED_AT_A_TIME, systemClock.nextTurn);
+    const leafHashes = await hashBatch(nodeHasher, entries, { slices, content });
+    if (key === undefined || content === undefined) return { entries, leafHashes };
+    return { entries, leafHashes, idempotency: { key, contentHash: content.digest() } };
+  } finally {
+    bodies.release(held);
+  }
 }
 
 function retryOf(

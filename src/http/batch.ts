@@ -1,10 +1,32 @@
 import { TlogError } from '../core/error.ts';
+import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
 import { ENTRY_BYTES_MAX } from '../core/tile/bundle.ts';
+import type { SliceBounds, Slices } from '../runtime/slices.ts';
+import type { ContentHash } from '../sequencer/content-hash.ts';
 
 /** Most entries in one request. */
 export const BATCH_ENTRIES_MAX = 4_096;
 /** Longest body of a batch: 8 MiB. */
 export const BATCH_BYTES_MAX: number = 8 * 1024 * 1024;
+
+/** What of a batch is hashed in one turn of the event loop: some five milliseconds. */
+export const HASHED_AT_A_TIME: SliceBounds = { bytes: 4 * 1024 * 1024, steps: 2_048 };
+
+/** Makes the leaf hashes of a batch, and what a retry of it is compared by, in slices: others are answered between. */
+export async function hashBatch(
+  hasher: TreeHasher,
+  entries: readonly Uint8Array[],
+  { slices, content }: { readonly slices: Slices; readonly content: ContentHash | undefined },
+): Promise<Hash[]> {
+  const leafHashes: Hash[] = [];
+  for (const entry of entries) {
+    leafHashes.push(hasher.leafHash(entry));
+    content?.add(entry);
+    const turn = slices.spent(content === undefined ? entry.length : 2 * entry.length);
+    if (turn !== undefined) await turn;
+  }
+  return leafHashes;
+}
 
 /**
  * The lines of a body: the bytes before each LF, as views; a last line without LF counts.

@@ -6,10 +6,10 @@ import { decodeBundle } from '../core/tile/bundle.ts';
 import { TILE_HEIGHT, TILE_WIDTH } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';
 import type { Now } from '../runtime/now.ts';
+import type { Slices } from '../runtime/slices.ts';
 import type { Damage } from '../sequencer/finding.ts';
 import { bundleKey, decodeIndex, leafKey } from '../store/rows.ts';
 import type { ReadRow, RowReader } from './row-reader.ts';
-import type { Slices } from './slices.ts';
 import type { VerifiedTiles } from './verified-tiles.ts';
 
 /** What the checks of rows are made with. */

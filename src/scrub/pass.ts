@@ -1,5 +1,6 @@
 import type { TreeHasher } from '../core/merkle/hasher.ts';
 import { TILE_WIDTH } from '../core/tile/tile.ts';
+import type { Slices } from '../runtime/slices.ts';
 import type { Damage } from '../sequencer/finding.ts';
 import type { StoredLog } from '../sequencer/stored-log.ts';
 import { LETTER } from '../store/rows.ts';
@@ -9,7 +10,7 @@ import { EventCheck } from './check-events.ts';
 import { gapDamages, missingHeads } from './check-links.ts';
 import { checkEventRetryPage, checkHeadPage, checkIndexPage, checkRetryPage } from './check-pages.ts';
 import { PAGE_ROWS, type PageRow, RowReader } from './row-reader.ts';
-import { Slices } from './slices.ts';
+import { scrubSlices } from './slices.ts';
 import { VerifiedTiles } from './verified-tiles.ts';
 
 /** Parts of a pass, in their order; the last three find nothing but in a log of events. */
@@ -104,7 +105,7 @@ export class LogPass {
   readonly #events: EventCheck | undefined;
 
   constructor(log: StoredLog, hasher: TreeHasher, ways: PassWays = {}) {
-    const { slices = new Slices(), rows = new RowReader(log.stored) } = ways;
+    const { slices = scrubSlices(), rows = new RowReader(log.stored) } = ways;
     const tiles = new VerifiedTiles(hasher, rows, () => log.tree().state.edge);
     const lookUp: IndexCheck = (start, hashes) => checkIndexRows({ rows, tiles }, start, hashes);
     const { checkIndex = lookUp } = ways;

@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { StoredLog } from '../sequencer/stored-log.ts';
 import { LogPass, newPass, type PassPosition, type Step, skipStep, stepsOf } from './pass.ts';
 import type { FinishedPass, ProgressFile, ScrubProgress } from './progress-file.ts';
-import { Slices } from './slices.ts';
+import { scrubSlices } from './slices.ts';
 
 /** Longest rest between two steps: small logs are read again in minutes, at a percent of a processor. */
 const REST_MAX_MS = 250;
@@ -52,7 +52,7 @@ export class Scrubber implements AsyncDisposable {
 
   private constructor(deps: ScrubberDeps) {
     this.#deps = deps;
-    const slices = new Slices(() => deps.clock.nextTurn());
+    const slices = scrubSlices(() => deps.clock.nextTurn());
     this.#pass = new LogPass(deps.log, deps.hasher, { slices });
     // Not caught: a bug in here ends the process, as every bug does.
     this.#ended = this.#run();

@@ -6,7 +6,7 @@ import { decodeIndex, LETTER, rowsAfter } from '../store/rows.ts';
 import { LeafKeys } from './leaf-keys.ts';
 import { LogPass, newPass, type PassPosition } from './pass.ts';
 import { RowsInOrder } from './rows-in-order.ts';
-import { Slices } from './slices.ts';
+import { scrubSlices } from './slices.ts';
 
 /** What was read of a log in which nothing is wrong. */
 export type SoundLog = Pick<PassPosition, 'eventsUnavailable'>;
@@ -27,7 +27,7 @@ export async function readSoundLog(
     return [];
   };
   // Nobody else waits for a turn of this event loop.
-  const slices = new Slices(async () => undefined);
+  const slices = scrubSlices(async () => undefined);
   const pass = new LogPass(log, nodeHasher, { rows, slices, checkIndex });
   for (let at = newPass(log.tree().state.size, 0); ; ) {
     if (at.phase === 'leaf-hashes' && log.leafHashIndex) {

@@ -1,4 +1,6 @@
 import type { LeafIndex } from '../core/units.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { type SliceBounds, Slices } from '../runtime/slices.ts';
 import { decodedRow } from '../store/corrupt-row.ts';
 import { decodeRetry, leafKey, type RetryRow, retryKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
@@ -12,6 +14,9 @@ export interface Placer {
   place(size: number, requests: readonly PendingRequest[], nowMs: number): Promise<Placement>;
 }
 
+/** Repeats that are looked up in one turn: each may read a tile. */
+const SLICE: SliceBounds = { bytes: Number.POSITIVE_INFINITY, steps: 1_024 };
+
 /** What repeats are looked up with. */
 export interface EntryPlacerDeps {
   readonly store: Pick<Store, 'getMany'>;
@@ -19,6 +24,7 @@ export interface EntryPlacerDeps {
   readonly leafHashIndex: boolean;
   /** Looks a leaf hash up in the tree that is published, comparing all of its 32 bytes. */
   readonly findLeaf: (leafHash: Uint8Array) => LeafIndex | undefined | Promise<LeafIndex | undefined>;
+  readonly clock: Pick<Clock, 'nextTurn'>;
 }
 
 type EntriesRequest = HashedRequest & { readonly request: AppendRequest };
@@ -56,18 +62,22 @@ export class EntryPlacer implements Placer {
 
   /** A row stays with the leaf that it names; that leaf is the same content, in mode `content`, if all of its hash is. */
   async #knownLeaves(requests: readonly EntriesRequest[]): Promise<Pick<Known, 'firstIndexes' | 'indexed'>> {
-    const { store, duplicates, leafHashIndex, findLeaf } = this.#deps;
+    const { store, duplicates, leafHashIndex, findLeaf, clock } = this.#deps;
     const firstIndexes = new Map<string, LeafIndex>();
     if (!leafHashIndex) return { firstIndexes, indexed: undefined };
     const indexed = new Set<string>();
     const hashes = requests.flatMap((pending) => pending.leafHashes);
     const keys = hashes.map(leafKey);
     const rows = await store.getMany(keys);
+    const slices = new Slices(SLICE, () => clock.nextTurn());
     for (const [i, hash] of hashes.entries()) {
       if (rows[i] === undefined) continue;
       indexed.add(mapKey(keys[i] as Uint8Array));
-      const index = duplicates === 'content' ? await findLeaf(hash) : undefined;
+      if (duplicates !== 'content') continue;
+      const index = await findLeaf(hash);
       if (index !== undefined) firstIndexes.set(mapKey(hash), index);
+      const turn = slices.spent(0);
+      if (turn !== undefined) await turn;
     }
     return { firstIndexes, indexed };
   }

@@ -23,6 +23,8 @@ import type { TreeState } from './tree-state.ts';
 /** Nodes that are read, and hashed from stored ones, in one turn of the event loop: some milliseconds. */
 const SLICE_NODES = 512;
 
+const LONG_ROW_BYTES = 4 * 1024 * 1024;
+
 /** Answers every question about a tree from its state, its tiles and its bundles. Never writes. */
 export class LogReader {
   readonly #store: Store;
@@ -94,7 +96,11 @@ export class LogReader {
   /** The same, and LevelDB reads it, 16 MiB where all its entries are large, while others have their turn. */
   #pooledBundle(index: number): Now<Uint8Array> {
     const key = bundleKey(index);
-    return andThen(this.#store.getMany([key], { inPool: true }), ([stored]) => present(key, stored));
+    return andThen(this.#store.getMany([key], { inPool: true }), ([stored]) => {
+      const bundle = present(key, stored);
+      // To take over and check as much has taken long enough.
+      return bundle.length < LONG_ROW_BYTES ? bundle : this.#turn().then(() => bundle);
+    });
   }
 
   async readEntries(start: LeafIndex, end: TreeSize): Promise<readonly Uint8Array[]> {

@@ -49,6 +49,8 @@ export interface Publisher {
 export interface AppendRequest {
   /** 1 to 4,096 entries of at most 65,535 bytes each; the caller has checked. They must not change afterwards. */
   readonly entries: readonly Uint8Array[];
+  /** Of each entry, where the caller has them: those of a large batch are made in slices. A wrong one ends the log. */
+  readonly leafHashes?: readonly Hash[];
   /** Makes a retry answer as the first call did; only in duplicate mode `key`. */
   readonly idempotency?: {
     /** SHA-256 over the token's id and the key as sent: 32 bytes. */

@@ -12,9 +12,9 @@ export interface QueueLimits {
 
 export const QUEUE_LIMITS: QueueLimits = { entriesMax: 32_768, bytesMax: 64 * 1024 * 1024, ageMaxMs: 1_000 };
 
-/** Most that one commit takes: as many entries as one request may bring. */
+/** Most that one commit takes: as many entries, and bytes, as one request may bring. */
 export const COMMIT_ENTRIES_MAX = 4_096;
-const COMMIT_BYTES_MAX = 16 * 1024 * 1024;
+const COMMIT_BYTES_MAX = 8 * 1024 * 1024;
 /** Each request of a commit is answered in the same turn of the event loop. */
 export const COMMIT_REQUESTS_MAX = 512;
 /** What a refused client is told to wait. */

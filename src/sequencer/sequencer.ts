@@ -1,7 +1,8 @@
 import { TlogError } from '../core/error.ts';
-import type { TreeHasher } from '../core/merkle/hasher.ts';
+import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
 import { treeSize } from '../core/units.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { type SliceBounds, Slices } from '../runtime/slices.ts';
 import type { Guard } from '../store/guard.ts';
 import type { Store, StoreBatch } from '../store/store.ts';
 import { EntryPlacer, type EntryPlacerDeps, type Placer } from './entry-placer.ts';
@@ -21,6 +22,8 @@ import type { TreeState } from './tree-state.ts';
  */
 const LONG_ENTRIES = 1_024;
 const LONG_BYTES = 6 * 1024 * 1024;
+/** What of a long commit is done in one turn, and a row more: some ten milliseconds. */
+const SLICE: SliceBounds = { bytes: 4 * 1024 * 1024, steps: 2_048 };
 
 /** A head and the tree it is about: what readers may see. */
 export interface PublishedTree {
@@ -101,12 +104,16 @@ export class Sequencer {
       return Promise.reject(error as TlogError);
     }
     const enqueuedAtMs = this.#deps.clock.monotonicMs();
-    const leafHashes =
-      'entries' in request ? request.entries.map((entry) => this.#deps.hasher.leafHash(entry)) : [];
+    const leafHashes = this.#leafHashes(request);
     return new Promise((resolve, reject) => {
       this.#queue.push({ request, leafHashes, entries, bytes, enqueuedAtMs, resolve, reject });
       this.#running ??= this.#run();
     });
+  }
+
+  #leafHashes(request: LogRequest): readonly Hash[] {
+    if (!('entries' in request)) return [];
+    return request.leafHashes ?? request.entries.map((entry) => this.#deps.hasher.leafHash(entry));
   }
 
   /** Refuses what waits: nothing of it has been done. A commit under way is finished. */
@@ -148,6 +155,7 @@ export class Sequencer {
     if (placement === undefined) return;
     if (placement.leaves.length > 0) {
       const { state, head } = this.#tree;
+      if (isLong(requests)) await clock.nextTurn();
       const plan = planBatch({ hasher, state, head, placement, leafHashIndex, nowMs });
       this.#tree = await this.#grow(plan, startMs);
     } else if (placement.rows !== undefined && placement.rows.length > 0) {
@@ -164,14 +172,14 @@ export class Sequencer {
   async #grow(plan: BatchPlan, startMs: number): Promise<PublishedTree> {
     const { store, guard, signer, hasher, clock, tiles } = this.#deps;
     const marks = [startMs, clock.monotonicMs()];
-    const between = async (): Promise<void> => (isLong(plan) ? clock.nextTurn() : undefined);
-    await between();
+    const slices = isLong(rowsOf(plan)) ? new Slices(SLICE, () => clock.nextTurn()) : undefined;
+    await slices?.rest();
     // A crash in here leaves either nothing or an unsigned state, which the next start checks and signs.
-    await this.#write(plan.batch);
+    await this.#write(plan.batch, slices);
     marks.push(clock.monotonicMs());
     for (const tile of plan.sealed) tiles.remember(tile.level, tile.index, tile.nodes);
     const readNodes = (nodes: Parameters<TileReader['readNodes']>[1]) => tiles.readNodes(plan.edge, nodes);
-    const frontier = await checkCommit(hasher, store, this.#tree.state, plan, readNodes, between);
+    const frontier = await checkCommit(hasher, store, this.#tree.state, plan, readNodes, slices);
     marks.push(clock.monotonicMs());
     const head = await signer.sign(treeSize(plan.nextSize), plan.rootHash);
     marks.push(clock.monotonicMs());
@@ -188,9 +196,9 @@ export class Sequencer {
     return { head, state: { ...plan, size: head.size, frontier }, signedAtMs: clock.nowMs() };
   }
 
-  async #write(batch: StoreBatch): Promise<void> {
+  async #write(batch: StoreBatch, slices?: Slices): Promise<void> {
     const { store } = this.#deps;
-    if ((await store.commit(batch)) === 'committed') return;
+    if ((await store.commit(batch, slices)) === 'committed') return;
     const message = 'the write may or may not have happened; restart to recover';
     throw new TlogError('commit_unknown', message, { cause: store.lastError });
   }
@@ -241,10 +249,15 @@ export function costOf(request: LogRequest): { entries: number; bytes: number } 
   return { entries: sizes.length, bytes: sizes.reduce((sum, bytes) => sum + bytes, 0) };
 }
 
-/** Whether planning, writing or checking takes so long that others are to have a turn of the event loop between. */
-function isLong({ leaves, batch }: BatchPlan): boolean {
-  if (leaves.length > LONG_ENTRIES) return true;
-  return batch.puts.reduce((sum, { value }) => sum + value.length, 0) > LONG_BYTES;
+/** Whether what is planned, written and checked takes so long that others are to have turns of the event loop between. */
+function isLong(parts: readonly { readonly entries: number; readonly bytes: number }[]): boolean {
+  const entries = parts.reduce((sum, part) => sum + part.entries, 0);
+  return entries > LONG_ENTRIES || parts.reduce((sum, part) => sum + part.bytes, 0) > LONG_BYTES;
+}
+
+/** A commit of few entries may write a bundle whose others are large. */
+function rowsOf({ leaves, batch }: BatchPlan): Parameters<typeof isLong>[0] {
+  return [{ entries: leaves.length, bytes: batch.puts.reduce((sum, { value }) => sum + value.length, 0) }];
 }
 
 function answer(pending: PendingRequest, place: Place, head: SignedHead): void {

@@ -1,9 +1,12 @@
 import { crc32 } from 'node:zlib';
 import { SharedMemory } from '../core/bytes.ts';
+import type { Slices } from '../runtime/slices.ts';
 import { corruptRow } from './corrupt-row.ts';
 import { type RowPart, rowPart } from './row-place.ts';
 import { writeU32 } from './rows.ts';
 import type { CommitOutcome, KeyRange, Store, StoreBatch } from './store.ts';
+
+type Put = StoreBatch['puts'][number];
 
 const CHECK_BYTES = 4;
 
@@ -74,9 +77,19 @@ export class CheckedStore implements Store {
     return unsealedAll(keys, found);
   }
 
-  commit(batch: StoreBatch): Promise<CommitOutcome> {
-    const puts = batch.puts.map(({ key, value }) => ({ key, value: sealValue(key, value) }));
-    return this.#store.commit({ puts, deletes: batch.deletes });
+  commit(batch: StoreBatch, slices?: Slices): Promise<CommitOutcome> {
+    if (slices !== undefined) return this.#commitInSlices(batch, slices);
+    return this.#store.commit({ puts: batch.puts.map(sealed), deletes: batch.deletes });
+  }
+
+  async #commitInSlices({ puts, deletes }: StoreBatch, slices: Slices): Promise<CommitOutcome> {
+    const made: Put[] = [];
+    for (const put of puts) {
+      made.push(sealed(put));
+      const turn = slices.spent(put.value.length);
+      if (turn !== undefined) await turn;
+    }
+    return this.#store.commit({ puts: made, deletes }, slices);
   }
 
   async *iterate(range: KeyRange): AsyncGenerator<readonly [Uint8Array, Uint8Array]> {
@@ -108,6 +121,10 @@ export class CheckedStore implements Store {
   close(): Promise<void> {
     return this.#store.close();
   }
+}
+
+function sealed({ key, value }: Put): Put {
+  return { key, value: sealValue(key, value) };
 }
 
 function unsealed(key: Uint8Array, value: Uint8Array | undefined): Uint8Array | undefined {

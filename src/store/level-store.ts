@@ -1,5 +1,6 @@
 import { TlogError } from '../core/error.ts';
 import type { Now } from '../runtime/now.ts';
+import type { Slices } from '../runtime/slices.ts';
 import { corruptRow } from './corrupt-row.ts';
 import { writeRefusal } from './disk-error.ts';
 import { DiskLevel, isLocked } from './disk-level.ts';
@@ -131,12 +132,16 @@ export class LevelStore implements Store {
     }
   }
 
-  async commit(batch: StoreBatch): Promise<CommitOutcome> {
+  async commit(batch: StoreBatch, slices?: Slices): Promise<CommitOutcome> {
     if (!this.#accepted) throw new TypeError('a commit before accept: the close would undo it');
     if (this.#broken) return 'unknown';
     try {
       const chain = this.#db.batch();
-      for (const { key, value } of batch.puts) chain.put(key, value);
+      for (const { key, value } of batch.puts) {
+        chain.put(key, value);
+        const turn = slices?.spent(value.length);
+        if (turn !== undefined) await turn;
+      }
       for (const key of batch.deletes) chain.del(key);
       await chain.write({ sync: true });
       if (!this.inPlace())

@@ -1,4 +1,5 @@
 import type { Now } from '../runtime/now.ts';
+import type { Slices } from '../runtime/slices.ts';
 
 /** What a commit came to. Only `committed` says anything about the bytes; after the others the process must end. */
 export type CommitOutcome = 'committed' | 'fenced' | 'unknown';
@@ -28,8 +29,11 @@ export interface Store {
     keys: readonly Uint8Array[],
     options?: { readonly inPool: boolean },
   ): Now<readonly (Uint8Array | undefined)[]>;
-  /** Resolves after the batch is durable. Never rejects: an error of the engine is `unknown`. */
-  commit(batch: StoreBatch): Promise<CommitOutcome>;
+  /**
+   * Resolves after the batch is durable. Never rejects: an error of the engine is `unknown`. A large batch is put together
+   * in slices, if there are any; nothing of it is there before all of it is.
+   */
+  commit(batch: StoreBatch, slices?: Slices): Promise<CommitOutcome>;
   iterate(range: KeyRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>;
   /** What the engine said when a commit came to nothing certain, for the message of the process's end. */
   readonly lastError?: unknown;

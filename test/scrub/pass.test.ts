@@ -3,7 +3,7 @@ import { leafIndex } from '../../src/core/units.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
 import { LogPass, newPass, type PassPosition, stepsOf } from '../../src/scrub/pass.ts';
-import { Slices } from '../../src/scrub/slices.ts';
+import { scrubSlices } from '../../src/scrub/slices.ts';
 import type { Damage } from '../../src/sequencer/finding.ts';
 import type { StoredLog } from '../../src/sequencer/stored-log.ts';
 import { unsealValue } from '../../src/store/checked-store.ts';
@@ -273,7 +273,7 @@ describe('SCRUB-2 slices', () => {
     const { log } = await rottingLog();
     await log.append({ entries: Array.from({ length: size }, (__, i) => entry(i)) });
     let turns = 0;
-    const slices = new Slices(async () => {
+    const slices = scrubSlices(async () => {
       turns += 1;
     });
     const run = new LogPass(log.stored(), nodeHasher, { slices });

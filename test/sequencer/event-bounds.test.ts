@@ -147,6 +147,7 @@ describe('SEQ-4 what a log is not for is a bug of ours', () => {
       duplicates: 'key',
       leafHashIndex: true,
       findLeaf: () => undefined,
+      clock: systemClock,
     });
     await expect(placer.place(0, [pendingOf({ events: [] })])).rejects.toThrow(TypeError);
   });

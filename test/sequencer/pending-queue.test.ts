@@ -83,8 +83,8 @@ describe('SEQ-1 what one commit takes', () => {
     ['nothing when nothing waits', [], 0],
     ['all that fits', [waiting(4_000, 1), waiting(96, 1)], 2],
     ['no entry more', [waiting(4_000, 1), waiting(97, 1)], 1],
-    ['all bytes that fit', [waiting(1, 8 * MIB), waiting(1, 8 * MIB)], 2],
-    ['no byte more', [waiting(1, 8 * MIB), waiting(1, 8 * MIB + 1)], 1],
+    ['all bytes that fit', [waiting(1, 4 * MIB), waiting(1, 4 * MIB)], 2],
+    ['no byte more', [waiting(1, 4 * MIB), waiting(1, 4 * MIB + 1)], 1],
     [
       'all requests that it may',
       Array.from({ length: COMMIT_REQUESTS_MAX }, () => waiting(1, 1)),
@@ -95,7 +95,7 @@ describe('SEQ-1 what one commit takes', () => {
       Array.from({ length: COMMIT_REQUESTS_MAX + 1 }, () => waiting(1, 1)),
       COMMIT_REQUESTS_MAX,
     ],
-    ['at least one, however large', [waiting(COMMIT_ENTRIES_MAX + 1, 17 * MIB), waiting(1, 1)], 1],
+    ['at least one, however large', [waiting(COMMIT_ENTRIES_MAX + 1, 9 * MIB), waiting(1, 1)], 1],
     ['in order: a small one does not pass a large one', [waiting(1, 1), waiting(4_096, 1), waiting(1, 1)], 1],
   ])('%s', (_, there, count) => {
     const queue = new PendingQueue(LIMITS);

@@ -19,7 +19,8 @@ export interface TreeHasher {
   nodeHash(left: Hash, right: Hash): Hash;
 }
 
-const LEAF_SCRATCH_BYTES = 1 + 4_096;
+/** The longest entry of a bundle: memory for one is made once, which would take longer than its hash. */
+const LEAF_SCRATCH_BYTES = 1 + 65_535;
 
 /** A tree hasher over any synchronous SHA-256. */
 export function createTreeHasher(sha256: Sha256): TreeHasher {
