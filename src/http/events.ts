@@ -95,6 +95,9 @@ function requestOf(c: Context, tokenId: string, events: readonly NewEvent[]): Ev
 /** First ids that are read without giving way: about ten milliseconds. */
 const READ_AT_A_TIME = 128;
 
+/** Repeats of which the log is asked for verbatim bytes without giving way: the same. */
+const ASKED_AT_A_TIME = 1_024;
+
 /** A retry of an event that came without an id is answered with the id that the first one got; null where that cannot be read. */
 async function idsOf(
   events: EventLog,
@@ -133,13 +136,15 @@ async function withoutRaw(
   { sent, described }: { readonly sent: readonly NewEvent[]; readonly described: readonly number[] },
   { indexes, isNew }: AppendResult,
 ): Promise<readonly number[]> {
-  const isKept = await Promise.all(
-    described.map(async (i) => {
-      const index = indexes[i];
-      return isNew[i] === true || index === undefined ? sent[i]?.content !== undefined : events.hasRaw(index);
-    }),
-  );
-  return described.filter((_, at) => isKept[at] !== true);
+  const missing: number[] = [];
+  for (const [asked, i] of described.entries()) {
+    const index = indexes[i];
+    const isFirst = isNew[i] === true || index === undefined;
+    const isKept = isFirst ? sent[i]?.content !== undefined : await events.hasRaw(index);
+    if (!isKept) missing.push(i);
+    if (!isFirst && (asked + 1) % ASKED_AT_A_TIME === 0) await systemClock.nextTurn();
+  }
+  return missing;
 }
 
 function pending(witnessed: false | undefined): { readonly witnessed?: false } {

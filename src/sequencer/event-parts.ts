@@ -36,12 +36,12 @@ interface EventDeps {
 
 /** Puts them together for a tree that was just recovered. */
 export async function startEvents(deps: EventDeps, state: TreeState): Promise<EventParts> {
-  const { manifest, store, reader, keeping } = deps;
+  const { manifest, store, reader, keeping, clock } = deps;
   const { origin } = manifest;
   const hasher = nodeEventHasher;
   const last = state.size === 0 ? [] : await reader.readEntries(leafIndex(state.size - 1), state.size);
   const receivedMs = Math.max(0, ...last.map((entry) => decodeLeaf(entry).receivedMs));
-  const placer = new EventPlacer({ ...keeping, hasher, store, sealer: sealerOf(deps) }, receivedMs);
+  const placer = new EventPlacer({ ...keeping, hasher, store, clock, sealer: sealerOf(deps) }, receivedMs);
   const size = (): number => reader.size;
   return { keeping, placer, reader: new EventReader({ ...keeping, origin, hasher, store, reader, size }) };
 }

@@ -6,7 +6,9 @@ import { sameMac } from '../events/event-keys.ts';
 import type { NewEvent, SealedEvent } from '../events/seal-event.ts';
 import type { Sealer } from '../events/sealer.ts';
 import type { Seeds } from '../events/seeds.ts';
+import type { Clock } from '../runtime/clock.ts';
 import type { Random } from '../runtime/random.ts';
+import { type SliceBounds, Slices } from '../runtime/slices.ts';
 import { corruptRow, decodedRow } from '../store/corrupt-row.ts';
 import {
   BLOB_NAME_BYTES,
@@ -32,6 +34,9 @@ type Put = StoreBatch['puts'][number];
 
 /** Verbatim bytes up to this length lie in the database, longer ones in a file. */
 const RAW_ROW_BYTES_MAX = 64 * 1024;
+/** Texts that are compared with those of known events in one turn, and bytes of them: about five milliseconds. */
+const COMPARED: SliceBounds = { bytes: 1024 * 1024, steps: 1_024 };
+
 /** What events are placed with. */
 export interface EventPlacerDeps {
   readonly sealer: Sealer;
@@ -40,6 +45,7 @@ export interface EventPlacerDeps {
   readonly store: Pick<Store, 'getMany'>;
   readonly seeds: Seeds;
   readonly blobs: Blobs;
+  readonly clock: Pick<Clock, 'nextTurn'>;
 }
 
 /**
@@ -104,7 +110,10 @@ export class EventPlacer implements Placer {
     const idRows = await this.#rows(ids, eventIdKey, decodeIndex);
     const retryRows = await this.#rows(keys, eventRetryKey, decodeIndexes);
     const isNothingKnown = idRows.length + retryRows.length === 0;
-    return isNothingKnown ? { ids: new Map(), retries: new Map() } : this.#compared(idRows, retryRows);
+    if (isNothingKnown) return { ids: new Map(), retries: new Map() };
+    const earlier = { ids: new Map(idRows), retries: new Map(retryRows) };
+    const same = await this.#compared(requests, earlier);
+    return knownFrom(earlier, same);
   }
 
   /** What the rows say that there are, by the name of what they were looked up with. */
@@ -122,17 +131,39 @@ export class EventPlacer implements Placer {
     });
   }
 
-  /** What was sent earlier is not kept: it is known by a digest that nobody makes without the event's seed. */
+  /**
+   * Which of the texts that were sent are those that a leaf has. What was sent earlier is not kept: it is known by a digest that
+   * nobody makes without the event's seed. In slices, since placing all of a commit takes one turn.
+   */
   async #compared(
-    ids: readonly (readonly [string, LeafIndex])[],
-    retries: readonly (readonly [string, readonly LeafIndex[]])[],
-  ): Promise<KnownEvents> {
-    const { store, seeds, hasher } = this.#deps;
-    const indexes = [...new Set([...ids.map(([, index]) => index), ...retries.flatMap(([, at]) => at)])];
-    // Of events that were restored without seeds nothing can be compared: they answer for whatever has their id.
-    const readable = indexes.filter((index) => seeds.has(index));
+    requests: readonly EventRequest[],
+    { ids, retries }: EarlierIndexes,
+  ): Promise<ReadonlyMap<Uint8Array, LeafIndex>> {
+    const { seeds, hasher, clock } = this.#deps;
+    const macs = await this.#macs(new Set([...ids.values(), ...[...retries.values()].flat()]));
+    const same = new Map<Uint8Array, LeafIndex>();
+    const slices = new Slices(COMPARED, () => clock.nextTurn());
+    for (const { events, retryKey } of requests) {
+      const retried = retryKey && retries.get(mapKey(retryKey));
+      for (const [i, { idKey, sent }] of events.entries()) {
+        const index = retried === undefined ? ids.get(mapKey(idKey)) : retried[i];
+        if (index === undefined) continue;
+        const mac = macs.get(index);
+        // Of events that were restored without seeds nothing can be compared: they answer for whatever has their id.
+        if (mac === undefined || equalBytes(mac, sameMac(hasher, seeds.read(index, index + 1), sent)))
+          same.set(sent, index);
+        await slices.spent(sent.length);
+      }
+    }
+    return same;
+  }
+
+  /** The digests by which what was sent is known, of those leaves whose seeds are here. */
+  async #macs(indexes: ReadonlySet<LeafIndex>): Promise<ReadonlyMap<LeafIndex, Uint8Array>> {
+    const { store, seeds } = this.#deps;
+    const readable = [...indexes].filter((index) => seeds.has(index));
     const rows = await store.getMany(readable.map(payloadKey));
-    const macs = new Map<number, Uint8Array>();
+    const macs = new Map<LeafIndex, Uint8Array>();
     for (const [i, index] of readable.entries()) {
       const row = rows[i];
       if (row === undefined) throw corruptRow(payloadKey(index), 'is missing');
@@ -141,20 +172,25 @@ export class EventPlacer implements Placer {
         decodedRow(payloadKey(index), row, (bytes) => decodePayload(bytes).sameMac.slice()),
       );
     }
-    const isSame = (index: LeafIndex, sent: Uint8Array | undefined): boolean => {
-      const mac = macs.get(index);
-      if (mac === undefined) return sent !== undefined;
-      return sent !== undefined && equalBytes(mac, sameMac(hasher, seeds.read(index, index + 1), sent));
-    };
-    const earlier = <Where>(at: Where, all: readonly LeafIndex[]): Earlier<Where> => ({
-      at,
-      isSame: (sent) => sent.length === all.length && all.every((index, i) => isSame(index, sent[i])),
-    });
-    return {
-      ids: new Map(ids.map(([name, index]) => [name, earlier(leafIndex(index), [index])])),
-      retries: new Map(retries.map(([name, at]) => [name, earlier(at, at)])),
-    };
+    return macs;
   }
+}
+
+/** Where ids and retry keys of requests were put before, by their names. */
+interface EarlierIndexes {
+  readonly ids: ReadonlyMap<string, LeafIndex>;
+  readonly retries: ReadonlyMap<string, readonly LeafIndex[]>;
+}
+
+function knownFrom({ ids, retries }: EarlierIndexes, same: ReadonlyMap<Uint8Array, LeafIndex>): KnownEvents {
+  const earlier = <Where>(at: Where, all: readonly LeafIndex[]): Earlier<Where> => ({
+    at,
+    isSame: (sent) => sent.length === all.length && sent.every((one, i) => same.get(one) === all[i]),
+  });
+  return {
+    ids: new Map([...ids].map(([name, index]) => [name, earlier(leafIndex(index), [index])])),
+    retries: new Map([...retries].map(([name, at]) => [name, earlier(at, at)])),
+  };
 }
 
 function rowsOf(

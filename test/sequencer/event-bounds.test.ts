@@ -128,6 +128,41 @@ describe('SEQ-12 many events are sealed beside the sequencer', () => {
   });
 });
 
+describe('SEQ-12 repeats of events are compared in turns', () => {
+  /** The turns that a placer takes to know events by their ids, or by a retry key. */
+  async function turnsToKnow(count: number, retryKey?: Uint8Array): Promise<number> {
+    const { events } = await eventLog();
+    const dir = await newDataDirectory({ kind: 'events' });
+    let turns = 0;
+    const nextTurn = async (): Promise<void> => {
+      turns += 1;
+      await systemClock.nextTurn();
+    };
+    const log = await startLog(await logOnFiles({ dir, clock: { ...systemClock, nextTurn } }, 'main'));
+    onTestFinished(() => log.close());
+    const sent = Array.from({ length: count }, (_, i) => ({
+      ...event(events, `e${i}`),
+      hasId: retryKey === undefined,
+    }));
+    const request = { events: sent, ...(retryKey === undefined ? {} : { retryKey }) };
+    await log.events?.append(request);
+    turns = 0;
+    const again = await log.events?.append(request);
+    expect([again?.isNew.includes(true), log.head.size]).toEqual([false, count]);
+    return turns;
+  }
+
+  test.each([
+    ['1,023 by their ids', 1_023, undefined, 0],
+    ['1,024', 1_024, undefined, 1],
+    ['2,048', 2_048, undefined, 2],
+    ['2,048 by the key of their request', 2_048, new Uint8Array(32), 2],
+  ])('%s', async (_, count, retryKey, turns) => {
+    // One more to see who else is there.
+    expect(await turnsToKnow(count, retryKey)).toBe(turns + 1);
+  });
+});
+
 describe('SEQ-4 what a log is not for is a bug of ours', () => {
   const store = { getMany: () => [] };
 
@@ -137,7 +172,10 @@ describe('SEQ-4 what a log is not for is a bug of ours', () => {
     if (keeping === undefined) throw new TypeError('a log of entries');
     onTestFinished(() => keeping.seeds.close());
     const sealer = { seal: async () => [] };
-    const placer = new EventPlacer({ ...keeping, hasher: portableEventHasher, store, sealer }, 0);
+    const placer = new EventPlacer(
+      { ...keeping, hasher: portableEventHasher, store, sealer, clock: systemClock },
+      0,
+    );
     await expect(placer.place(0, [pendingOf({ entries: [] })], 0)).rejects.toThrow(TypeError);
   });
 
