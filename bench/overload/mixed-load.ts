@@ -12,7 +12,7 @@ export interface MixedPlan {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly seconds: number;
-  /** What comes before this is not counted. */
+  /** What is sent before this is not counted. */
   readonly rampSeconds: number;
   /** An open model's rate; undefined: each of the connections sends when it has its answer. */
   readonly perSec?: number;
@@ -87,11 +87,7 @@ export class MixedLoad {
     const { user, system } = process.cpuUsage(before);
     const loadCores = (user + system) / 1e3 / (performance.now() - startMs);
     const unsent = this.#waiting.length;
-    const late = lateness(
-      this.#waiting.filter((dueMs) => dueMs >= this.#fromMs),
-      performance.now(),
-      this.#ownMs,
-    );
+    const late = lateness(this.#waiting, performance.now(), this.#ownMs);
     await this.#drained();
     this.#pool.close();
     return {
@@ -160,7 +156,7 @@ export class MixedLoad {
   }
 
   #note(number: number, dueMs: number, sentMs: number, connectedMs: number, answer: RawAnswer): void {
-    const isCounted = dueMs >= this.#fromMs;
+    const isCounted = sentMs >= this.#fromMs;
     this.#count(answer.status === 201 ? '201' : `${answer.status} ${codeOf(answer)}`);
     if (answer.status === 201) {
       this.#acked.push([number, Number(/^\{"index":(\d+)/.exec(answer.text)?.[1] ?? -1)]);

@@ -14,7 +14,7 @@ const TIMES = 5;
 const SECONDS = { full: 30, quick: 6, smoke: 0.5 } as const;
 const CAPACITY_SECONDS = { full: 10, quick: 2, smoke: 0.5 } as const;
 const FIRST_ENTRIES = { full: 20_000, quick: 20_000, smoke: 512 } as const;
-/** What comes in this part of a load is not counted. */
+/** What is sent in this part of a load is not counted. */
 const RAMP = 0.25;
 /** Capacity is the best of these, each connection sending when it has its answer. */
 const CLOSED_CONNECTIONS = [64, 256, 1_024] as const;
