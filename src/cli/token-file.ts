@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { TlogError } from '../core/error.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
+import { formatState, parseState } from '../store/state-file.ts';
 
 /** What a token may be allowed to do. */
 export const SCOPES = ['append', 'read', 'query', 'erase', 'admin'] as const;
@@ -53,14 +54,12 @@ export async function readTokens(dataPath: string): Promise<readonly TokenRecord
     throw error;
   }
   try {
-    return fileSchema.parse(JSON.parse(text)).tokens;
+    return fileSchema.parse(parseState(text)).tokens;
   } catch (cause) {
     throw new TlogError(
       'invalid_config',
       `${path} is not a list of tokens: restore it, or remove it and make new ones`,
-      {
-        cause,
-      },
+      { cause },
     );
   }
 }
@@ -106,8 +105,5 @@ function freshId(random: (bytes: number) => Uint8Array, tokens: readonly TokenRe
 }
 
 async function writeTokens(dataPath: string, tokens: readonly TokenRecord[]): Promise<void> {
-  await writeFileDurably(
-    join(dataPath, 'tokens.json'),
-    `${JSON.stringify({ schema: 1, tokens }, null, 2)}\n`,
-  );
+  await writeFileDurably(join(dataPath, 'tokens.json'), formatState({ schema: 1, tokens }, 2));
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { TlogError } from '../core/error.ts';
 import type { Random } from '../runtime/random.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
@@ -52,7 +53,7 @@ export async function createEventFiles(
   },
 ): Promise<readonly SeedGap[]> {
   const paths = eventPaths(logFolder);
-  await writeFileDurably(paths.idSecret, `${Buffer.from(secret).toString('hex')}\n`);
+  await writeFileDurably(paths.idSecret, formatIdSecret(secret));
   return SeedFile.create(paths.seeds, gapEnd, runs);
 }
 
@@ -100,13 +101,25 @@ export async function inspectEventFiles(logFolder: string, size: number): Promis
   return { seeds, blobs: new BlobFolder(paths.raw), ids, [Symbol.asyncDispose]: () => seeds.close() };
 }
 
+/** With a check: under another secret every event would be new, and every retry an event of its own. */
+function formatIdSecret(secret: Uint8Array): string {
+  const hex = hexOf(secret);
+  return `${hex} ${crc32(hex).toString(16).padStart(8, '0')}\n`;
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
 /** @throws TlogError data_damaged */
 async function readIdSecret(path: string): Promise<Uint8Array> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new TlogError('data_damaged', `cannot read ${path}: put it back, it is in every backup`, { cause });
   });
-  if (new RegExp(`^[0-9a-f]{${2 * SECRET_BYTES}}\n$`).test(text))
-    return Uint8Array.from(Buffer.from(text.trim(), 'hex'));
+  const secret = Uint8Array.from(Buffer.from(text.slice(0, 2 * SECRET_BYTES), 'hex'));
+  // One that was made before there was a check ends behind the secret.
+  if (secret.length === SECRET_BYTES && (text === formatIdSecret(secret) || text === `${hexOf(secret)}\n`))
+    return secret;
   throw new TlogError(
     'data_damaged',
     `${path} is not the secret of a log: put it back, it is in every backup`,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeFileDurably } from '../store/durable-file.ts';
+import { formatState, parseState } from '../store/state-file.ts';
 import { type PassPosition, PHASES } from './pass.ts';
 
 /** What came of a pass that went to its end. */
@@ -34,18 +35,18 @@ export function progressFile(logFolder: string): ProgressFile {
   return {
     read: async () => {
       try {
-        return progressOf(JSON.parse(await readFile(path, 'utf8')));
+        return progressOf(parseState(await readFile(path, 'utf8')));
       } catch {
-        return {}; // no file, or not JSON: nothing depends on it but where to go on
+        return {}; // no file, or not one of ours: nothing depends on it but where to go on
       }
     },
-    write: (progress) => writeFileDurably(path, `${JSON.stringify({ schema: 1, ...progress })}\n`),
+    write: (progress) => writeFileDurably(path, formatState({ schema: 1, ...progress })),
   };
 }
 
-function progressOf(value: { schema?: unknown; pass?: unknown; lastPass?: unknown }): ScrubProgress {
-  if (value.schema !== 1) return {};
-  const { pass, lastPass } = value;
+function progressOf(value: unknown): ScrubProgress {
+  const { schema, pass, lastPass, ...others } = (value ?? {}) as Record<string, unknown>;
+  if (schema !== 1 || Object.keys(others).length > 0) return {};
   return {
     ...(isPosition(pass) ? { pass } : {}),
     ...(isFinished(lastPass) ? { lastPass } : {}),

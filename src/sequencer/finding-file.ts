@@ -4,6 +4,7 @@ import { TlogError } from '../core/error.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
 import { syncFolder } from '../store/guard-files.ts';
 import { ROW_PARTS, type RowPart } from '../store/row-place.ts';
+import { formatState, parseState } from '../store/state-file.ts';
 import type { Finding } from './finding.ts';
 
 /** Open findings as they are kept, and what there is of those that a file has no room for. */
@@ -32,7 +33,7 @@ export function findingFile(logFolder: string): FindingFile {
   const path = join(logFolder, NAME);
   return {
     read: () => readFindings(path),
-    write: (kept) => writeFileDurably(path, `${JSON.stringify({ schema: 1, ...kept }, null, 2)}\n`),
+    write: (kept) => writeFileDurably(path, formatState({ schema: 1, ...kept }, 2)),
   };
 }
 
@@ -50,16 +51,25 @@ export async function closeFindings(logFolder: string, nowMs: number): Promise<v
 
 async function readFindings(path: string): Promise<KeptFindings> {
   try {
-    const { schema, findings, more, withheldSorts } = JSON.parse(await readFile(path, 'utf8'));
-    if (schema !== 1 || !Array.isArray(findings) || !findings.every(isFinding) || !Number.isSafeInteger(more))
-      throw new TypeError('not a list of findings');
-    return { findings, more, withheldSorts: sortsOf(withheldSorts, more) };
+    return findingsIn(parseState(await readFile(path, 'utf8')));
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return NO_FINDINGS;
     throw new TlogError('data_damaged', `${path} cannot be read; run stele repair, which checks everything`, {
       cause,
     });
   }
+}
+
+function findingsIn(value: unknown): KeptFindings {
+  const { schema, findings, more, withheldSorts, ...others } = value as Record<string, unknown>;
+  const isList = Array.isArray(findings) && findings.every(isFinding);
+  if (schema !== 1 || !isList || !isCount(more) || Object.keys(others).length > 0)
+    throw new TypeError('not a list of findings');
+  return { findings, more, withheldSorts: sortsOf(withheldSorts, more) };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }
 
 /** A record from before sorts were withheld does not say of which sort the others were: it may have been any. */

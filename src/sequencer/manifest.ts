@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { PUBLIC_LABELS, type PublicLabel } from '../core/event/leaf.ts';
 import { LOG_NAME } from '../core/log-name.ts';
+import { parseVerifierKey } from '../core/note/key.ts';
 import type { DuplicateMode, LogKind, ReadAccess } from './log.ts';
 
 /** Version of everything on disk; a directory of another version is refused. */
@@ -37,7 +38,16 @@ const members = z.strictObject({
 
 /** A slip of the pen or of a bit in `log.json` must not open a log to everybody, nor sign under another name. */
 export const manifestSchema: z.ZodType<LogManifest> = members.refine(
-  // The name in the key is the origin (c2sp.org/tlog-checkpoint), so that one tells whether the other is whole.
-  ({ origin, vkey }) => vkey.startsWith(`${origin}+`),
-  { error: 'the key in vkey is not named as origin', path: ['vkey'] },
+  // The name in the key is the origin (c2sp.org/tlog-checkpoint), and its key id the hash of all: each tells whether the others are whole.
+  ({ origin, vkey }) => keyName(vkey) === origin,
+  { error: 'it is not a key, or not one that is named as origin', path: ['vkey'] },
 );
+
+/** Undefined of what is no key. */
+function keyName(vkey: string): string | undefined {
+  try {
+    return parseVerifierKey(vkey).name;
+  } catch {
+    return undefined; // malformed_key or weak_key
+  }
+}

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { TlogError } from '../core/error.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
 import { syncFolder } from '../store/guard-files.ts';
+import { formatState, parseState } from '../store/state-file.ts';
 
 /** The published head, and the newest that satisfied the policy, as whole notes. */
 export interface PublishedNotes {
@@ -35,7 +36,7 @@ export function publishedFile(logFolder: string): PublishedFile {
       const text = await readFile(path, 'utf8').catch(absent);
       return text === undefined ? undefined : notesOf(path, text);
     },
-    write: (notes) => writeFileDurably(path, `${JSON.stringify({ schema: 1, ...notes })}\n`),
+    write: (notes) => writeFileDurably(path, formatState({ schema: 1, ...notes })),
     remove: async () => {
       if ((await rm(path).then(() => 'gone', absent)) === 'gone') await syncFolder(dirname(path));
     },
@@ -44,7 +45,7 @@ export function publishedFile(logFolder: string): PublishedFile {
 
 function notesOf(path: string, text: string): PublishedNotes {
   try {
-    return members.parse(JSON.parse(text));
+    return members.parse(parseState(text));
   } catch (cause) {
     throw damagedFile(path, 'cannot be read', cause);
   }

@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { treeSize } from '../../src/core/units.ts';
+import { generateSigningKey } from '../../src/keys/generate.ts';
+import { systemRandom } from '../../src/runtime/random.ts';
 import { createFileGuard } from '../../src/store/file-guard.ts';
 import { run } from './run-cli.ts';
 
 const note = 'example.org/main\n7\nAAAA\n\n— example.org/main AAAA\n';
 const manifest = {
-  ...{ schema: 1, name: 'main', kind: 'entries', origin: 'example.org/main', vkey: 'example.org/main+0+AA' },
+  ...{ schema: 1, name: 'main', kind: 'entries', origin: 'example.org/main' },
+  vkey: generateSigningKey(systemRandom, 'example.org/main').vkey,
   ...{ duplicates: 'key', leafHashIndex: true, createdAt: '2026-01-01T00:00:00.000Z' },
 };
 let root: string;

@@ -15,6 +15,7 @@ import { ED25519, formatSignerKey, formatVerifierKey, parsePolicy, treeSize } fr
 import { parseShallowJson } from '../../src/core/encoding/json.ts';
 import { queryOf } from '../../src/http/query.ts';
 import { authorize } from '../../src/http/tokens.ts';
+import { generateSigningKey } from '../../src/keys/generate.ts';
 import { readKeyFile } from '../../src/keys/key-file.ts';
 import { createSigner } from '../../src/keys/signer.ts';
 import { progressFile } from '../../src/scrub/progress-file.ts';
@@ -50,7 +51,8 @@ const TOKEN_RECORD = {
 };
 const MANIFEST = {
   ...{ schema: 1, name: 'main', kind: 'entries', origin: 'log.example/main', duplicates: 'key' },
-  ...{ vkey: 'log.example/main+00000000+AA==', leafHashIndex: true, reads: 'public', createdAt: AT },
+  vkey: generateSigningKey(() => new Uint8Array(32), 'log.example/main').vkey,
+  ...{ leafHashIndex: true, reads: 'public', createdAt: AT },
 };
 const FINDING = {
   ...{

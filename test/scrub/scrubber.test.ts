@@ -9,6 +9,7 @@ import { Scrubber, type ScrubStatus } from '../../src/scrub/scrubber.ts';
 import { FINDINGS_MAX } from '../../src/sequencer/damage-record.ts';
 import type { StoredLog } from '../../src/sequencer/stored-log.ts';
 import { bundleKey, keptKey } from '../../src/store/rows.ts';
+import { parseState } from '../../src/store/state-file.ts';
 import { fill, flipped, type RottingLog, rottingLog } from '../support/rotting-log.ts';
 
 const DAY_MS = 86_400_000;
@@ -295,7 +296,7 @@ test('SCRUB-3 a closed scrubber has kept its progress and reads no more', async 
   await clock.atEnd;
   await scrubber.close();
   await scrubber[Symbol.asyncDispose]();
-  const kept = JSON.parse(await readFile(join(rotting.dir.dataPath, 'logs/main/scrub.json'), 'utf8'));
+  const kept = parseState(await readFile(join(rotting.dir.dataPath, 'logs/main/scrub.json'), 'utf8'));
   const { progress: _, ...pass } = scrubber.status().pass ?? { progress: 0 };
   expect(kept).toEqual({ schema: 1, pass });
   await rotting.log.close();

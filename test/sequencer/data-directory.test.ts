@@ -2,6 +2,7 @@ import { renameSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { generateSigningKey } from '../../src/keys/generate.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { createDataDirectory, createLog, type NewLog } from '../../src/sequencer/create-log.ts';
@@ -23,15 +24,11 @@ const deps = (dir: DataDirectory) => ({ dir, clock: systemClock, random: systemR
 /** A log that is there by its manifest alone. */
 async function manifestOf(dir: DataDirectory, name: string): Promise<void> {
   const main = JSON.parse(await readFile(logPaths(dir, 'main').manifest, 'utf8'));
+  const origin = `log.example/${name}`;
   await mkdir(logPaths(dir, name).root);
   await writeFile(
     logPaths(dir, name).manifest,
-    JSON.stringify({
-      ...main,
-      name,
-      origin: `log.example/${name}`,
-      vkey: `log.example/${name}+00000000+AA==`,
-    }),
+    JSON.stringify({ ...main, name, origin, vkey: generateSigningKey(systemRandom, origin).vkey }),
   );
 }
 

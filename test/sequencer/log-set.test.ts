@@ -1,6 +1,7 @@
 import { cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { generateSigningKey } from '../../src/keys/generate.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { createLog } from '../../src/sequencer/create-log.ts';
@@ -115,7 +116,8 @@ describe('STORE-1 how many logs one process serves', () => {
     for (let i = 1; i < count; i += 1) {
       await mkdir(logFolder(dir, `log-${i}`));
       const origin = `log.example/${i}`;
-      const another = { ...manifest, name: `log-${i}`, origin, vkey: `${origin}+00000000+AA==` };
+      const { vkey } = generateSigningKey(systemRandom, origin);
+      const another = { ...manifest, name: `log-${i}`, origin, vkey };
       await writeFile(join(logFolder(dir, `log-${i}`), 'log.json'), JSON.stringify(another));
     }
     return dir;
