@@ -4,12 +4,19 @@ import { treeSize } from '../core/units.ts';
 import { type FsckDeps, type FsckResult, fsckLog } from '../fsck/fsck-log.ts';
 import { headVerifier } from '../fsck/head-verifier.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
-import { checkFiles, checkRows, type DirectoryDifference, withEvents } from '../scrub/check-directory.ts';
+import {
+  type CheckedRows,
+  checkFiles,
+  checkRows,
+  type DirectoryDifference,
+  withEvents,
+} from '../scrub/check-directory.ts';
 import { readSoundLog, type SoundLog } from '../scrub/sound-log.ts';
-import type { DataDirectory } from '../sequencer/data-directory.ts';
+import { checkDataDirectory, type DataDirectory } from '../sequencer/data-directory.ts';
 import { type InspectedLog, inspectLog } from '../sequencer/inspect-log.ts';
 import type { StoredLog } from '../sequencer/stored-log.ts';
 import { levelDamage } from '../store/disk-error.ts';
+import { wrongStateFile } from './state-files.ts';
 
 const HEADS_PER_READ = 1_000;
 
@@ -30,7 +37,8 @@ export async function fsckDirectory(
   name: string,
   onProgress: FsckProgress = () => undefined,
 ): Promise<DirectoryResult> {
-  const wrongFile = await checkFiles(dir, name);
+  await checkDataDirectory(dir);
+  const wrongFile = (await checkFiles(dir, name)) ?? (await wrongStateFile(dir, name));
   if (wrongFile !== undefined) return { entries: 0, tiles: 0, heads: 0, difference: wrongFile };
   try {
     await using log = await inspectLog(dir, name);
@@ -86,5 +94,21 @@ async function firstDifference(
   onProgress: FsckProgress,
 ): Promise<DirectoryResult> {
   const result = await fsckLog(log, { hasher: nodeHasher, verifyHead: headVerifier(log), onProgress });
-  return result.difference === undefined ? { ...result, ...(await checkRows(dir, log)) } : result;
+  const { difference } = result;
+  if (difference === undefined) return { ...result, ...(await checkRows(dir, log)) };
+  return difference.part === 'entry' ? { ...result, difference: await ofTwo(dir, log, difference) } : result;
+}
+
+/** An entry is not what its tile says: the tile above tells which of the two is wrong. */
+async function ofTwo(
+  dir: DataDirectory,
+  log: InspectedLog,
+  entry: DirectoryDifference,
+): Promise<DirectoryDifference> {
+  const { difference } = await checkRows(dir, log).catch((error: unknown): CheckedRows => {
+    // Where the edge does not hold either, nothing tells.
+    if (error instanceof TlogError) return {};
+    throw error;
+  });
+  return difference?.part === 'tile' ? difference : entry;
 }

@@ -6,7 +6,7 @@ import { type Edge, edgeRoot, emptyEdge, growEdge, type SealedTile } from '../co
 import { TILE_WIDTH } from '../core/tile/tile.ts';
 import { treeSize } from '../core/units.ts';
 import type { Log, SignedHead } from '../sequencer/log.ts';
-import { rowPlace } from '../store/row-place.ts';
+import { type RowPart, rowPlace } from '../store/row-place.ts';
 
 const HASH_BYTES = 32;
 const HEADS_PER_READ = 1_000;
@@ -24,9 +24,12 @@ export interface FsckDeps {
   readonly signal?: AbortSignal;
 }
 
-/** The first thing that is not as the entries say. `index` is a leaf, bundle or tile index, or a head's size. */
+/**
+ * The first thing that is not as the entries say. `index` is a leaf, bundle or tile index, or a head's size; of a stored log also that
+ * of any row that could not be read, 0 where it has none.
+ */
 export interface FsckDifference {
-  readonly part: 'bundle' | 'entry' | 'tile' | 'head';
+  readonly part: 'entry' | RowPart;
   readonly index: number;
   /** Tile level; only of a tile. */
   readonly level?: number;
@@ -211,9 +214,14 @@ async function reading(
     // Stored bytes that failed their check, or an answer that is no tile or bundle: what is there is damaged.
     const isDamage = error instanceof TlogError && DAMAGE.includes(error.code);
     if (!isDamage) throw error;
-    throw new Found({ ...at, message: `${name}: ${error.message}` });
+    throw new Found({ ...at, ...placeOf(error), message: `${name}: ${error.message}` });
   }
   throw new Found({ ...at, message: `${name} is missing` });
+}
+
+/** The row that could not be read, which may be another one than was asked for: a partial bundle is made of many. */
+function placeOf({ details: { row } }: TlogError): Partial<FsckDifference> {
+  return typeof row === 'string' ? { index: 0, ...rowPlace(Buffer.from(row, 'hex')) } : {};
 }
 
 function firstDifference(hashes: readonly Hash[], stored: Uint8Array): number | undefined {

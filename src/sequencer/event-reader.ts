@@ -1,5 +1,6 @@
 import { concatBytes, equalBytes } from '../core/bytes.ts';
 import { formatBase64 } from '../core/encoding/base64.ts';
+import { formatHex } from '../core/encoding/hex.ts';
 import { TlogError } from '../core/error.ts';
 import { commitmentTo, type EventHasher } from '../core/event/commitment.ts';
 import { type AuditEvent, eventText } from '../core/event/event.ts';
@@ -27,6 +28,16 @@ export interface EventReaderDeps {
   readonly reader: Pick<LogReader, 'readEntries'>;
   /** Size of the tree that readers see. */
   size(): number;
+}
+
+/** What a row says in secret. */
+interface Sealed {
+  readonly seed: Uint8Array;
+  readonly row: Uint8Array;
+  /** @throws TlogError where the row has another form */
+  sealed(): Uint8Array;
+  /** What is wrong when it does not open. */
+  readonly damaged: string;
 }
 
 /** Reads events and checks each against its leaf: what the tree does not commit to is never given out. */
@@ -65,7 +76,11 @@ export class EventReader {
     const row = payloadKey(index);
     const stored = await this.#deps.store.get(row);
     if (stored === undefined) throw corruptRow(row, 'is missing');
-    return parsed(this.#open(seed, row, () => decodePayload(stored).sealed));
+    const sealed = (): Uint8Array => decodePayload(stored).sealed;
+    // The check of the row has held: it is what was written.
+    return parsed(
+      this.#open({ seed, row, sealed, damaged: 'the seed of its event in the file seeds, or it,' }),
+    );
   }
 
   /** The verbatim bytes that an event describes; undefined when they were never sent. @throws TlogError as `read` */
@@ -85,18 +100,15 @@ export class EventReader {
     if (event.raw === undefined) return undefined;
     const { store, blobs } = this.#deps;
     const name = await store.get(blobKey(index));
-    const key = name === undefined ? rawKey(index) : blobKey(index);
-    const sealed = name === undefined ? await store.get(key) : await blobs.read(name);
-    return sealed === undefined
-      ? undefined
-      : this.#described(key, { seed, sealed, sha256: event.raw.sha256 });
-  }
-
-  /** @throws TlogError storage_corrupt */
-  #described(key: Uint8Array, raw: { seed: Uint8Array; sealed: Uint8Array; sha256: string }): Uint8Array {
-    const bytes = this.#open(raw.seed, key, () => raw.sealed);
-    if (formatBase64(this.#deps.hasher.sha256(bytes)) === raw.sha256) return bytes;
-    throw corruptRow(key, 'is not what its event describes');
+    // The seed has opened the event itself.
+    const [row, sealed, damaged] =
+      name === undefined
+        ? [rawKey(index), await store.get(rawKey(index)), 'it']
+        : [blobKey(index), await blobs.read(name), `its file raw/${formatHex(name)}`];
+    if (sealed === undefined) return undefined;
+    const bytes = this.#open({ seed, row, sealed: () => sealed, damaged });
+    if (formatBase64(this.#deps.hasher.sha256(bytes)) === event.raw.sha256) return bytes;
+    throw corruptRow(row, 'is not what its event describes');
   }
 
   #seedOf(index: LeafIndex): Uint8Array {
@@ -106,13 +118,13 @@ export class EventReader {
     throw new TlogError('payload_unavailable', message, { details: { index } });
   }
 
-  #open(seed: Uint8Array, row: Uint8Array, sealed: () => Uint8Array): Uint8Array {
+  #open({ seed, row, sealed, damaged }: Sealed): Uint8Array {
     const { origin, hasher } = this.#deps;
     const place = placeOf(origin, eventIndexOf(row));
     try {
       return openBytes({ key: encryptionKey(hasher, seed), place }, sealed());
     } catch (cause) {
-      throw corruptRow(row, 'does not open', cause);
+      throw corruptRow(row, `does not open: ${damaged} is damaged`, cause);
     }
   }
 }

@@ -166,7 +166,7 @@ async function recover(
   const { mark } = guard;
   await checkMark(parts, mark);
   await checkAgainstGuard(parts.hasher, parts.tiles, state, mark);
-  const clean = isCleanStop(await parts.store.get(OPEN_KEY), state.size);
+  const clean = isCleanStop(await markOf(parts.store), state.size);
   const unsigned = state.size > mark.size;
   const later = !clean && !unsigned && state.size > limits.beforeStartMax;
   await checkTree(parts, state, clean || later ? Math.max(0, state.size - limits.tailEntries) : 0);
@@ -178,6 +178,16 @@ async function recover(
   const signedAtMs = unsigned ? parts.clock.nowMs() : state.committedAtMs;
   const backgroundCheck = later ? () => checkTree(parts, state, 0) : undefined;
   return { tree: { head, state, signedAtMs }, backgroundCheck };
+}
+
+/** A mark that is damaged is none: everything is checked, and the first write of the process puts another in its place. */
+async function markOf(store: CheckedStore): Promise<Uint8Array | undefined> {
+  try {
+    return await store.get(OPEN_KEY);
+  } catch (error) {
+    if (error instanceof TlogError && error.code === 'storage_corrupt') return undefined;
+    throw error;
+  }
 }
 
 async function checkMark({ verifier, manifest }: Parts, mark: GuardMark): Promise<void> {

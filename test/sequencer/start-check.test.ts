@@ -1,11 +1,11 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { logPaths } from '../../src/sequencer/data-directory.ts';
 import { logOnFiles } from '../../src/sequencer/open-log.ts';
 import { startLog } from '../../src/sequencer/start-log.ts';
-import { CheckedStore } from '../../src/store/checked-store.ts';
+import { CheckedStore, sealValue, unsealValue } from '../../src/store/checked-store.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
-import { bundleKey, tileKey } from '../../src/store/rows.ts';
+import { bundleKey, OPEN_KEY, tileKey } from '../../src/store/rows.ts';
 import { fill, flipped } from '../support/rotting-log.ts';
 import { newDataDirectory } from '../support/test-log.ts';
 
@@ -60,4 +60,60 @@ test('SEQ-8 a start checks each bundle against its tile and each tile against th
   const again = await startLog(from);
   expect(again.head.size).toBe(SIZE);
   await again.close();
+});
+
+describe('SEQ-8 the mark of a clean stop', () => {
+  const check = { tailEntries: 0, beforeStartMax: 1_000_000 };
+  const wrongBundle = { key: bundleKey(0), value: new Uint8Array(600) };
+
+  async function stopped() {
+    const dir = await newDataDirectory();
+    const from = await logOnFiles({ dir, clock: systemClock }, 'main');
+    const log = await startLog(from);
+    await fill(log, 0, 300);
+    await log.close();
+    const engine = async (): Promise<LevelStore> => {
+      const store = await LevelStore.open(logPaths(dir, 'main').db);
+      await store.accept();
+      return store;
+    };
+    return { from, engine };
+  }
+
+  test.each([
+    ['is believed: only the end is looked at', [], false],
+    ['that is damaged is none: everything is', [{ key: OPEN_KEY, value: new Uint8Array(9) }], true],
+  ])('%s', async (_, puts, refuses) => {
+    const { from, engine } = await stopped();
+    const store = await engine();
+    const sealed = { ...wrongBundle, value: sealValue(wrongBundle.key, wrongBundle.value) };
+    await store.commit({ puts: [sealed, ...puts], deletes: [] });
+    await store.close();
+    const started = startLog(from, { check });
+    if (refuses) await expect(started).rejects.toMatchObject({ code: 'data_damaged' });
+    else await (await started).close();
+  });
+
+  test('that is damaged is written anew', async () => {
+    const { from, engine } = await stopped();
+    const store = await engine();
+    await store.commit({ puts: [{ key: OPEN_KEY, value: new Uint8Array(9) }], deletes: [] });
+    await store.close();
+    await (await startLog(from, { check })).close();
+    const again = await engine();
+    expect(unsealValue(OPEN_KEY, again.get(OPEN_KEY) as Uint8Array)).toHaveLength(48);
+    await again.close();
+  });
+
+  test('that cannot be read refuses the start with what the disk says', async () => {
+    const { from, engine } = await stopped();
+    const error = new Error('EIO');
+    const store = await engine();
+    const get = store.get.bind(store);
+    store.get = (key) => {
+      if (Buffer.compare(key, OPEN_KEY) === 0) throw error;
+      return get(key);
+    };
+    await expect(startLog({ ...from, openStore: async () => store })).rejects.toBe(error);
+  });
 });
