@@ -2,6 +2,7 @@ import { TlogError } from '../../src/core/error.ts';
 import { TILE_WIDTH } from '../../src/core/tile/tile.ts';
 import { leafIndex, treeSize } from '../../src/core/units.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
+import { checkCleanMark } from './clean-mark.ts';
 import { type Rotten, rotForScrub } from './damage.ts';
 import { probeText, requestOf } from './event-tasks.ts';
 import { Violation } from './oracle.ts';
@@ -16,7 +17,8 @@ const APPEND_ENTRIES = 90;
 
 /**
  * A whole pass over a sound log that grows finds nothing. Then one row is spoiled, and the next whole pass finds that
- * row and no other: nothing is taken or signed any more, and of the entries only those that hang on it are not read.
+ * row and no other: nothing is taken or signed any more, and of the entries only those that hang on it are not read. In
+ * every second log the finding cannot be kept; the operator is told that, and the process leaves no mark of a clean stop.
  */
 export async function finalScrub(world: World, server: Server, log: RunningLog): Promise<void> {
   if (server.scrubber === undefined) return;
@@ -26,6 +28,8 @@ export async function finalScrub(world: World, server: Server, log: RunningLog):
   const rotten = rotForScrub(server, world.choice);
   if (rotten === undefined) return;
   world.note(`for the last pass, ${rotten.what}`);
+  const isUnkept = Math.floor(world.plan.seed / 2) % 2 === 0;
+  if (isUnkept) world.faults.arm('findings-write-error');
   await passFrom(world, server, server.nowMs() + 1);
   const named = log.findings.map(({ row }) => row ?? '');
   if (named.length !== 1 || named[0] !== rotten.row)
@@ -35,6 +39,13 @@ export async function finalScrub(world: World, server: Server, log: RunningLog):
     );
   await takesNothing(log);
   await readsTheRest(world, log, rotten);
+  await server.close();
+  if (server.told.length !== 1 || (server.told[0] !== undefined) !== isUnkept)
+    throw new Violation(
+      'SCRUB',
+      `the operator is told of ${server.told.length} findings: ${server.told.join()}`,
+    );
+  checkCleanMark(server);
 }
 
 /** Crosses the end of a bundle in some runs, while it is scrubbed. */

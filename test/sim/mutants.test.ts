@@ -71,6 +71,9 @@ vi.mock(import('../../src/sequencer/damage-record.ts'), async (original) => {
     override get isOpen(): boolean {
       return planted.now.scrub !== 'stops no signature' && super.isOpen;
     }
+    override get isKept(): boolean {
+      return planted.now.scrub === 'calls a finding in no file kept' || super.isKept;
+    }
   }
   return { ...real, DamageRecord };
 });

@@ -38,7 +38,8 @@ export type ScrubBug =
   | 'believes inner hashes'
   | 'compares with another root'
   | 'blames a commit under way'
-  | 'stops no signature';
+  | 'stops no signature'
+  | 'calls a finding in no file kept';
 
 /** A bug as it might be written, planted at a seam. */
 export interface Mutant {
@@ -337,13 +338,16 @@ export function mutants(empty: () => Image, realCheck: typeof checkCommit): Muta
     plant('entries are not re-hashed at a start', 42, { skipsTreeCheck: true }),
     plant('a scrubber skips the last bundle', 3, { scrub: 'skips the last bundle' }),
     plant('a scrubber skips the edge', 8, { scrub: 'skips the edge' }),
-    plant('a scrubber believes the checks of rows', 3, { scrub: 'believes the checks of rows' }),
+    plant('a scrubber believes the checks of rows', 4, { scrub: 'believes the checks of rows' }),
     plant('a scrubber believes inner hashes', 12, { scrub: 'believes inner hashes' }),
     plant('a scrubber compares kept heads with the root of another size', 1, {
       scrub: 'compares with another root',
     }),
     plant('a scrubber blames a commit under way', 9, { scrub: 'blames a commit under way' }),
     plant('a finding stops no signature', 1, { scrub: 'stops no signature' }),
+    plant('a finding in no file leaves the mark of a clean stop', 1, {
+      scrub: 'calls a finding in no file kept',
+    }),
     seams('what a scrubber finds is told to nobody', 1, {
       scrubbed: (log) => ({ ...log, report: () => undefined }),
     }),

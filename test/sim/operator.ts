@@ -1,6 +1,7 @@
 import { TlogError } from '../../src/core/error.ts';
 import { NO_FINDINGS } from '../../src/sequencer/finding-file.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
+import { checkCleanMark } from './clean-mark.ts';
 import { damageDisk, rotRow } from './damage.ts';
 import { type Disk, newLineage, stateSize } from './disk.ts';
 import type { Engine } from './engine.ts';
@@ -332,6 +333,7 @@ export class Operator {
     server.stopping = true;
     const end = (): void => {
       this.#stoppedCleanly = server.process.alive && server.process.doomed === undefined;
+      if (this.#stoppedCleanly) this.#world.check(() => checkCleanMark(server));
       this.#world.kill(server, 'stopped');
     };
     server.close().then(end, end);

@@ -124,7 +124,16 @@ function scrubbed(seed: number, ops: readonly Op[]): Pick<Plan, 'ops' | 'scrubMs
     if (random.chance(0.5)) more.push({ ...op, do: 'rot' });
     else more.push({ ...op, do: 'arm', fault: random.weighted(SCRUB_WEIGHTS) });
   }
-  return { ops: [...ops, ...more], scrubMs: random.pick(PERIODS_MS) };
+  return { ops: [...ops, ...more, ...unkept(seed, ops)], scrubMs: random.pick(PERIODS_MS) };
+}
+
+/** In every third log what is found first, if anything, cannot be kept in its file. Drawn apart, for the same reason. */
+function unkept(seed: number, ops: readonly Op[]): Op[] {
+  const random = new Random(seed, 8);
+  if (!random.chance(0.33)) return [];
+  return [
+    { at: random.below(ops.at(-1)?.at ?? 0), n: random.u32(), do: 'arm', fault: 'findings-write-error' },
+  ];
 }
 
 const EVENT_WEIGHTS = {

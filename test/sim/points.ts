@@ -33,8 +33,8 @@ export const CALL_FAULTS = [
   'hash-flip',
   'entry-flip',
 ] as const;
-/** Faults that wait for a read of many rows, or for the hashing of the scrubber. */
-export const SCRUB_FAULTS = ['scan-error', 'scan-flip', 'scrub-hash-flip'] as const;
+/** Faults that wait for a read of many rows, for the hashing of the scrubber, or for a finding that is to be kept. */
+export const SCRUB_FAULTS = ['scan-error', 'scan-flip', 'scrub-hash-flip', 'findings-write-error'] as const;
 /** Faults of the files that a log of events has beside its database. */
 export const EVENT_FAULTS = [
   'seeds-write-error',

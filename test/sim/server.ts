@@ -8,6 +8,7 @@ import type { Clock } from '../../src/runtime/clock.ts';
 import type { Random as SecretRandom } from '../../src/runtime/random.ts';
 import type { ProgressFile, ScrubProgress } from '../../src/scrub/progress-file.ts';
 import { Scrubber } from '../../src/scrub/scrubber.ts';
+import type { Finding } from '../../src/sequencer/finding.ts';
 import type { FindingFile, KeptFindings } from '../../src/sequencer/finding-file.ts';
 import type { SignedHead } from '../../src/sequencer/log.ts';
 import type { LogManifest } from '../../src/sequencer/manifest.ts';
@@ -98,6 +99,8 @@ export class Server {
   startedAtMs = 0;
   /** Findings of earlier processes that it starts with. */
   findingsAtStart = 0;
+  /** For each finding that the operator was told of, why it is in no file. */
+  readonly told: unknown[] = [];
   /** Findings that the world has heard of. */
   findingsSeen = 0;
   /** Once damage is found, the size that the commit under way leads to: nothing beyond it is signed. */
@@ -120,7 +123,10 @@ export class Server {
   /** Starts the log; resolves when it runs, rejects when it refuses. */
   async start(): Promise<RunningLog> {
     const { queue, check } = this.site;
-    const log = await startLog(this.#deps(), { queue, check });
+    const onFinding = (_: Finding, unkept: unknown): void => {
+      this.told.push(unkept);
+    };
+    const log = await startLog(this.#deps(), { queue, check, onFinding });
     this.log = log;
     this.startedAtMs = this.nowMs();
     this.scrubber = this.#scrub(log);
@@ -214,7 +220,13 @@ export class Server {
     };
     return {
       read: () => process.call('findings read', [], read),
-      write: (kept) => process.call('findings write', [write(kept)], () => undefined),
+      write: (kept) => {
+        // Not taken by the process: what it finds is judged as before.
+        const fails = process.machine.faults.take('findings-write-error');
+        return process.call('findings write', fails ? [] : [write(kept)], () => {
+          if (fails) throw osError('EIO', 'damage.json');
+        });
+      },
     };
   }
 
