@@ -17,12 +17,13 @@ function namedTests(text: string): { file: string; name: string }[] {
 /** Rows of the tables whose last column is "the test". */
 function promises(page: string): string[] {
   const tables = page.split('\n\n').filter((block) => /^\|.*\| the test \|\n/.test(block));
-  return tables.flatMap((table) => table.split('\n').slice(2));
+  return tables.flatMap((table) => table.trimEnd().split('\n').slice(2));
 }
 
 describe.each([
   ['docs/explanation/threat-model.md', 20],
   ['docs/explanation/durability.md', 15],
+  ['docs/reference/invariants.md', 25],
 ])('%s', (path, rowsMin) => {
   const read = () => readFile(join(ROOT, path), 'utf8');
 
@@ -38,6 +39,14 @@ describe.each([
     const texts = await Promise.all(named.map(({ file }) => readFile(join(ROOT, file), 'utf8')));
     expect(named.filter(({ name }, i) => !texts[i]?.includes(name))).toEqual([]);
   });
+});
+
+test('each invariant has its row, in order', async () => {
+  const page = await readFile(join(ROOT, 'docs/reference/invariants.md'), 'utf8');
+  const numbered = (letter: string, count: number): string[] =>
+    Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);
+  const named = promises(page).map((row) => row.split(' | ')[0]?.replace('| ', ''));
+  expect(named).toEqual([...numbered('S', 20), ...numbered('L', 5)]);
 });
 
 test('a name that is not there, and a row without one, are seen', () => {
