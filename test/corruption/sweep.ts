@@ -2,29 +2,33 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SeededRandom } from '../support/seeded-random.ts';
-import {
-  CLASSES,
-  type FileClass,
-  KINDS,
-  type Kind,
-  type Mutation,
-  Mutator,
-  mutatedCopy,
-} from './mutation.ts';
-import { makeReference, type Reference, toJson, withAnswers } from './reference.ts';
+import { CLASSES, type FileClass, KINDS, type Kind, Mutator, mutatedCopy } from './mutation.ts';
+import { makeReference, type Reference } from './reference.ts';
+import { mutatedRow } from './row-mutation.ts';
+import { type AnyMutation, type SweepResult, Tally, violationsOf } from './tally.ts';
+import { toJson } from './target.ts';
 import type { Trial } from './trial.ts';
 import { TryWorker } from './try-worker.ts';
 
 /** How often each sort of change is tried, of a hundred. Small files have few ways to be wrong. */
 const WEIGHT_OF_CLASS: Readonly<Record<FileClass, number>> = {
-  log: 24,
-  table: 34,
-  manifest: 10,
-  current: 4,
-  guard: 12,
-  key: 5,
-  'log.json': 7,
-  'stele.json': 4,
+  log: 16,
+  table: 20,
+  row: 18,
+  manifest: 6,
+  current: 2,
+  guard: 8,
+  key: 2,
+  'log.json': 4,
+  'stele.json': 1,
+  'tokens.json': 3,
+  'config.yaml': 1,
+  seeds: 5,
+  raw: 4,
+  'id-secret': 2,
+  'published.json': 3,
+  'scrub.json': 2,
+  'damage.json': 3,
 };
 const WEIGHT_OF_KIND: Readonly<Record<Kind, number>> = {
   flip: 60,
@@ -35,56 +39,30 @@ const WEIGHT_OF_KIND: Readonly<Record<Kind, number>> = {
   stale: 4,
 };
 
-/** Counts of one class of files. */
-export interface ClassResult {
-  mutations: number;
-  refused: number;
-  /** LevelDB ended the process: it asserts what a rotten block breaks. */
-  died: number;
-  /** Started, and some answers were no longer 200. */
-  partly: number;
-  /** No effect on any answer. */
-  harmless: number;
-  /** Of those with an effect, what fsck did not find. */
-  missed: number;
-  /** Found by fsck although no answer changed. */
-  foundHarmless: number;
-  /** Where retries were appended again: their rows were lost. It has an effect, so fsck must find it as well. */
-  repeated: number;
-}
-
-/** What a sweep came to. All but the table must be empty. */
-export interface SweepResult {
-  readonly byClass: Readonly<Record<string, ClassResult>>;
-  readonly wrong: readonly string[];
-  readonly badHeads: readonly string[];
-  readonly missed: readonly string[];
-  readonly bugs: readonly string[];
-}
-
 export interface SweepOptions {
   /** The compiled worker.ts. */
   readonly program: string;
   readonly mutations: number;
+  /** In each log. */
   readonly entries: number;
   readonly seed: number;
+  /** Only of this class. */
+  readonly only?: FileClass;
   /** Gets each change and what became of it, and all violations until then. */
-  readonly onTrial?: (done: number, mutation: Mutation, trial: Trial, violations: readonly string[]) => void;
+  readonly onTrial?: (
+    done: number,
+    mutation: AnyMutation,
+    trial: Trial,
+    violations: readonly string[],
+  ) => void;
 }
 
-/** Everything that must not be, of a sweep: the one rule, for the test and for `npm run corruption`. */
-export function violationsOf({ byClass: _, ...violations }: SweepResult): readonly string[] {
-  return Object.entries(violations).flatMap(([name, found]) => found.map((text) => `${name}: ${text}`));
-}
-
-/** Damages copies of one log in many ways and uses each as a client would. */
+/** Damages copies of two logs in many ways and uses each as a client would. */
 export async function sweep(options: SweepOptions): Promise<SweepResult> {
   const random = new SeededRandom(options.seed);
   const root = await mkdtemp(join(tmpdir(), 'stele-sweep-'));
   try {
-    const reference = await withAnswers(
-      await makeReference(join(root, 'reference'), options.entries, random),
-    );
+    const reference = await makeReference(join(root, 'reference'), options.entries, random);
     return await trials(root, reference, random, options);
   } finally {
     await rm(root, { recursive: true, force: true });
@@ -95,35 +73,35 @@ async function trials(
   root: string,
   reference: Reference,
   random: SeededRandom,
-  { program, mutations, onTrial }: SweepOptions,
+  { program, mutations, only, onTrial }: SweepOptions,
 ): Promise<SweepResult> {
-  const mutator = new Mutator(reference.folder, reference.older, random);
-  const result = {
-    byClass: {} as Record<string, ClassResult>,
-    wrong: [],
-    badHeads: [],
-    missed: [],
-    bugs: [],
-  };
+  const mutator = new Mutator(reference, random);
+  const result = new Tally();
   const file = join(root, 'reference.json');
-  await writeFile(file, toJson(reference));
+  const names = ['entries', 'events', 'damaged'] as const;
+  await writeFile(file, toJson(names.map((name) => reference[name])));
   using worker = new TryWorker(program, file);
+  const copy = join(root, 'copy');
   for (let done = 0; done < mutations; ) {
-    const mutation = await mutator.make(...choice(random, done));
+    const [fileClass, kind] = choice(random, done, only);
+    const mutation = await (fileClass === 'row'
+      ? mutatedRow(reference, copy, kind, random)
+      : mutator.make(fileClass, kind));
     if (mutation === undefined) continue;
     done += 1;
-    const copy = join(root, 'copy');
-    await mutatedCopy(reference.folder, copy, mutation);
-    const trial = await worker.try(copy);
-    count(result, mutation, trial);
-    onTrial?.(done, mutation, trial, violationsOf(result));
+    if (!('row' in mutation)) await mutatedCopy(reference[mutation.target].folder, copy, mutation);
+    const scrubs = mutation.fileClass === 'scrub.json';
+    const trial = await worker.try({ copy, target: names.indexOf(mutation.target), scrubs });
+    result.count(mutation, trial);
+    onTrial?.(done, mutation, trial, violationsOf(result.lists));
   }
-  return result;
+  return result.lists;
 }
 
 /** Every class with every kind first, then by weight. */
-function choice(random: SeededRandom, done: number): [FileClass, Kind] {
-  const fileClass = CLASSES[done % CLASSES.length]?.[0];
+function choice(random: SeededRandom, done: number, only: FileClass | undefined): [FileClass, Kind] {
+  if (only !== undefined) return [only, weighted(random, WEIGHT_OF_KIND)];
+  const fileClass = CLASSES[done % CLASSES.length];
   const kind = KINDS[Math.floor(done / CLASSES.length)];
   // What cannot be made, such as a swap in a file of one byte, is drawn anew.
   if (fileClass !== undefined && kind !== undefined && random.next() < 0.9) return [fileClass, kind];
@@ -138,49 +116,4 @@ function weighted<T extends string>(random: SeededRandom, weights: Readonly<Reco
     if (left < 0) return name;
   }
   throw new RangeError('the weights do not add up');
-}
-
-const NONE: Readonly<ClassResult> = {
-  mutations: 0,
-  refused: 0,
-  died: 0,
-  partly: 0,
-  harmless: 0,
-  missed: 0,
-  foundHarmless: 0,
-  repeated: 0,
-};
-
-type Lists = { [K in 'wrong' | 'badHeads' | 'missed' | 'bugs']: string[] };
-
-function count(
-  result: Lists & { byClass: Record<string, ClassResult> },
-  mutation: Mutation,
-  trial: Trial,
-): void {
-  const counts = result.byClass[mutation.fileClass] ?? { ...NONE };
-  result.byClass[mutation.fileClass] = counts;
-  counts.mutations += 1;
-  const isEffective =
-    trial.refusal !== undefined ||
-    trial.failed + trial.wrong.length + trial.badHeads.length + trial.repeated > 0;
-  if (trial.refusal?.startsWith('the process ended') === true) counts.died += 1;
-  else if (trial.refusal !== undefined) counts.refused += 1;
-  else if (isEffective) counts.partly += 1;
-  else counts.harmless += 1;
-  if (!isEffective && trial.fsck !== undefined) counts.foundHarmless += 1;
-  const at = (text: string): string => `${mutation.what}: ${text}`;
-  if (isEffective && trial.fsck === undefined) {
-    counts.missed += 1;
-    result.missed.push(
-      at(
-        trial.refusal ??
-          `${trial.failed} answers failed, ${trial.wrong.length} are wrong, ${trial.repeated} retries are there twice`,
-      ),
-    );
-  }
-  result.wrong.push(...trial.wrong.map(at));
-  result.badHeads.push(...trial.badHeads.map(at));
-  result.bugs.push(...trial.bugs.map(at));
-  if (trial.repeated > 0) counts.repeated += 1;
 }

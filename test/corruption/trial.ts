@@ -1,59 +1,72 @@
 import { fsckDirectory } from '../../src/cli/fsck-directory.ts';
-import { equalBytes } from '../../src/core/bytes.ts';
 import { TlogError } from '../../src/core/error.ts';
-import { appendLeaves, emptyFrontier, frontierRoot } from '../../src/core/merkle/frontier.ts';
-import { createNoteVerifier } from '../../src/core/note/verifier.ts';
-import { parseReceipt, verifyReceipt } from '../../src/core/proof/receipt.ts';
-import { ed25519Verify } from '../../src/runtime/ed25519.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
-import { checkDataDirectory, type DataDirectory } from '../../src/sequencer/data-directory.ts';
-import { openLog } from '../../src/sequencer/open-log.ts';
-import { answersOf, appOf, directoryIn, post, type Reference, SWEEP_CLOCK } from './reference.ts';
+import { LogPass } from '../../src/scrub/pass.ts';
+import { progressFile } from '../../src/scrub/progress-file.ts';
+import { type DataDirectory, logPaths } from '../../src/sequencer/data-directory.ts';
+import type { OpenLog } from '../../src/sequencer/open-log.ts';
+import { appOf, directoryIn, readSettings, serveTarget, type Target } from './target.ts';
+import { Use } from './use.ts';
+
+/** The first thing that `stele fsck` names; `part` is `refused` where it gives up with an error. */
+export interface FsckFound {
+  readonly part: string;
+  readonly index: number;
+  readonly level?: number;
+  readonly message: string;
+}
 
 /** What a damaged copy did. */
 export interface Trial {
   /** Why the start was refused; absent when it was not. */
   readonly refusal?: string;
   /** What `stele fsck` would say; absent when it found nothing. */
-  readonly fsck?: string;
+  readonly fsck?: FsckFound;
   /** Answers of 200 that are not those of the reference. */
   readonly wrong: readonly string[];
+  /** Answers of 200 that are not those of the reference, about an older head that the log has signed. */
+  readonly older: readonly string[];
   /** Answers that are no longer 200. */
   readonly failed: number;
   /** Heads that were signed and do not fit the entries. */
   readonly badHeads: readonly string[];
   /** Retries that were appended again. */
   readonly repeated: number;
+  /** What a scrubber that goes on where its file says calls damaged. */
+  readonly scrubbed: readonly string[];
   /** Errors that are no TlogError: bugs. */
   readonly bugs: readonly string[];
 }
 
-const NEW_ENTRIES = 4;
-const RETRIES = 3;
+/** A trial of which nothing is known yet. */
+export const NO_TRIAL: Omit<Trial, 'fsck' | 'refusal'> = {
+  ...{ wrong: [], older: [], failed: 0, badHeads: [], repeated: 0, scrubbed: [], bugs: [] },
+};
 
-/** Checks, starts, reads and extends a damaged copy in a folder; `onFsck` gets what the check said, null: nothing. */
+/** More than a pass over such a log has. */
+const SCRUB_STEPS_MAX = 1_000;
+
+/**
+ * Checks, starts, reads and extends a damaged copy in a folder. `onFsck` gets what the check said, null: nothing; `scrubs` goes on
+ * with scrubbing.
+ */
 export async function tryCopy(
   folder: string,
-  reference: Reference,
-  onFsck: (fsck: string | null) => void,
+  target: Target,
+  options: { readonly scrubs: boolean; onFsck(fsck: FsckFound | null): void },
 ): Promise<Trial> {
   const dir = directoryIn(folder);
   const bugs: string[] = [];
-  const fsck = await fsckOf(dir).catch((error: unknown) => described(error, bugs));
-  onFsck(fsck ?? null);
-  const trial = {
-    ...(fsck === undefined ? {} : { fsck }),
-    wrong: [],
-    failed: 0,
-    badHeads: [],
-    repeated: 0,
-    bugs,
-  };
+  const fsck = await fsckOf(dir, target).catch((error: unknown) => ({
+    ...{ part: 'refused', index: 0, message: described(error, bugs) },
+  }));
+  options.onFsck(fsck ?? null);
+  const trial = { ...NO_TRIAL, ...(fsck === undefined ? {} : { fsck }), bugs };
   try {
-    await checkDataDirectory(dir);
-    const log = await openLog({ dir, clock: SWEEP_CLOCK }, 'main');
+    const log = await serveTarget(dir, target);
     try {
-      return { ...trial, ...(await useOf(appOf(log), reference)) };
+      const used = await new Use(appOf(dir, log), target).all();
+      return { ...trial, ...used, scrubbed: options.scrubs ? await scrubbed(dir, log) : [] };
     } finally {
       await log.close().catch((error: unknown) => described(error, bugs));
     }
@@ -70,62 +83,23 @@ function described(error: unknown, bugs: string[]): string {
 }
 
 /** What `stele fsck` says on a data directory. */
-async function fsckOf(dir: DataDirectory): Promise<string | undefined> {
-  await checkDataDirectory(dir);
-  const { difference } = await fsckDirectory(dir, 'main');
-  return difference && `${difference.part} ${difference.index}: ${difference.message}`;
+async function fsckOf(dir: DataDirectory, { manifest: { name } }: Target): Promise<FsckFound | undefined> {
+  await readSettings(dir);
+  return (await fsckDirectory(dir, name)).difference;
 }
 
-type App = ReturnType<typeof appOf>;
-
-async function useOf(
-  app: App,
-  reference: Reference,
-): Promise<Pick<Trial, 'wrong' | 'failed' | 'badHeads' | 'repeated'>> {
-  const answers = await answersOf(app, [...reference.answers.keys()]);
-  const different = [...answers].filter(([path, answer]) => answer !== reference.answers.get(path));
-  const wrong = different.filter(([, answer]) => answer.length !== 3).map(([path]) => path);
-  const retried = await retries(app, reference);
-  const { badHeads, refused } = await extend(app, reference, retried.again);
-  const failed = different.length - wrong.length + retried.refused + refused;
-  return { wrong: [...wrong, ...retried.wrong], failed, badHeads, repeated: retried.again.length };
-}
-
-/** Sends what was acked before once more: an old index, a refusal, or an entry that is there twice. */
-async function retries(app: App, { entries, keyed }: Reference) {
-  const outcome = { refused: 0, wrong: [] as string[], again: [] as Buffer[] };
-  const keys = [...keyed].filter((_, i) => i % Math.ceil(keyed.size / RETRIES) === 0);
-  for (const [key, index] of keys) {
-    const entry = entries[index] ?? Buffer.alloc(0);
-    const response = await post(app, entry, key);
-    const answer = (await response.json()) as { index?: number };
-    if (response.status === 201) outcome.again.push(entry);
-    else if (response.status !== 200) outcome.refused += 1;
-    else if (answer.index !== index) outcome.wrong.push(`retry of ${key}: index ${answer.index}`);
+/** The rest of the pass that the progress file speaks of. Beyond it, all that an open log has is judged by its answers. */
+async function scrubbed(dir: DataDirectory, log: OpenLog): Promise<string[]> {
+  const { pass } = await progressFile(logPaths(dir, log.name).root).read();
+  if (pass === undefined) return [];
+  const scrubber = new LogPass(log.stored(), nodeHasher);
+  const messages: string[] = [];
+  let at = pass;
+  for (let steps = 0; steps < SCRUB_STEPS_MAX; steps += 1) {
+    const { damages, next, isLast } = await scrubber.step(at);
+    messages.push(...damages.map(({ message }) => message));
+    if (isLast) return messages;
+    at = next;
   }
-  return outcome;
-}
-
-/** Appends, and compares each signed head with the root of the entries that it must cover. */
-async function extend(app: App, reference: Reference, again: readonly Buffer[]) {
-  const { origin, vkey } = reference.manifest;
-  const logVerifiers = [createNoteVerifier(vkey, ed25519Verify)];
-  const hashes = [...reference.entries, ...again].map((entry) => nodeHasher.leafHash(entry));
-  let frontier = appendLeaves(nodeHasher, emptyFrontier, hashes);
-  const badHeads: string[] = [];
-  let refused = 0;
-  for (let i = 0; i < NEW_ENTRIES; i += 1) {
-    const entry = Buffer.from(`after the damage ${i}`);
-    const response = await post(app, entry);
-    if (response.status !== 201) {
-      refused += 1;
-      continue;
-    }
-    frontier = appendLeaves(nodeHasher, frontier, [nodeHasher.leafHash(entry)]);
-    const receipt = parseReceipt(await response.json());
-    const { size, rootHash } = await verifyReceipt(nodeHasher, receipt, { origin, logVerifiers, entry });
-    if (size !== frontier.size || !equalBytes(rootHash, frontierRoot(nodeHasher, frontier)))
-      badHeads.push(`size ${size}, and ${frontier.size} entries`);
-  }
-  return { badHeads, refused };
+  return [...messages, 'the pass has no end'];
 }

@@ -1,10 +1,19 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import type { Trial } from './trial.ts';
+import { type FsckFound, NO_TRIAL, type Trial } from './trial.ts';
+
+/** What a worker is asked to do. */
+export interface Asked {
+  readonly copy: string;
+  /** Place of the target in the file. */
+  readonly target: number;
+  /** Whether scrubbing goes on, too. */
+  readonly scrubs: boolean;
+}
 
 /** What a worker tells. */
 interface Told {
   readonly ready?: true;
-  readonly fsck?: string | null;
+  readonly fsck?: FsckFound | null;
   readonly trial?: Trial;
 }
 
@@ -14,28 +23,27 @@ export class TryWorker implements Disposable {
   readonly #reference: string;
   #child: ChildProcess | undefined;
 
-  /** @param program compiled worker.ts @param reference file of the reference in JSON */
+  /** @param program compiled worker.ts @param reference file of the targets in JSON */
   constructor(program: string, reference: string) {
     this.#program = program;
     this.#reference = reference;
   }
 
   /** Tries one copy. A process that dies is one that answered nothing: a refusal, unless it died in fsck. */
-  async try(copy: string): Promise<Trial> {
+  async try(asked: Asked): Promise<Trial> {
     const child = this.#child ?? (await this.#start());
     this.#child = child;
     return new Promise((resolve) => {
-      let fsck: string | null | undefined;
+      let fsck: FsckFound | null | undefined;
       const told = (message: Told): void => {
         if (message.fsck !== undefined) fsck = message.fsck;
         if (message.trial !== undefined) end(message.trial);
       };
       const died = (code: number | null, signal: NodeJS.Signals | null): void => {
         this.#child = undefined;
-        const empty = { wrong: [], failed: 0, badHeads: [], repeated: 0 };
         const refusal = `the process ended with ${signal ?? code}`;
         const bugs = fsck === undefined ? [`fsck: ${refusal}`] : [];
-        end({ ...empty, ...(typeof fsck === 'string' ? { fsck } : {}), refusal, bugs });
+        end({ ...NO_TRIAL, ...(fsck ? { fsck } : {}), refusal, bugs });
       };
       const end = (trial: Trial): void => {
         child.off('message', told);
@@ -44,7 +52,7 @@ export class TryWorker implements Disposable {
       };
       child.on('message', told);
       child.on('exit', died);
-      child.send(copy);
+      child.send(asked);
     });
   }
 
