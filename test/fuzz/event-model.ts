@@ -7,7 +7,7 @@ export interface TakenEvent {
   readonly tenant: string | undefined;
   /** With schema and id, without verbatim bytes. */
   readonly event: Sent;
-  /** Canonical text of what was sent, bytes by digest and size. */
+  /** Canonical text of what was sent, with its schema, bytes by digest and size. */
   readonly sent: string;
   readonly content: Buffer | undefined;
 }
@@ -106,7 +106,7 @@ export function withoutContent(sent: Sent): Sent {
 }
 
 function sentText(sent: Sent): string {
-  return canonical(withoutContent(sent));
+  return canonical({ schema: 'audit-event/1', ...withoutContent(sent) });
 }
 
 function sentTexts(list: readonly Sent[]): string {

@@ -175,6 +175,33 @@ describe('EVENT-13 repeats', () => {
     expect(log.head.size).toBe(1);
   });
 
+  test('with its schema and without it is the same event, by id and by Idempotency-Key', async () => {
+    const { send, lines, log } = await eventServer();
+    const named = { ...small, schema: 'audit-event/1' };
+    for (const [first, second, id] of [
+      [small, named, 'a'],
+      [named, small, 'b'],
+    ] as const) {
+      await send({ ...first, id });
+      expect((await send({ ...second, id })).status).toBe(200);
+      const key = { 'idempotency-key': id };
+      const made = await (await send(first, key)).json();
+      const again = await send(second, key);
+      expect([again.status, (await again.json()).id]).toEqual([200, made.id]);
+      expect(
+        (
+          await (
+            await lines([
+              { ...first, id: `${id}1` },
+              { ...second, id: `${id}1` },
+            ])
+          ).json()
+        ).new,
+      ).toEqual([true, false]);
+    }
+    expect(log.head.size).toBe(6);
+  });
+
   test('the same id of another tenant is another event', async () => {
     const { send, get } = await eventServer();
     for (const tenant of [undefined, 'acme', 'b'])

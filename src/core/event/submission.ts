@@ -20,7 +20,10 @@ export interface Submission {
   readonly event: AuditEvent;
   /** Canonical text of the event. This and the next are UTF-8, in memory that they share with others. */
   readonly text: Uint8Array;
-  /** Canonical text of what was sent, without `raw.content` but with its digest and size: the same for every retry. */
+  /**
+   * Canonical text of what was sent, with the schema, and with digest and size in the place of `raw.content`: the same for every
+   * retry, however it is spelled.
+   */
   readonly sent: Uint8Array;
   /** Whether the sender chose the id. */
   readonly hasId: boolean;
@@ -37,20 +40,11 @@ export function readSubmission(value: JsonValue, pointer: string, deps: Submissi
   if (!isObject(value)) throw invalidEvent([{ pointer, detail: 'an object' }]);
   const content = contentOf(value, pointer, deps);
   const sent = content === undefined ? value : { ...value, raw: described(value, content, pointer, deps) };
+  // An own member, whatever it is, stays: `checkEvent` looks at it.
+  const named = Object.hasOwn(sent, 'schema') ? sent : { ...sent, schema: EVENT_SCHEMA };
   const hasId = Object.hasOwn(value, 'id');
-  if (hasId && Object.hasOwn(value, 'schema')) {
-    const checked = checkEvent(sent, pointer);
-    return { ...checked, sent: checked.text, hasId, content };
-  }
-  const { event, text } = checkEvent(filled(sent, deps), pointer);
-  return { event, text, sent: utf8EncodeShared(canonicalJson(sent)), hasId, content };
-}
-
-/** What the sender left out. An own member, whatever it is, stays: `checkEvent` looks at it. */
-function filled(sent: JsonObject, { freshId }: SubmissionDeps): JsonObject {
-  const schema = Object.hasOwn(sent, 'schema') ? {} : { schema: EVENT_SCHEMA };
-  const id = Object.hasOwn(sent, 'id') ? {} : { id: freshId() };
-  return { ...sent, ...schema, ...id };
+  const { event, text } = checkEvent(hasId ? named : { ...named, id: deps.freshId() }, pointer);
+  return { event, text, sent: hasId ? text : utf8EncodeShared(canonicalJson(named)), hasId, content };
 }
 
 function contentOf(

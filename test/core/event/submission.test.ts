@@ -13,6 +13,8 @@ const MEMBERS = {
 };
 const WHOLE = { ...MEMBERS, schema: 'audit-event/1', id: 'x' };
 const RAW = { format: 'f', media_type: 'm' };
+/** What a retry is told by, of an event that came without its schema. */
+const withSchema = (members: JsonObject): JsonObject => ({ ...members, schema: 'audit-event/1' });
 const FACTS = { sha256: formatBase64(sha256(Uint8Array.of(0x61))), size: 1 };
 
 function decoded(text: string): Uint8Array | undefined {
@@ -42,7 +44,7 @@ describe('EVENT-12 what is sent, and what is committed', () => {
     ],
   ])('%s', (_, value, event, hasId) => {
     const found = read(value);
-    expect([found.event, parsed(found.text), parsed(found.sent)]).toEqual([event, event, value]);
+    expect([found.event, parsed(found.text), parsed(found.sent)]).toEqual([event, event, withSchema(value)]);
     expect([found.hasId, found.content]).toEqual([hasId, undefined]);
   });
 
@@ -53,8 +55,16 @@ describe('EVENT-12 what is sent, and what is committed', () => {
   ])('content %s becomes bytes and facts', (_, facts) => {
     const found = read({ ...MEMBERS, raw: { ...RAW, ...facts, content: 'YQ==' } });
     expect(found.event.raw).toEqual({ ...RAW, ...FACTS });
-    expect(parsed(found.sent)).toEqual({ ...MEMBERS, raw: { ...RAW, ...FACTS } });
+    expect(parsed(found.sent)).toEqual(withSchema({ ...MEMBERS, raw: { ...RAW, ...FACTS } }));
     expect(found.content).toEqual(Uint8Array.of(0x61));
+  });
+
+  test('EVENT-13 one event has one text to be told by, with its schema or without, its members in any order', () => {
+    for (const members of [MEMBERS, { ...MEMBERS, id: 'x' }]) {
+      const told = [members, withSchema(members), { schema: 'audit-event/1', ...members }];
+      const texts = told.map((value) => Buffer.from(read(value).sent).toString());
+      expect(new Set(texts).size).toBe(1);
+    }
   });
 
   test('content of 5 MiB is the most', () => {
