@@ -167,7 +167,7 @@ async function oneAnswer(
   const { leafHash, proof: inclusionProof } = await log.proveInclusion(index, head.size);
   const { size: treeSize, rootHash, note: checkpoint } = head;
   const receipt = { index, leafHash, treeSize, rootHash, inclusionProof, checkpoint };
-  return fieldsAnswer(c, { ...(id === null ? {} : { id }), ...missing, ...receipt }, status);
+  return fieldsAnswer(c, { id, ...missing, ...receipt }, status);
 }
 
 async function batchAnswer(
@@ -177,10 +177,8 @@ async function batchAnswer(
 ): Promise<Response> {
   const { size: treeSize, rootHash, note: checkpoint } = head;
   const missing = { ...(rawMissing.length === 0 ? {} : { rawMissing }), ...pending(witnessed) };
-  if (accepts(c, CBOR)) {
-    const named = { ids: ids.map((id) => id ?? ''), indexes, new: isNew };
-    return fieldsAnswer(c, { ...named, ...missing, treeSize, rootHash, checkpoint }, status);
-  }
+  if (accepts(c, CBOR))
+    return fieldsAnswer(c, { ids, indexes, new: isNew, ...missing, treeSize, rootHash, checkpoint }, status);
   const facts = JSON.stringify({ ids, ...missing }).slice(0, -1);
   return varyingJson(`${facts},"indexes":[${indexes}],"new":[${isNew}],${headText(head)}}`, status);
 }

@@ -9,6 +9,7 @@ type Field =
   | string
   | number
   | boolean
+  | null
   | Uint8Array
   | undefined
   | { readonly [name: string]: Field }
