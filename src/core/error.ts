@@ -129,6 +129,7 @@ export const ERROR_CODES = {
   invalid_config: { kind: 'refused' },
   // the process ends
   storage_corrupt: { kind: 'fatal' },
+  storage_unreadable: { kind: 'fatal' },
   commit_unknown: { kind: 'fatal' },
   data_lost: { kind: 'fatal' },
   guard_superseded: { kind: 'fatal' },

@@ -1,15 +1,16 @@
 import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TlogError } from '../core/error.ts';
+import { isGone, unread, unwritten, writeRefusal } from '../store/disk-error.ts';
 import { syncFolder } from '../store/guard-files.ts';
 
 /** Encrypted verbatim bytes that are too large for a row: one file an event, never shared, of a random name. */
 export interface Blobs {
-  /** Durable on return. @param name 16 random bytes */
+  /** Durable on return. @param name 16 random bytes @throws TlogError commit_unknown when the disk does not take it */
   write(name: Uint8Array, bytes: Uint8Array): Promise<void>;
-  /** @throws TlogError storage_corrupt when it is gone */
+  /** @throws TlogError storage_corrupt when it is gone, storage_unreadable when the disk does not give it */
   read(name: Uint8Array): Promise<Uint8Array>;
-  /** Removes what no row names: what a commit that was lost has left. */
+  /** Removes what no row names: what a commit that was lost has left. @throws TlogError not_writable, storage_unreadable */
   keepOnly(names: readonly Uint8Array[]): Promise<void>;
 }
 
@@ -22,8 +23,15 @@ export class BlobFolder implements Blobs {
   }
 
   async write(name: Uint8Array, bytes: Uint8Array): Promise<void> {
+    const path = this.#pathOf(name);
+    await this.#write(path, bytes).catch((cause: unknown) => {
+      throw unwritten(path, cause);
+    });
+  }
+
+  async #write(path: string, bytes: Uint8Array): Promise<void> {
     const made = await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const file = await open(this.#pathOf(name), 'wx', 0o600);
+    const file = await open(path, 'wx', 0o600);
     try {
       await file.writeFile(bytes);
       await file.sync();
@@ -35,15 +43,24 @@ export class BlobFolder implements Blobs {
   }
 
   async read(name: Uint8Array): Promise<Uint8Array> {
-    return readFile(this.#pathOf(name)).catch((cause: unknown) => {
-      throw new TlogError('storage_corrupt', `the file ${this.#pathOf(name)} cannot be read`, { cause });
+    const path = this.#pathOf(name);
+    return readFile(path).catch((cause: unknown) => {
+      if (!isGone(cause)) throw unread(path, cause);
+      throw new TlogError('storage_corrupt', `the file ${path} is gone`, { cause });
     });
   }
 
   async keepOnly(names: readonly Uint8Array[]): Promise<void> {
     const kept = new Set(names.map(fileOf));
-    for (const name of await namesIn(this.#folder))
-      if (!kept.has(name)) await rm(join(this.#folder, name), { force: true });
+    for (const name of await namesIn(this.#folder)) if (!kept.has(name)) await this.#remove(name);
+  }
+
+  async #remove(name: string): Promise<void> {
+    const path = join(this.#folder, name);
+    await rm(path, { force: true }).catch((cause: unknown) => {
+      const message = `${path} cannot be removed: ${(cause as Error).message}`;
+      throw writeRefusal(path, cause, new TlogError('storage_unreadable', message, { cause }));
+    });
   }
 
   #pathOf(name: Uint8Array): string {
@@ -60,6 +77,6 @@ async function namesIn(folder: string): Promise<string[]> {
     return await readdir(folder);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    throw unread(folder, error);
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { TlogError } from '../core/error.ts';
 import type { Random } from '../runtime/random.ts';
+import { isGone, unread } from '../store/disk-error.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
 import { BlobFolder, type Blobs } from './blobs.ts';
 import { IdHasher } from './event-keys.ts';
@@ -63,7 +64,7 @@ export interface EventSecrets {
   idSecret(): Promise<Uint8Array>;
   /** Seeds of [from, to), gaps left out. @throws TlogError data_damaged */
   seeds(from: number, to: number): Promise<readonly SeedRun[]>;
-  /** Encrypted verbatim bytes. @throws TlogError storage_corrupt when they are gone */
+  /** Encrypted verbatim bytes. @throws TlogError storage_corrupt when they are gone, storage_unreadable */
   blob(name: Uint8Array): Promise<Uint8Array>;
 }
 
@@ -111,9 +112,10 @@ function hexOf(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
 }
 
-/** @throws TlogError data_damaged */
+/** @throws TlogError data_damaged, storage_unreadable */
 async function readIdSecret(path: string): Promise<Uint8Array> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    if (!isGone(cause)) throw unread(path, cause);
     throw new TlogError('data_damaged', `cannot read ${path}: put it back, it is in every backup`, { cause });
   });
   const secret = Uint8Array.from(Buffer.from(text.slice(0, 2 * SECRET_BYTES), 'hex'));

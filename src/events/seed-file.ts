@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { SEED_BYTES } from '../core/event/commitment.ts';
 import type { Random } from '../runtime/random.ts';
+import { writeRefusal } from '../store/disk-error.ts';
 import { syncFolder } from '../store/guard-files.ts';
 import {
   damaged,
@@ -14,7 +15,7 @@ import {
   type SeedGap,
 } from './seed-header.ts';
 import type { Seeds } from './seeds.ts';
-import { type OpenSlotFile, openSlotFile, type SlotFile } from './slot-file.ts';
+import { type OpenSlotFile, openSlotFile, type SlotFile, withCodes } from './slot-file.ts';
 
 /** Seeds made ahead of the leaf that needs one: 256 KiB. */
 const AHEAD = 8_192;
@@ -66,7 +67,7 @@ export class SeedFile implements Seeds {
     size: number,
     runs: AsyncIterable<SeedRun> | readonly SeedRun[] = [],
   ): Promise<readonly SeedGap[]> {
-    const file = await openSlotFile(path, 'new');
+    const file = withCodes(path, await openSlotFile(path, 'new'));
     let gaps: readonly SeedGap[];
     try {
       await file.truncate(placeOf(size));
@@ -131,7 +132,8 @@ export class SeedFile implements Seeds {
 
   /**
    * Opens the seeds of a tree of `size` leaves. What an earlier process made ahead is used, where it is whole: no leaf of
-   * the tree depends on it. @throws TlogError data_damaged when there is no such file, or it ends below the tree
+   * the tree depends on it. @throws TlogError data_damaged when there is no such file, or it ends below the tree; not_writable,
+   * commit_unknown, storage_unreadable as the disk says
    */
   static async open(
     path: string,
@@ -139,7 +141,10 @@ export class SeedFile implements Seeds {
     random: Random,
     { openWith, ahead }: SeedFileOptions = { openWith: openSlotFile, ahead: AHEAD },
   ): Promise<SeedFile> {
-    const gaps = await settle(await openFile(path, 'change', openWith), path, size);
+    const found = await openFile(path, 'change', openWith);
+    const gaps = await settle(found, path, size).catch((error: unknown) => {
+      throw refusalOf(path, error);
+    });
     const file = await openFile(path, 'extend', openWith);
     try {
       return new SeedFile(file, random, { gaps, end: await slotsOf(file), ahead });
@@ -223,7 +228,16 @@ async function fill(
 
 async function writeSlots(file: SlotFile, seeds: Uint8Array, slot: number): Promise<void> {
   const written = await file.write(seeds, placeOf(slot));
-  if (written !== seeds.length) throw new Error(`${written} bytes of seeds were written`);
+  if (written === seeds.length) return;
+  const message = `only ${written} of ${seeds.length} bytes of seeds were written: look at the disk, then start again`;
+  throw new TlogError('commit_unknown', message);
+}
+
+/** A start that cannot write is refused as what it is: nothing is unknown yet. */
+function refusalOf(path: string, error: unknown): unknown {
+  return error instanceof TlogError && error.code === 'commit_unknown'
+    ? writeRefusal(path, error.cause, error)
+    : error;
 }
 
 function noRandom(): never {

@@ -2,8 +2,9 @@ import { crc32 } from 'node:zlib';
 import { utf8Encode } from '../core/encoding/utf8.ts';
 import { TlogError } from '../core/error.ts';
 import { SEED_BYTES } from '../core/event/commitment.ts';
+import { isGone, unread, writeRefusal } from '../store/disk-error.ts';
 import { readU64, writeU64 } from '../store/rows.ts';
-import { type OpenSlotFile, openSlotFile, type SlotFile, type SlotFileUse } from './slot-file.ts';
+import { type OpenSlotFile, openSlotFile, type SlotFile, type SlotFileUse, withCodes } from './slot-file.ts';
 
 /* The header of a file of seeds: its gaps, with a check (spec/store.md STORE-14). */
 
@@ -39,15 +40,21 @@ export function headerOf(gaps: readonly SeedGap[]): Uint8Array {
   return header;
 }
 
-/** @throws TlogError data_damaged when there is no such file */
+/**
+ * A file of seeds that is there. Its failures have codes. @throws TlogError data_damaged when there is none; not_writable,
+ * storage_unreadable when the disk does not give it
+ */
 export async function openFile(
   path: string,
   use: SlotFileUse,
   openWith: OpenSlotFile = openSlotFile,
 ): Promise<SlotFile> {
-  return openWith(path, use).catch((cause: unknown) => {
-    throw damaged(`cannot read the seeds of events at ${path}`, cause);
-  });
+  const refuse = (cause: unknown): never => {
+    if (isGone(cause)) throw damaged(`cannot read the seeds of events at ${path}`, cause);
+    const refusal = unread(path, cause);
+    throw refusal instanceof TlogError && use !== 'look' ? writeRefusal(path, cause, refusal) : refusal;
+  };
+  return withCodes(path, await openWith(path, use).catch(refuse));
 }
 
 /** The gaps in the header of a file. @throws TlogError data_damaged when it is none */

@@ -1,5 +1,6 @@
 import { constants, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { unread, unwritten } from '../store/disk-error.ts';
 
 /** A file of fixed slots, as its owner uses it. Rejects, and throws, with what the disk says. */
 export interface SlotFile {
@@ -39,3 +40,28 @@ export const openSlotFile: OpenSlotFile = async (path, use) => {
     close: () => file.close(),
   };
 };
+
+/** The same file, whose failures have codes: `storage_unreadable`, and `commit_unknown` of what was to be written. */
+export function withCodes(path: string, file: SlotFile): SlotFile {
+  const reading = (cause: unknown): never => {
+    throw unread(path, cause);
+  };
+  const writing = (cause: unknown): never => {
+    throw unwritten(path, cause);
+  };
+  return {
+    read: (bytes, at) => file.read(bytes, at).catch(reading),
+    readNow: (bytes, at) => {
+      try {
+        return file.readNow(bytes, at);
+      } catch (cause) {
+        return reading(cause);
+      }
+    },
+    write: (bytes, at) => file.write(bytes, at).catch(writing),
+    truncate: (length) => file.truncate(length).catch(writing),
+    sync: () => file.sync().catch(writing),
+    length: () => file.length().catch(reading),
+    close: () => file.close(),
+  };
+}

@@ -1,8 +1,8 @@
 import type { Context } from 'hono';
 import { formatPayload, formatSeeds, type PayloadCopy } from '../backup/event-copies.ts';
-import { TlogError } from '../core/error.ts';
 import { parseTreeSize } from '../core/units.ts';
 import type { EventSecrets } from '../events/event-files.ts';
+import { damageOf } from '../sequencer/finding.ts';
 import type { Log } from '../sequencer/log.ts';
 import type { StoredLog } from '../sequencer/stored-log.ts';
 import { blobKey, eventIndexOf, payloadKey, rawKey } from '../store/event-rows.ts';
@@ -103,7 +103,9 @@ async function fileOf(
   try {
     return await secrets.blob(name);
   } catch (error) {
-    if (error instanceof TlogError) log.report({ row, message: error.message });
+    // A disk that does not answer has damaged nothing.
+    const damage = damageOf(error);
+    if (damage !== undefined) log.report({ row, ...damage });
     throw error;
   }
 }

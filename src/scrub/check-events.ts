@@ -195,7 +195,7 @@ export class EventCheck {
     const { seeds, blobs, ids } = this.#events;
     return new EventReader({
       ...{ origin: this.#log.origin, hasher: nodeEventHasher, seeds, ids },
-      blobs: { read: (name) => blobs.read(name).catch(asDiskError) },
+      blobs,
       store: { get: (key) => rowValue(key, rows.get(formatHex(key))) },
       reader: { readEntries: async (index) => [entryOf(index) ?? NOTHING] },
       size: () => this.#log.tree().state.size,
@@ -245,12 +245,3 @@ async function damageIn<T>(
     return { damage: { row, ...damage } };
   }
 }
-
-/** A file that is gone is damage; a disk that does not answer is asked again (spec SCRUB-8). */
-function asDiskError(error: Error): never {
-  const { cause } = error;
-  const isDisk = cause instanceof Error && 'syscall' in cause && 'code' in cause;
-  throw isDisk && !GONE.includes(String(cause.code)) ? cause : error;
-}
-
-const GONE = ['ENOENT', 'EISDIR', 'ENAMETOOLONG'];

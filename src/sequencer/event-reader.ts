@@ -14,6 +14,7 @@ import { corruptRow, decodedRow } from '../store/corrupt-row.ts';
 import { blobKey, decodePayload, eventIdKey, eventIndexOf, payloadKey, rawKey } from '../store/event-rows.ts';
 import { decodeIndex } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
+import { damageOf } from './finding.ts';
 import type { StoredEvent } from './log.ts';
 import type { LogReader } from './log-reader.ts';
 
@@ -98,17 +99,27 @@ export class EventReader {
   /** The verbatim bytes of an event that was read. @throws TlogError storage_corrupt */
   async rawOf({ index, event, seed }: StoredEvent): Promise<Uint8Array | undefined> {
     if (event.raw === undefined) return undefined;
-    const { store, blobs } = this.#deps;
+    const { store } = this.#deps;
     const name = await store.get(blobKey(index));
     // The seed has opened the event itself.
     const [row, sealed, damaged] =
       name === undefined
         ? [rawKey(index), await store.get(rawKey(index)), 'it']
-        : [blobKey(index), await blobs.read(name), `its file raw/${formatHex(name)}`];
+        : [blobKey(index), await this.#file(blobKey(index), name), `its file raw/${formatHex(name)}`];
     if (sealed === undefined) return undefined;
     const bytes = this.#open({ seed, row, sealed: () => sealed, damaged });
     if (formatBase64(this.#deps.hasher.sha256(bytes)) === event.raw.sha256) return bytes;
     throw corruptRow(row, 'is not what its event describes');
+  }
+
+  /** The file that a row names. @throws TlogError storage_corrupt that names the row, storage_unreadable */
+  async #file(row: Uint8Array, name: Uint8Array): Promise<Uint8Array> {
+    try {
+      return await this.#deps.blobs.read(name);
+    } catch (error) {
+      if (damageOf(error) === undefined) throw error;
+      throw corruptRow(row, `names the file raw/${formatHex(name)}, which is gone`, error);
+    }
   }
 
   #seedOf(index: LeafIndex): Uint8Array {

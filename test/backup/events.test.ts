@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Fetch } from '../../src/client/bounded-fetch.ts';
 import { checkEvent } from '../../src/core/event/event.ts';
@@ -10,7 +10,7 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import type { AppendResult, Log } from '../../src/sequencer/log.ts';
 import { openLog } from '../../src/sequencer/open-log.ts';
 import { payloadKey } from '../../src/store/event-rows.ts';
-import { type BackupDesk, backupDesk } from '../support/backup-desk.ts';
+import { ADMIN_TOKEN, type BackupDesk, backupDesk } from '../support/backup-desk.ts';
 
 function eventOf({ events }: Log, id: string, hasId: boolean, content?: Uint8Array): NewEvent {
   const sha256 = createHash('sha256')
@@ -84,7 +84,7 @@ async function filesOf(folder: string): Promise<readonly string[]> {
   return found.filter((file) => file.isFile()).map(({ parentPath, name }) => join(parentPath, name));
 }
 
-describe('BACKUP-6 a backup of a log of events a backup of a log of events', () => {
+describe('BACKUP-6 a backup of a log of events', () => {
   test('proves all and tells retries, and holds nothing that can be read', async () => {
     const desk = await backupDesk({ kind: 'events' });
     for (let i = 0; i < 300; i += 1) await add(desk.log, `e${i}`);
@@ -112,6 +112,22 @@ describe('BACKUP-6 a backup of a log of events a backup of a log of events', () 
     await desk.log.close();
     await writeFile(join(desk.folder, 'logs/main/events/0-1-0.ndjson'), '');
     await expect(desk.restore()).rejects.toMatchObject({ code: 'malformed_answer' });
+  });
+
+  test.each([
+    ['is gone', () => Promise.resolve(), 'storage_corrupt', 1],
+    ['cannot be read now', (file: string) => symlink(basename(file), file), 'storage_unreadable', 0],
+  ])('that finds that a file %s: what is damage is a finding', async (_, put, code, findings) => {
+    const desk = await backupDesk({ kind: 'events' });
+    await addThree(desk.log, 'a');
+    const raw = join(desk.dir.dataPath, 'logs/main/raw');
+    const [name = ''] = await readdir(raw);
+    await rm(join(raw, name));
+    await put(join(raw, name));
+    const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
+    const answer = await desk.fetch('http://log.example/logs/main/backup/payloads?from=0&to=3', { headers });
+    expect([answer.status, (await answer.json()).code]).toEqual([500, code]);
+    expect(desk.log.findings).toHaveLength(findings);
   });
 
   test('without the secret of ids is neither finished nor restored: every retry would be a new event', async () => {

@@ -2,6 +2,8 @@ import { open, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { SeedFile } from '../../src/events/seed-file.ts';
+import { openFile } from '../../src/events/seed-header.ts';
+import { type OpenSlotFile, openSlotFile } from '../../src/events/slot-file.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -189,6 +191,84 @@ describe('STORE-14 seeds', () => {
     }
     await spoil(path);
     await expect(opened(path, 20)).rejects.toMatchObject({ code: 'data_damaged' });
+  });
+});
+
+describe('STORE-14 what a disk says about seeds has a code', () => {
+  const saying = (code: string): Error => Object.assign(new Error(`${code}: said by a test`), { code });
+
+  /** Opens a file of a log without leaves whose calls of a kind fail once it is told to. */
+  async function failing(call: 'write' | 'sync' | 'length' | 'readNow' | 'truncate', error: Error) {
+    const path = await newFile();
+    const faults = { on: false };
+    const openWith: OpenSlotFile = async (...file) => {
+      const sound = await openSlotFile(...file);
+      const fail = (): Promise<never> => {
+        if (call === 'readNow') throw error;
+        return Promise.reject(error);
+      };
+      const usual = sound[call] as (...args: never[]) => unknown;
+      return { ...sound, [call]: (...args: never[]) => (faults.on ? fail() : usual(...args)) };
+    };
+    return { faults, open: () => SeedFile.open(path, 0, systemRandom, { openWith, ahead: 8 }) };
+  }
+
+  test.each([
+    ['write', 'ENOSPC', 'commit_unknown'],
+    ['sync', 'EIO', 'commit_unknown'],
+    ['length', 'EIO', 'storage_unreadable'],
+  ] as const)('while they are made: %s with %s is %s', async (call, said, code) => {
+    const { faults, open } = await failing(call, saying(said));
+    const seeds = await open();
+    faults.on = true;
+    await expect(seeds.ensure(1)).rejects.toMatchObject({
+      code,
+      cause: { code: said },
+      message: expect.stringContaining(said),
+    });
+    await seeds.close();
+  });
+
+  test('while they are read: EIO is no damage', async () => {
+    const { faults, open } = await failing('readNow', saying('EIO'));
+    const seeds = await open();
+    await seeds.ensure(1);
+    faults.on = true;
+    expect(() => seeds.read(0, 1)).toThrow(expect.objectContaining({ code: 'storage_unreadable' }));
+    await seeds.close();
+  });
+
+  test.each([
+    ['write', 'ENOSPC', 'not_writable'],
+    ['truncate', 'EROFS', 'not_writable'],
+    ['sync', 'EIO', 'commit_unknown'],
+    ['length', 'EIO', 'storage_unreadable'],
+  ] as const)('at a start: %s with %s is %s', async (call, said, code) => {
+    const { faults, open } = await failing(call, saying(said));
+    faults.on = true;
+    await expect(open()).rejects.toMatchObject({ code });
+  });
+
+  test('a bug of ours stays one', async () => {
+    const { faults, open } = await failing('sync', new RangeError('ours'));
+    faults.on = true;
+    await expect(open()).rejects.toThrow(RangeError);
+  });
+
+  test.each([
+    ['EACCES', 'not_writable'],
+    ['EMFILE', 'storage_unreadable'],
+    ['ENOENT', 'data_damaged'],
+  ])('a file that cannot be opened for %s is %s', async (said, code) => {
+    const openWith = (): Promise<never> => Promise.reject(saying(said));
+    await expect(SeedFile.open('seeds', 0, systemRandom, { openWith, ahead: 8 })).rejects.toMatchObject({
+      code,
+    });
+  });
+
+  test('one that only looks is never told that it cannot write', async () => {
+    const openWith = (): Promise<never> => Promise.reject(saying('EACCES'));
+    await expect(openFile('seeds', 'look', openWith)).rejects.toMatchObject({ code: 'storage_unreadable' });
   });
 });
 

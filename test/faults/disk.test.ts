@@ -19,8 +19,11 @@ beforeAll(async () => {
 });
 afterAll(() => programs?.[Symbol.asyncDispose]());
 
-const campaignOf = (prepare?: (folder: string) => Promise<void>): Promise<Campaign> =>
-  Campaign.create({ programs, kills: 0, seed: SEED, heavyShare: 0, killWithinMs: 0 }, prepare);
+const campaignOf = (
+  prepare?: (folder: string) => Promise<void>,
+  log: 'main' | 'audit' = 'main',
+): Promise<Campaign> =>
+  Campaign.create({ programs, kills: 0, seed: SEED, heavyShare: 0, killWithinMs: 0, log }, prepare);
 
 async function running(campaign: Campaign, flags: string[] = []): Promise<ServerProcess> {
   const server = await campaign.start({ flags });
@@ -158,6 +161,23 @@ describe.skipIf(mountMissing() !== undefined)('a disk that is full', () => {
     expect([ended?.code, ended?.said]).toEqual([70, expect.stringMatching(/No space left|ENOSPC/)]);
     const { code, said } = await refused(campaign);
     expect([code, said]).toEqual([1, expect.stringContaining('not_writable')]);
+    await free();
+    await goesOn(campaign);
+  });
+
+  test('EVENT-18 no room for verbatim bytes of events: the process ends with 70 and the words of the disk, nothing is lost', async () => {
+    let volume: SmallVolume | undefined;
+    await using campaign = await campaignOf(async (folder) => {
+      volume = await SmallVolume.mount(join(folder, 'data'), 'size=256m,nr_inodes=200');
+    }, 'audit');
+    await using mounted = volume as SmallVolume;
+    const server = await running(campaign);
+    const free = await mounted.takeInodes();
+    const ended = await write(campaign, server, Number.POSITIVE_INFINITY);
+    expect([ended?.code, ended?.said]).toEqual([
+      70,
+      expect.stringMatching(/"code":"commit_unknown","message":"[^"]*could not be written: ENOSPC/),
+    ]);
     await free();
     await goesOn(campaign);
   });

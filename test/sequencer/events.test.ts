@@ -1,5 +1,5 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { checkEvent } from '../../src/core/event/event.ts';
 import { decodeLeaf } from '../../src/core/event/leaf.ts';
@@ -268,6 +268,51 @@ test('SCRUB-4 a bug met while files of verbatim bytes are looked through is no d
     throw bug;
   };
   await expect(removeUnnamed({ iterate }, { blobs: { keepOnly: iterate } as never })).rejects.toBe(bug);
+});
+
+describe('EVENT-18 what the disk says of files of events', () => {
+  /** A log with one event whose verbatim bytes lie in a file, and the path of that file. */
+  async function withFile() {
+    const dir = await newDataDirectory({ kind: 'events' });
+    const log = await opened(dir);
+    await log.events.append({ events: [event(log, 'a', new Uint8Array(70_000))] });
+    const { raw } = pathsOf(dir);
+    const [name = ''] = await readdir(raw);
+    return { log, raw, file: join(raw, name) };
+  }
+
+  test('verbatim bytes that it does not take end the log as a write that failed, and nothing is added', async () => {
+    const { log, raw } = await withFile();
+    await rm(raw, { recursive: true });
+    await writeFile(raw, 'no folder');
+    const late = { events: [event(log, 'b', new Uint8Array(70_000))] };
+    await expect(log.events.append(late)).rejects.toMatchObject({ code: 'commit_unknown' });
+    expect([(await log.failed).code, log.head.size]).toEqual(['commit_unknown', 1]);
+  });
+
+  test('verbatim bytes that it does not give are no damage, and the log goes on', async () => {
+    const { log, file } = await withFile();
+    await rm(file);
+    await symlink(basename(file), file);
+    await expect(log.events.readRaw(leafIndex(0))).rejects.toMatchObject({ code: 'storage_unreadable' });
+    expect((await add(log, 'b')).indexes).toEqual([1]);
+    expect(log.findings).toEqual([]);
+  });
+
+  test('a file that is gone is a finding of the row that names it', async () => {
+    const { log, file } = await withFile();
+    await rm(file);
+    await expect(log.events.readRaw(leafIndex(0))).rejects.toMatchObject({ code: 'storage_corrupt' });
+    expect(log.findings).toMatchObject([{ part: 'raw', index: 0 }]);
+  });
+
+  test('an id secret that it does not give is not said to be gone', async () => {
+    const dir = await newDataDirectory({ kind: 'events' });
+    const { idSecret } = pathsOf(dir);
+    await rm(idSecret);
+    await symlink('id-secret', idSecret);
+    await expect(opened(dir)).rejects.toMatchObject({ code: 'storage_unreadable' });
+  });
 });
 
 describe('EVENT-18 a seed is durable before a leaf that needs it', () => {
