@@ -130,8 +130,8 @@ class RunningAudit {
 
   audit(event: NewEvent): AuditEntry {
     if (this.#closing !== undefined) throw new TypeError('the audit is closed');
-    const id = event.id ?? randomUUID();
-    const whole = { schema: EVENT_SCHEMA, time: new Date().toISOString(), ...event, id };
+    const { id = randomUUID(), time = new Date().toISOString() } = event;
+    const whole = { schema: EVENT_SCHEMA, ...event, id, time };
     const line = JSON.stringify(whole);
     parseEvent(line);
     this.#append(line);
@@ -161,16 +161,17 @@ class RunningAudit {
   }
 
   async #close(timeoutMs: number): Promise<number> {
-    const left = await this.flush(timeoutMs);
+    await this.flush(timeoutMs);
     await this.#sender.stop();
-    await this.#spool.close();
+    const { waiting, folder } = this.#spool;
     const error = new TlogError(
       'request_timeout',
-      `the audit was closed; ${left} events wait in ${this.#spool.folder}`,
+      `the audit was closed; ${waiting} events wait in ${folder}`,
     );
     for (const { reject } of this.#waiters.values()) reject(error);
     this.#waiters.clear();
-    return left;
+    await this.#spool.close();
+    return waiting;
   }
 
   /** An event that is told twice, with its id and time, is one. */

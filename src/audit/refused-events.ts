@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TlogError } from '../core/error.ts';
+import { syncFolder } from './spool-disk.ts';
 
 const LF = 0x0a;
 
@@ -34,6 +35,7 @@ export class RefusedEvents {
       // The end of a process may have cut the last line short.
       await file.appendFile((await endsALine(file, size)) ? text : `\n${text}`);
       await file.datasync();
+      if (size === 0) await syncFolder(dirname(this.#path));
     } catch (error) {
       await file.truncate(size);
       throw error;

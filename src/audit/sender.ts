@@ -6,6 +6,8 @@ import type { Spool, SpooledBatch } from './spool.ts';
 
 const WAIT_MIN_MS = 200;
 const WAIT_MAX_MS = 30_000;
+/** The same while somebody waits for the last event to be sent. */
+const HURRIED_MAX_MS = 500;
 
 /** Where an event is in the log. */
 export interface LoggedEvent {
@@ -47,7 +49,7 @@ export class Sender {
     this.#wake();
   }
 
-  /** Resolves once nothing waits, or after `timeoutMs`; tries at once. */
+  /** Resolves once nothing waits, or after `timeoutMs`; tries at once, and again soon until then. */
   async drained(timeoutMs: number): Promise<void> {
     if (this.#deps.spool.waiting === 0) return;
     await new Promise<void>((resolve) => {
@@ -82,7 +84,7 @@ export class Sender {
         if (this.#ending.signal.aborted) return;
         this.#deps.onTrouble(asTrouble(error));
         failures += 1;
-        await this.#pause(waitMs(failures));
+        await this.#pause(failures);
       }
     }
   }
@@ -92,9 +94,12 @@ export class Sender {
     const events = batch.lines.map((json) => ({ json }));
     const { taken, refused } = await postRightEvents(calls, events, { signal: this.#ending.signal });
     for (const { event, error } of refused) await spool.reject(event.json, error);
-    spool.done(batch);
-    for (const { event, index, isNew } of taken) onSettled(event.json, { index, isNew });
-    for (const { event, error } of refused) onSettled(event.json, error);
+    try {
+      spool.done(batch);
+    } finally {
+      for (const { event, index, isNew } of taken) onSettled(event.json, { index, isNew });
+      for (const { event, error } of refused) onSettled(event.json, error);
+    }
   }
 
   async #waitForLines(): Promise<void> {
@@ -107,8 +112,9 @@ export class Sender {
   }
 
   /** A process that has nothing else to do is not held up by it. */
-  async #pause(ms: number): Promise<void> {
+  async #pause(failures: number): Promise<void> {
     if (this.#ending.signal.aborted) return;
+    const ms = waitMs(failures, this.#idle.size === 0 ? WAIT_MAX_MS : HURRIED_MAX_MS);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms).unref();
       this.#hurry = () => {
@@ -120,8 +126,8 @@ export class Sender {
 }
 
 /** A random part of a doubling step: many programs wait for one server. */
-function waitMs(failures: number): number {
-  const stepMs = Math.min(WAIT_MAX_MS, WAIT_MIN_MS * 2 ** Math.min(failures, 10));
+function waitMs(failures: number, stepMaxMs: number): number {
+  const stepMs = Math.min(stepMaxMs, WAIT_MIN_MS * 2 ** Math.min(failures, 10));
   return stepMs * (0.5 + Math.random() / 2);
 }
 

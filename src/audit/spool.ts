@@ -3,7 +3,6 @@ import {
   fdatasync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -15,6 +14,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TlogError } from '../core/error.ts';
 import { RefusedEvents } from './refused-events.ts';
+import { makeFolder, syncFolder, unreadable, unwritable } from './spool-disk.ts';
 import { lockSpool } from './spool-lock.ts';
 
 const sync = promisify(fdatasync);
@@ -55,6 +55,10 @@ export class Spool {
   #fd = -1;
   #waiting = 0;
   #isFolderDirty = true;
+  /** A line of which a part is left behind the last whole one of the file. */
+  #isCutShort = false;
+  /** Syncs that failed. The system tells a failure once: what was written by then may be lost, whoever asks for the next sync. */
+  #failures = 0;
   #syncing: Promise<void> | undefined;
   #syncAgain: Promise<void> | undefined;
 
@@ -65,7 +69,7 @@ export class Spool {
     this.#segmentBytes = Math.min(SEGMENT_BYTES_MAX, Math.ceil(bytesMax / 8));
     let unlock = (): void => undefined;
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      makeFolder(folder);
       unlock = lockSpool(folder);
       const names = readdirSync(folder).filter((file) => SEGMENT.test(file));
       for (const name of names.sort()) this.#find(join(folder, name));
@@ -96,9 +100,9 @@ export class Spool {
   /** Appends a line, which has no LF. @throws TlogError spool_full, also where the disk is; not_writable. Nothing is appended then */
   append(text: string): void {
     const line = Buffer.from(`${text}\n`);
-    this.#checkRoom(line.length);
     try {
-      if (this.#current.size >= this.#segmentBytes) this.#begin();
+      this.#checkRoom(line.length);
+      if (this.#isCutShort || this.#current.size >= this.#segmentBytes) this.#begin();
       this.#write(line);
     } catch (error) {
       throw unwritable(this.folder, error);
@@ -106,21 +110,27 @@ export class Spool {
     this.#waiting += 1;
   }
 
-  /** Resolves once all that was appended is on the disk. Calls that come meanwhile share the next one. */
+  /**
+   * Resolves once all that was appended is on the disk. Calls that come meanwhile share the next one.
+   * @throws TlogError spool_full, not_writable
+   */
   sync(): Promise<void> {
-    if (this.#syncing === undefined) return this.#beginSync();
+    const failures = this.#failures;
+    if (this.#syncing === undefined) return this.#beginSync(failures);
     this.#syncAgain ??= this.#syncing.then(
-      () => this.#beginSync(),
-      () => this.#beginSync(),
+      () => this.#beginSync(failures),
+      () => this.#beginSync(failures),
     );
     return this.#syncAgain;
   }
 
-  /** The oldest lines that wait; undefined when there are none. */
+  /** The oldest lines that wait; undefined when there are none. @throws TlogError storage_unreadable */
   async next(): Promise<SpooledBatch | undefined> {
     for (const segment of [...this.#segments]) {
       if (segment.done >= segment.size) continue;
-      const bytes = await readPart(segment);
+      const bytes = await readPart(segment).catch((error: unknown) => {
+        throw unreadable(this.folder, error);
+      });
       const end = bytes.lastIndexOf(LF) + 1;
       if (end > 0)
         return { segment, end: segment.done + end, lines: bytes.toString('utf8', 0, end - 1).split('\n') };
@@ -132,11 +142,15 @@ export class Spool {
     return undefined;
   }
 
-  /** Notes that lines are dealt with. */
+  /** Notes that lines are dealt with. @throws TlogError not_writable: they are, and their file stays */
   done({ segment, end, lines }: SpooledBatch): void {
     segment.done = end;
     this.#waiting -= lines.length;
-    if (segment.done >= segment.size) this.#forget(segment);
+    try {
+      if (segment.done >= segment.size) this.#forget(segment);
+    } catch (error) {
+      throw unwritable(this.folder, error);
+    }
   }
 
   /** Keeps a line that no log takes: it was taken here, so it has room whatever else there is. @throws TlogError spool_full, not_writable */
@@ -182,12 +196,22 @@ export class Spool {
     const last = this.#segments.at(-1)?.path.slice(-17, -7) ?? '0';
     const path = join(this.folder, `${String(Number(last) + 1).padStart(10, '0')}.ndjson`);
     // First: where it fails there is no file yet, and this one goes on.
-    if (this.#fd >= 0) fsyncSync(this.#fd);
+    if (this.#fd >= 0) this.#syncNow();
     const fd = openSync(path, 'ax', 0o600);
     if (this.#fd >= 0) this.#retire(this.#fd);
     this.#fd = fd;
+    this.#isCutShort = false;
     this.#segments.push({ path, size: 0, done: 0 });
     this.#isFolderDirty = true;
+  }
+
+  #syncNow(): void {
+    try {
+      fsyncSync(this.#fd);
+    } catch (error) {
+      this.#failures += 1;
+      throw error;
+    }
   }
 
   /** A sync that is under way needs its file open. */
@@ -204,7 +228,9 @@ export class Spool {
       segment.size += line.length;
     } catch (error) {
       // Half of a line would spoil the one that follows.
+      this.#isCutShort = true;
       ftruncateSync(this.#fd, segment.size);
+      this.#isCutShort = false;
       throw error;
     }
   }
@@ -213,6 +239,7 @@ export class Spool {
   #forget(segment: Segment): void {
     if (segment === this.#current) {
       ftruncateSync(this.#fd, 0);
+      this.#isCutShort = false;
       segment.size = 0;
       segment.done = 0;
       return;
@@ -221,16 +248,17 @@ export class Spool {
     this.#segments.splice(this.#segments.indexOf(segment), 1);
   }
 
-  #beginSync(): Promise<void> {
+  /** @param failures as they were when the first who waits for it asked */
+  #beginSync(failures: number): Promise<void> {
     this.#syncAgain = undefined;
-    const syncing = this.#sync().finally(() => {
+    const syncing = this.#sync(failures).finally(() => {
       if (this.#syncing === syncing) this.#syncing = undefined;
     });
     this.#syncing = syncing;
     return syncing;
   }
 
-  async #sync(): Promise<void> {
+  async #sync(failures: number): Promise<void> {
     const isFolderDirty = this.#isFolderDirty;
     this.#isFolderDirty = false;
     try {
@@ -238,8 +266,12 @@ export class Spool {
       if (isFolderDirty) await syncFolder(this.folder);
     } catch (error) {
       this.#isFolderDirty = true;
+      this.#failures += 1;
       throw unwritable(this.folder, error);
     }
+    if (this.#failures === failures) return;
+    const message = `the spool ${this.folder}: another sync failed, and what it was for may not be on the disk`;
+    throw new TlogError('not_writable', message);
   }
 }
 
@@ -249,20 +281,4 @@ async function readPart({ path, size, done }: Segment): Promise<Buffer> {
     position: done,
   });
   return buffer.subarray(0, bytesRead);
-}
-
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path);
-  await folder.sync();
-}
-
-/** What to throw for an error of the disk; other errors stay what they are. */
-function unwritable(folder: string, cause: unknown): unknown {
-  if (cause instanceof TlogError || !(cause instanceof Error) || !('code' in cause)) return cause;
-  const isFull = cause.code === 'ENOSPC' || cause.code === 'EDQUOT';
-  return new TlogError(
-    isFull ? 'spool_full' : 'not_writable',
-    `the spool ${folder} takes no writes: ${cause.message}`,
-    { cause },
-  );
 }
