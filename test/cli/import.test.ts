@@ -76,14 +76,19 @@ describe('CLI-50 stele import', () => {
       join(folder, 'in.jsonl'),
       Buffer.concat([Buffer.from(`${lines.join('\n')}\n`), Buffer.of(0xff, 0x0a)]),
     );
+    let before = '';
     for (const counts of ['3 new events, 0 known', '0 new events, 3 known']) {
       const ran = await imported('cloudtrail', 'in.jsonl');
       expect([ran.code, ran.stderr]).toEqual([
         1,
         `in.jsonl: ${counts}, 4 refused.\nrefused.jsonl has what was refused, and why.\n`,
       ]);
-      const refused = (await readFile(join(folder, 'refused.jsonl'), 'utf8'))
-        .trimEnd()
+      const text = await readFile(join(folder, 'refused.jsonl'), 'utf8');
+      // What an earlier run refused is never lost.
+      expect(text.startsWith(before)).toBe(true);
+      const refused = text
+        .slice(before.length)
+        .trim()
         .split('\n')
         .map((line) => JSON.parse(line));
       expect(refused.sort((a, b) => a.line - b.line)).toEqual([
@@ -104,6 +109,8 @@ describe('CLI-50 stele import', () => {
           recordBase64: '/w==',
         },
       ]);
+      before = `${text}{"the end of a process":"cut this short`;
+      await writeFile(join(folder, 'refused.jsonl'), before);
     }
     expect((await stat(join(folder, 'refused.jsonl'))).mode & 0o777).toBe(0o600);
     expect(await size()).toBe(3);

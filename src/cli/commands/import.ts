@@ -47,7 +47,11 @@ export function registerImport(program: Command, host: CommandHost): void {
       .option('--map <file>', 'of csv and json: says which member comes from where; s3-access is shipped')
       .option('--year <year>', 'of the first line of sshd or syslog that has none')
       .option('--timezone <zone>', 'of times that have none: UTC, +02:00 or a name such as Europe/Berlin')
-      .option('--refused <file>', 'where to write what cannot be imported, with the reason', 'refused.jsonl')
+      .option(
+        '--refused <file>',
+        'where what cannot be imported is appended, with the reason',
+        'refused.jsonl',
+      )
       .option('--server <url>', 'base URL of the server (STELE_SERVER; default http://127.0.0.1:8080)')
       .option('--log <name>', 'name of a log of events (STELE_LOG; default audit)'),
   );
