@@ -2,27 +2,25 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import type { PublicLabel } from '../core/event/leaf.ts';
-import { createNoteVerifier } from '../core/note/verifier.ts';
 import { treeSize } from '../core/units.ts';
 import { createEventFiles } from '../events/event-files.ts';
 import { generateSigningKey } from '../keys/generate.ts';
 import { writeKeyFile } from '../keys/key-file.ts';
-import { createSigner } from '../keys/signer.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { ed25519Verify } from '../runtime/ed25519.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
 import type { Random } from '../runtime/random.ts';
 import { CheckedStore } from '../store/checked-store.ts';
-import { writeRefusal } from '../store/disk-error.ts';
+import { writeFailure, writeRefusal } from '../store/disk-error.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
 import { createFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { encodeState, OPEN_KEY, STATE_KEY } from '../store/rows.ts';
-import { type DataDirectory, dataDirectoryExists, logPaths } from './data-directory.ts';
-import { HeadSigner } from './head-signer.ts';
+import type { CommitOutcome } from '../store/store.ts';
+import { type DataDirectory, dataDirectoryExists, type LogPaths, logPaths } from './data-directory.ts';
 import type { DuplicateMode, LogKind, ReadAccess } from './log.ts';
 import { type LogManifest, SCHEMA } from './manifest.ts';
 import { encodeCleanStop } from './recovery.ts';
+import { giveName, refuseTaken, signEmptyTree, unfinishedPaths } from './unfinished-log.ts';
 
 /** What a new log shall be. */
 export interface NewLog {
@@ -61,28 +59,50 @@ async function makeLogFolder(path: string): Promise<void> {
   await mkdir(path, { mode: 0o700 }).catch((cause: unknown) => {
     const isThere = (cause as NodeJS.ErrnoException).code === 'EEXIST';
     const refusal = isThere
-      ? new TlogError('data_exists', `${path} exists; a log is never made over an old one`, { cause })
+      ? new TlogError(
+          'data_exists',
+          `${path} exists: a log of this name is being made, or its making was cut short`,
+          { cause },
+        )
       : new TlogError('no_data', `${path} cannot be made: run stele init first`, { cause });
     throw writeRefusal(path, cause, refusal);
   });
 }
 
-/** Makes key, database and guard of a log, and signs size 0. The manifest comes last: without it there is no log. */
-export async function createLog(
-  deps: { readonly dir: DataDirectory; readonly clock: Clock; readonly random: Random },
-  log: NewLog,
-): Promise<LogManifest> {
-  const { duplicates = 'key', leafHashIndex = true, reads = 'public' } = log;
+interface CreateDeps {
+  readonly dir: DataDirectory;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * Makes key, database and guard of a log, and signs size 0. It gets its name last: a creation that was cut short leaves no log, and
+ * `removeUnfinished` removes what it has left.
+ * @throws TlogError data_exists, invalid_parameter, no_data, not_writable, commit_unknown
+ */
+export async function createLog(deps: CreateDeps, log: NewLog): Promise<LogManifest> {
+  const { duplicates = 'key', leafHashIndex = true } = log;
   checkNewLog(log, duplicates, leafHashIndex);
   const paths = logPaths(deps.dir, log.name);
+  const making = unfinishedPaths(deps.dir, log.name);
+  try {
+    await refuseTaken(paths);
+    const manifest = await makeLog(deps, making, log);
+    await giveName(making, paths);
+    return manifest;
+  } catch (cause) {
+    throw writeFailure(making.root, cause);
+  }
+}
+
+async function makeLog(deps: CreateDeps, paths: LogPaths, log: NewLog): Promise<LogManifest> {
+  const { duplicates = 'key', leafHashIndex = true, reads = 'public' } = log;
   await makeLogFolder(paths.root);
   const { skey, vkey } = generateSigningKey(deps.random, log.origin);
   await writeKeyFile(paths.key, skey);
   await createStore(paths.db, deps.clock);
   if (log.kind === 'events') await createEventFiles(paths.root, { gapEnd: 0, secret: deps.random(32) });
-  const signer = new HeadSigner(log.origin, createSigner(skey), createNoteVerifier(vkey, ed25519Verify));
-  const head = await signer.sign(treeSize(0), nodeHasher.emptyRoot);
-  await createFileGuard(paths.guard, head);
+  await createFileGuard(paths.guard, await signEmptyTree(skey));
   const createdAt = new Date(deps.clock.nowMs()).toISOString();
   const { name, kind, origin } = log;
   const manifest: LogManifest = {
@@ -122,21 +142,22 @@ function checkNewLog(
 
 async function createStore(path: string, clock: Clock): Promise<void> {
   const level = await LevelStore.create(path);
-  const store = new CheckedStore(level);
-  const state = {
-    size: treeSize(0),
-    rootHash: nodeHasher.emptyRoot,
-    committedAtMs: clock.nowMs(),
-    keptEnd: 0,
-  };
-  const outcome = await store.commit({
+  try {
+    if ((await writeEmptyTree(new CheckedStore(level), clock.nowMs())) === 'committed') return;
+    throw new TlogError('commit_unknown', `cannot write to ${path}`, { cause: level.lastError });
+  } finally {
+    await level.close();
+  }
+}
+
+function writeEmptyTree(store: CheckedStore, committedAtMs: number): Promise<CommitOutcome> {
+  const size = treeSize(0);
+  const state = { size, rootHash: nodeHasher.emptyRoot, committedAtMs, keptEnd: 0 };
+  return store.commit({
     puts: [
       { key: STATE_KEY, value: encodeState(state) },
-      { key: OPEN_KEY, value: encodeCleanStop(state.size) },
+      { key: OPEN_KEY, value: encodeCleanStop(size) },
     ],
     deletes: [],
   });
-  await store.close();
-  if (outcome !== 'committed')
-    throw new TlogError('commit_unknown', `cannot write to ${path}`, { cause: level.lastError });
 }

@@ -27,8 +27,11 @@ export function logPaths(dir: DataDirectory, name: string): LogPaths {
       `log name ${JSON.stringify(name.slice(0, 80))}: use a-z, 0-9 and -, at most 63`,
     );
   }
-  const root = join(dir.dataPath, 'logs', name);
-  const guard = join(dir.guardPath, name);
+  return pathsIn(join(dir.dataPath, 'logs', name), join(dir.guardPath, name));
+}
+
+/** Paths of a log in its folder. */
+export function pathsIn(root: string, guard: string): LogPaths {
   return { root, manifest: join(root, 'log.json'), key: join(root, 'key'), db: join(root, 'db'), guard };
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -122,6 +122,19 @@ describe('CLI-17 logs create', () => {
     const refused = await create(...args);
     expect([refused.exitCode, refused.stderr]).toEqual([exitCode, expect.stringContaining(why)]);
     expect(await readdir(join(root, 'd', 'logs'))).toEqual(['audit', 'main']);
+  });
+
+  test('goes over what a creation that was cut short has left, and says so', async () => {
+    await run(['init', ...data(), '--origin', 'example.org']);
+    for (const folder of ['d', 'd.guard'])
+      await mkdir(join(root, folder, folder === 'd' ? 'logs' : '', 'more.new'));
+    const made = await create('more', '--kind', 'events');
+    expect([made.exitCode, made.stderr]).toEqual([
+      0,
+      expect.stringContaining('creation of more was cut short'),
+    ]);
+    expect(await readdir(join(root, 'd', 'logs'))).toEqual(['audit', 'main', 'more']);
+    expect(await readdir(join(root, 'd.guard'))).toEqual(['audit', 'main', 'more']);
   });
 
   test('refuses while the database of main is in use', async () => {

@@ -1,5 +1,5 @@
 import { renameSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { generateSigningKey } from '../../src/keys/generate.ts';
@@ -15,6 +15,7 @@ import {
 } from '../../src/sequencer/data-directory.ts';
 import { LogSet } from '../../src/sequencer/log-set.ts';
 import { openLog } from '../../src/sequencer/open-log.ts';
+import { removeUnfinished, unfinishedPaths } from '../../src/sequencer/unfinished-log.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { newDataDirectory } from '../support/test-log.ts';
 
@@ -97,7 +98,7 @@ describe('STORE-1 a log is made once, and only as one that can be', () => {
 
   test('STORE-8 one whose database is taken away while it is made is not there', async () => {
     const dir = await newDataDirectory();
-    const { db } = logPaths(dir, 'other');
+    const { db } = unfinishedPaths(dir, 'other');
     const takingAway = (): number => {
       renameSync(db, `${db}.taken`);
       return 0;
@@ -105,6 +106,106 @@ describe('STORE-1 a log is made once, and only as one that can be', () => {
     const made = createLog({ ...deps(dir), clock: { ...systemClock, nowMs: takingAway } }, OTHER);
     await expect(made).rejects.toMatchObject({ code: 'commit_unknown' });
     expect(await namesOf(dir)).toEqual(['main']);
+  });
+});
+
+describe('STORE-1 a log whose making was cut short', () => {
+  /** Ends the making of `other` with an error where a part of it asks for time or random bytes. */
+  async function cutShort(dir: DataDirectory, at: 'random' | 'nowMs', calls: number): Promise<void> {
+    let left = calls;
+    const ending =
+      <A extends unknown[], R>(usual: (...args: A) => R) =>
+      (...args: A): R => {
+        left -= 1;
+        if (left === 0) throw new RangeError('the end of the process');
+        return usual(...args);
+      };
+    const usual = deps(dir);
+    const clock = at === 'nowMs' ? { ...systemClock, nowMs: ending(systemClock.nowMs) } : systemClock;
+    const random = at === 'random' ? ending(usual.random) : usual.random;
+    await expect(createLog({ dir, clock, random }, { ...OTHER, kind: 'events' })).rejects.toThrow(RangeError);
+  }
+
+  test.each<[string, (dir: DataDirectory) => Promise<void>]>([
+    ['before its key', (dir) => cutShort(dir, 'random', 1)],
+    ['before its database', (dir) => cutShort(dir, 'nowMs', 1)],
+    ['before its secrets', (dir) => cutShort(dir, 'random', 2)],
+    ['before its manifest', (dir) => cutShort(dir, 'nowMs', 2)],
+    [
+      'between the name of its guard and its own',
+      async (dir) => {
+        await createLog(deps(dir), { ...OTHER, kind: 'events' });
+        await rename(logPaths(dir, 'other').root, unfinishedPaths(dir, 'other').root);
+      },
+    ],
+    ['of which only the guard is left', (dir) => mkdir(unfinishedPaths(dir, 'other').guard)],
+  ])('%s is no log, is said to be there, and is made once that was removed', async (_, leave) => {
+    const dir = await newDataDirectory();
+    await leave(dir);
+    expect(await namesOf(dir)).toEqual(['main']);
+    await (await LogSet.open({ dir, clock: systemClock })).close();
+    await expect(createLog(deps(dir), OTHER)).rejects.toMatchObject({ code: 'data_exists' });
+    expect(await removeUnfinished(dir, 'other')).toBe(true);
+    expect(await removeUnfinished(dir, 'other')).toBe(false);
+    await createLog(deps(dir), OTHER);
+    await (await openLog({ dir, clock: systemClock }, 'other')).close();
+    expect([await namesOf(dir), await readdir(dir.guardPath)]).toEqual([
+      ['main', 'other'],
+      ['main', 'other'],
+    ]);
+  });
+
+  test('a log and a guard that have the name are never removed', async () => {
+    const dir = await newDataDirectory();
+    await createLog(deps(dir), OTHER);
+    await mkdir(unfinishedPaths(dir, 'other').root);
+    expect(await removeUnfinished(dir, 'other')).toBe(true);
+    await (await openLog({ dir, clock: systemClock }, 'other')).close();
+  });
+
+  test('nor is the guard of a log whose data are gone', async () => {
+    const dir = await newDataDirectory();
+    await createLog(deps(dir), OTHER);
+    const [{ root, guard }, left] = [logPaths(dir, 'other'), unfinishedPaths(dir, 'other')];
+    const kept = `${guard}-kept`;
+    await rm(root, { recursive: true });
+    await rename(guard, kept);
+    // One of the same name, with another key, and one that was cut short before it had a key.
+    await createLog(deps(dir), OTHER);
+    await rename(root, left.root);
+    await rm(guard, { recursive: true });
+    await rename(kept, guard);
+    for (const lay of [async () => undefined, () => mkdir(left.root)]) {
+      await lay();
+      expect(await removeUnfinished(dir, 'other')).toBe(true);
+      await expect(createLog(deps(dir), OTHER)).rejects.toMatchObject({
+        ...{ code: 'data_exists', message: expect.stringContaining('a guard exists') },
+      });
+    }
+  });
+
+  test('a folder that is there without being a log is said to be one', async () => {
+    const dir = await newDataDirectory();
+    await mkdir(logPaths(dir, 'other').root);
+    await expect(createLog(deps(dir), OTHER)).rejects.toMatchObject({
+      ...{ code: 'data_exists', message: expect.stringContaining('no log.json') },
+    });
+  });
+
+  test('a disk that is full is said to be so', async () => {
+    const dir = await newDataDirectory();
+    const random = (): never => {
+      throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    };
+    await expect(createLog({ ...deps(dir), random }, OTHER)).rejects.toMatchObject({ code: 'not_writable' });
+  });
+
+  test('what cannot be looked at is not taken for nothing', async () => {
+    const dir = await newDataDirectory();
+    await rm(join(dir.dataPath, 'logs'), { recursive: true });
+    await symlink('logs', join(dir.dataPath, 'logs'));
+    for (const look of [() => removeUnfinished(dir, 'other'), () => createLog(deps(dir), OTHER)])
+      await expect(look()).rejects.toMatchObject({ code: 'storage_unreadable', cause: { code: 'ELOOP' } });
   });
 });
 

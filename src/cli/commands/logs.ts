@@ -10,6 +10,7 @@ import { inspectLog } from '../../sequencer/inspect-log.ts';
 import type { LogKind, ReadAccess } from '../../sequencer/log.ts';
 import { LOGS_MAX } from '../../sequencer/log-set.ts';
 import type { LogManifest } from '../../sequencer/manifest.ts';
+import { removeUnfinished } from '../../sequencer/unfinished-log.ts';
 import { keyNameArgument, publicLabelArgument } from '../arguments.ts';
 import { type CommandContext, type CommandHost, dataFlags } from '../context.ts';
 import { UsageError } from '../exit-code.ts';
@@ -61,6 +62,8 @@ async function runCreate(context: CommandContext, name: string, command: Command
   const origin = chosen ?? originBeside(known, name);
   const other = known.find((log) => log.origin === origin);
   if (other !== undefined) throw new UsageError(`log ${other.name} has the origin ${origin} already`);
+  if (await removeUnfinished(dir, name))
+    say(context.terminal, `An earlier creation of ${name} was cut short: what it had left is removed.`);
   const deps = { dir, clock: systemClock, random: systemRandom };
   const log = await createLog(deps, { name, kind, origin, reads, publicLabels });
   if (context.json) return writeJson(context.terminal, factsOf(log));
