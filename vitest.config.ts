@@ -57,6 +57,7 @@ export default defineConfig({
     // A wait that nothing ends fails; a machine that stands still for a minute, as shared disks make it, does not.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 100_000 } },
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'json-summary'] },
