@@ -151,7 +151,8 @@ describe('GOSSIP-1 the interface', () => {
   }> => {
     const asked: string[] = [];
     const state = { isAsked: false };
-    const desk = await openDesk({ origin: ORIGIN, trust: { vkey: log.signer.vkey } }, (url, init) => {
+    const settings = { origin: ORIGIN, trust: { vkey: log.signer.vkey }, timeoutMs: 3_600_000 };
+    const desk = await openDesk(settings, (url, init) => {
       if (!state.isAsked || !url.includes('/tile/0/')) return log.answer({ history: main, size: 700 }, url);
       asked.push(url);
       return leaves(url, init);
@@ -205,7 +206,7 @@ describe('GOSSIP-1 the interface', () => {
     const { gossip, answer } = await withLeaves((url, init) => {
       onAsked();
       return hanging(url, init);
-    });
+    }, 3_600_000);
     const answered = answer([3]);
     await isAsked;
     await gossip.close();
