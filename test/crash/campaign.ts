@@ -165,12 +165,14 @@ export class Campaign implements AsyncDisposable {
       await cp(path, `${path}.snapshot`, { recursive: true });
     }
     const journal = this.#journal.copy();
+    const events = this.#events.load.acked.length;
     return async () => {
       for (const path of paths) {
         await rm(path, { recursive: true, force: true });
         await cp(`${path}.snapshot`, path, { recursive: true });
       }
       this.#journal.goBackTo(journal);
+      this.#events.load.acked.splice(events);
       this.#judge.startOver();
     };
   }
@@ -182,9 +184,15 @@ export class Campaign implements AsyncDisposable {
     return this.#start({ ...command, args: [...this.serveArgs(), ...(command.flags ?? [])] });
   }
 
+  /** The folder of the log that is written to. */
+  get logFolder(): string {
+    return join(this.folder, 'data', 'logs', this.#options.log ?? 'main');
+  }
+
   /** The file that the running server writes its entries to first, or that of its guard. */
   async openFile(of: 'log' | 'guard'): Promise<string> {
-    const folder = join(this.folder, of === 'log' ? 'data/logs/main/db' : 'data.guard/main');
+    const guard = join(this.folder, 'data.guard', this.#options.log ?? 'main');
+    const folder = of === 'log' ? join(this.logFolder, 'db') : guard;
     const names = (await readdir(folder)).filter((name) => (of === 'log' ? name.endsWith('.log') : true));
     const [name, ...others] = names;
     if (name === undefined || others.length > 0) throw new Error(`which of ${names} is it?`);

@@ -23,7 +23,7 @@ export class EventJudge {
 
   /** What was promised of events and is not so, in a log of `size` leaves. */
   async judge(logUrl: string, size: number, everything: boolean): Promise<readonly string[]> {
-    const fresh = this.#compared - AGAIN;
+    const fresh = Math.min(this.#compared, this.#acked.length) - AGAIN;
     const wrong: string[] = [];
     for (let at = everything ? 0 : Math.max(0, fresh); at < this.#acked.length; at += AT_A_TIME) {
       const some = this.#acked.slice(at, at + AT_A_TIME);

@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Programs } from '../crash/campaign.ts';
+import { placeOf } from '../../src/events/seed-header.ts';
+import type { LogName, Programs } from '../crash/campaign.ts';
 import { Campaign, stopInOrder } from '../crash/campaign.ts';
 import { SeededRandom } from '../support/seeded-random.ts';
-import { type Ended, isRunning } from '../support/server-process.ts';
+import { type Ended, isRunning, type ServerProcess } from '../support/server-process.ts';
 import { attachStrace, type Injection, injecting, tracing } from './strace.ts';
 
 /** Calls by which a server changes what lies on the disk, and opens what it reads. */
@@ -11,6 +12,21 @@ const CALLS = 'openat,rename,link,unlink,rmdir,mkdir,fsync,fdatasync,write,pwrit
 const FAULTS = ['EIO', 'ENOSPC', 'SIGKILL'] as const;
 /** One thread makes all calls to the disk: the k-th call is then always the same one. */
 const ENV = { UV_THREADPOOL_SIZE: '1' };
+
+/**
+ * Calls of a commit, by what they are on: LevelDB's log, the guard, the file of seeds, or anything. Of entries much data makes LevelDB
+ * open and remove tables; of events verbatim bytes are files of their own. No commit renames or links; a start does.
+ */
+const KINDS: Readonly<Record<LogName, readonly string[]>> = {
+  main: ['log write', 'log fdatasync', 'guard pwrite64', 'any openat', 'any unlink'],
+  audit: [
+    ...['log write', 'log fdatasync', 'guard pwrite64', 'seeds pwrite64', 'seeds fdatasync'],
+    ...['any openat', 'any fsync'],
+  ],
+};
+/** Acks between two looks whether the fault has happened, and at most. */
+const ACKS = 200;
+const ACKS_MAX = 30_000;
 
 /** Entries of a log of which enough tables are merged while it is written to. */
 const LARGE = 50_000;
@@ -34,6 +50,8 @@ const WHOLE: Part = { part: 1, parts: 1 };
 export interface SweepOptions {
   readonly programs: Programs;
   readonly seed: number;
+  /** `main`, unless given: entries; `audit`: events. */
+  readonly log?: LogName;
   /** Gets each fault when it has been judged, and how many are done of how many. */
   readonly onRun?: (run: SweepRun, done: number, of: number) => void;
 }
@@ -42,11 +60,13 @@ export interface SweepOptions {
 export class SyscallSweep implements AsyncDisposable {
   readonly #campaign: Campaign;
   readonly #random: SeededRandom;
+  readonly #log: LogName;
   readonly #onRun: NonNullable<SweepOptions['onRun']>;
 
-  private constructor(campaign: Campaign, { seed, onRun }: SweepOptions) {
+  private constructor(campaign: Campaign, { seed, log = 'main', onRun }: SweepOptions) {
     this.#campaign = campaign;
     this.#random = new SeededRandom(seed);
+    this.#log = log;
     this.#onRun = onRun ?? (() => undefined);
   }
 
@@ -54,6 +74,10 @@ export class SyscallSweep implements AsyncDisposable {
   static async create(options: SweepOptions): Promise<SyscallSweep> {
     const campaign = await Campaign.create({ ...options, kills: 0, heavyShare: 0, killWithinMs: 0 });
     const sweep = new SyscallSweep(campaign, options);
+    // The first log is the one that a start opens, and refuses to start without.
+    const other = options.log === 'audit' ? 'main' : 'audit';
+    for (const folder of ['data/logs', 'data.guard'])
+      await rm(join(campaign.folder, folder, other), { recursive: true });
     for (let start = 0; start < 2; start += 1) await sweep.#grow();
     return sweep;
   }
@@ -128,38 +152,67 @@ export class SyscallSweep implements AsyncDisposable {
   async commits(runs: number): Promise<SweepRun[]> {
     const goBack = await this.#campaign.snapshot();
     const done: SweepRun[] = [];
-    const kinds = ['log write', 'log fdatasync', 'guard pwrite64', 'any openat'] as const;
-    const all = kinds.flatMap((kind) => FAULTS.map((fault) => ({ kind, fault })));
+    const kinds = KINDS[this.#log];
     for (let i = 0; i < runs; i += 1) {
-      const choice = all[i % all.length];
-      if (choice === undefined) continue;
+      // Each kind in turn, and the next time with another fault.
+      const kind = kinds[i % kinds.length] ?? '';
+      const fault = FAULTS[((i % kinds.length) + Math.floor(i / kinds.length)) % FAULTS.length] ?? 'EIO';
       if (this.#campaign.verdict.size > LARGE) await goBack();
-      const run = await this.#writeWith(choice.kind, choice.fault);
+      const run = await this.#writeWith(kind, fault);
       this.#onRun(run, done.push(run), runs);
     }
     return done;
   }
 
   async #writeWith(kind: string, fault: Injection['fault']): Promise<SweepRun> {
+    const [where, syscall = ''] = kind.split(' ');
+    if (where === 'seeds') await this.#spendSeeds();
     const server = await this.#campaign.start({ env: ENV });
     if (!isRunning(server)) throw new Error(`a start without a fault failed: ${server.said}`);
     await this.#campaign.compare(server);
-    const [where, syscall = ''] = kind.split(' ');
-    const k = where === 'any' ? this.#random.int(1, 3) : this.#random.int(1, 25);
-    const path =
-      where === 'any' ? undefined : await this.#campaign.openFile(where === 'log' ? 'log' : 'guard');
-    const injection = { syscall, fault, k, ...(path === undefined ? {} : { path }) };
+    const path = await this.#pathOf(where);
+    const injection = { syscall, fault, k: this.#callOf(kind), ...(path === undefined ? {} : { path }) };
     const out = join(this.#campaign.folder, 'trace');
     const strace = await attachStrace(server.pid, injecting(injection, out));
     // Only much data makes LevelDB open files.
     const weight = where === 'any' ? 'heavy' : 'light';
     const load = this.#campaign.load(server, weight);
-    const ended = await this.#campaign.moreAcks(30_000, server);
+    const ended = await this.#acksUntilFault(server, out);
     server.kill('SIGKILL');
     await load;
     await server.ended;
     await strace.stop();
     return this.#judged(injection, ended, await readFile(out, 'utf8'));
+  }
+
+  /** Leaves no seed that was made ahead, as a crash may: the next event needs new ones. */
+  async #spendSeeds(): Promise<void> {
+    const server = await this.#campaign.serve();
+    const { size } = await this.#campaign.compare(server);
+    await stopInOrder(server);
+    await truncate(join(this.#campaign.logFolder, 'seeds'), placeOf(size));
+  }
+
+  /** Clients write until the fault has happened, and a while longer. */
+  async #acksUntilFault(server: ServerProcess, out: string): Promise<Ended | undefined> {
+    for (let acks = 0; acks < ACKS_MAX; acks += ACKS) {
+      const ended = await this.#campaign.moreAcks(ACKS, server);
+      if (ended !== undefined) return ended;
+      if ((await readFile(out, 'utf8')).includes('INJECTED'))
+        return this.#campaign.moreAcks(2 * ACKS, server);
+    }
+    return undefined;
+  }
+
+  async #pathOf(where = ''): Promise<string | undefined> {
+    if (where === 'seeds') return join(this.#campaign.logFolder, 'seeds');
+    return where === 'log' || where === 'guard' ? this.#campaign.openFile(where) : undefined;
+  }
+
+  /** Which call: seeds are made once in thousands of events, tables and files are opened seldom. */
+  #callOf(kind: string): number {
+    if (kind.startsWith('seeds')) return 1;
+    return kind.startsWith('any') ? this.#random.int(1, 3) : this.#random.int(1, 25);
   }
 
   /** The next start must serve all that was acked, and fsck must find nothing. */
@@ -188,8 +241,9 @@ export class SyscallSweep implements AsyncDisposable {
 }
 
 /** After a failed write or sync of data or guard nothing may be acked any more; other calls may fail harmlessly. */
-function mustEnd({ syscall, path = '' }: Injection): boolean {
-  return /write|sync/.test(syscall) && !path.includes('.kept.old');
+function mustEnd({ syscall, path }: Injection): boolean {
+  // Without a path it may be on the progress of the scrubber.
+  return path !== undefined && /write|sync/.test(syscall) && !path.includes('.kept.old');
 }
 
 function outcomeOf(ended: Ended | undefined): SweepRun['outcome'] {
