@@ -1,10 +1,10 @@
-import type { Hono } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { splitOps } from '../http/ops-port.ts';
 import {
   type Doors,
   type RunningServer,
   SERVER_LIMITS,
+  type ServedApp,
   type ServerLimits,
   startServer,
 } from '../http/server.ts';
@@ -21,7 +21,7 @@ export interface Servers extends AsyncDisposable {
 /** Opens the main port and, where there is one, the port of the operator. @throws TlogError invalid_config */
 export async function listen(
   config: Pick<Config, 'listen' | 'opsListen'>,
-  app: Hono,
+  app: ServedApp,
   limits: ServerLimits = SERVER_LIMITS,
   doors?: Doors,
 ): Promise<Servers> {
@@ -47,7 +47,7 @@ function serversOf(mainServer: Bound, opsServer?: Bound): Servers {
 }
 
 async function bound(
-  app: Hono,
+  app: ServedApp,
   { host, port }: ListenAddress,
   limits: ServerLimits,
   doors?: Doors,

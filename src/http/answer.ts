@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import { TlogError } from '../core/error.ts';
 import { parseTreeSize, type TreeSize } from '../core/units.ts';
 import type { Log, SignedHead } from '../sequencer/log.ts';
+import { headerOf } from './headers.ts';
 
 /** Standard base64, as all bytes in JSON are. */
 export function base64(bytes: Uint8Array): string {
@@ -56,7 +57,7 @@ export function tagOf(bytes: Uint8Array, variant = ''): string {
 
 /** Whether If-None-Match names the tag; by weak comparison, as RFC 9110 13.1.2 has it. */
 export function hasTag(c: Context, tag: string): boolean {
-  const header = c.req.header('if-none-match');
+  const header = headerOf(c, 'if-none-match');
   if (header === undefined) return false;
   return header.split(',').some((item) => item.trim() === '*' || item.trim().replace(/^W\//, '') === tag);
 }
@@ -93,12 +94,12 @@ export function askedSize(log: Log, asked: string | undefined): AskedSize {
 
 /** Whether the client names this media type in Accept; wildcards do not count, so JSON stays the default. */
 export function accepts(c: Context, type: string): boolean {
-  return listed(c.req.header('accept'), type);
+  return listed(headerOf(c, 'accept'), type);
 }
 
 /** Whether the client takes gzip. */
 export function acceptsGzip(c: Context): boolean {
-  return listed(c.req.header('accept-encoding'), 'gzip');
+  return listed(headerOf(c, 'accept-encoding'), 'gzip');
 }
 
 function listed(header: string | undefined, name: string): boolean {

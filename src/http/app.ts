@@ -10,11 +10,13 @@ import { type BackupSource, backupEvents, backupFacts, backupRetries } from './b
 import { backupPayloads, backupSeeds } from './backup-payloads.ts';
 import { ASKED_BODIES_BYTES_MAX, BodyMemory } from './body-memory.ts';
 import { describeLog } from './describe.ts';
+import { createDirectAppend, type DirectAppend } from './direct-append.ts';
 import { type EventReading, readHere } from './event-reading.ts';
 import { eventRaw, oneEvent } from './event-reads.ts';
 import { appendEvents } from './events.ts';
+import { headerOf } from './headers.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { isOwnFault, problemResponse } from './problem.ts';
+import { isOwnFault, type Problem, problemOf, responseOf } from './problem.ts';
 import { consistency, inclusion, multiByBody, multiByQuery } from './proofs.ts';
 import { checkPlainPath, rawPath } from './raw-path.ts';
 import { checkpoints, entryPage, oneEntry } from './reads.ts';
@@ -62,15 +64,19 @@ type Handler = (c: Context) => Now<Response>;
 /** Takes what is appended. */
 type Take = (c: Context, log: Log, call: Omit<AppendCall, 'isAdd'>) => Promise<Response>;
 
+/** The HTTP interface, and a shorter way for what node has in hand. */
+export type LogApp = Hono & { readonly appendDirectly: DirectAppend };
+
 /** The HTTP interface of spec/http.md. Every answer that is not 2xx or 304 is problem+json. */
-export function createApp(deps: AppDeps): Hono {
+export function createApp(deps: AppDeps): LogApp {
   const app = new Hono();
   const { gate = new WriteGate() } = deps;
   const metrics = createMetrics({ ...deps, gate });
-  const refused = (thrown: unknown): Response => {
+  const problem = (thrown: unknown): Problem => {
     if (isOwnFault(thrown)) deps.onBug?.(thrown);
-    return problemResponse(thrown);
+    return problemOf(thrown);
   };
+  const refused = (thrown: unknown): Response => responseOf(problem(thrown));
   // No middleware: a route that is alone on its path is called by Hono at once, and a read may answer at once.
   const route = (label: string, handler: Handler): Handler => {
     const answered = (c: Context, startMs: number, answer: Response): Response => {
@@ -97,10 +103,18 @@ export function createApp(deps: AppDeps): Hono {
       metrics.watch(log);
       return log;
     });
-  const parts = { app, deps, metrics, bodies: deps.bodies ?? new BodyMemory(), gate, route, openLog };
+  const permit = (authorization: string | undefined, scope: Scope, log: string): Now<KnownToken> =>
+    authorize(deps.tokens, { authorization, scope, log, nowMs: deps.clock.nowMs() });
+  const onRefused = (log: string, error: unknown): void => {
+    const code = error instanceof TlogError ? error.code : 'internal';
+    if (code === 'queue_full') gate.shut();
+    metrics.append(log, code);
+  };
+  const bodies = deps.bodies ?? new BodyMemory();
+  const parts = { app, deps, metrics, bodies, gate, route, permit, openLog, onRefused };
   serverRoutes(parts);
   logRoutes(parts);
-  return app;
+  return Object.assign(app, { appendDirectly: directAppend(parts, problem) });
 }
 
 /** What the routes are made with. */
@@ -111,7 +125,23 @@ interface Parts {
   readonly bodies: BodyMemory;
   readonly gate: WriteGate;
   route(label: string, handler: Handler): Handler;
+  permit(authorization: string | undefined, scope: Scope, log: string): Now<KnownToken>;
   openLog(name: string): Now<Log>;
+  /** Counts an append that was refused. */
+  onRefused(log: string, error: unknown): void;
+}
+
+function directAppend(
+  { deps, metrics, bodies, gate, permit, openLog, onRefused }: Parts,
+  problem: (thrown: unknown) => Problem,
+): DirectAppend {
+  const nowMs = (): number => deps.clock.nowMs();
+  return createDirectAppend({
+    ...{ bodies, gate, openLog, onRefused, problem, nowMs },
+    permit: (authorization, log) => permit(authorization, 'append', log),
+    onAppended: (log, outcome) => metrics.append(log, outcome),
+    onAnswered: (status, startMs) => metrics.request('entries', 'POST', status, nowMs() - startMs),
+  });
 }
 
 function noSuchRoute(c: Context): Response {
@@ -139,11 +169,9 @@ function serverRoutes({ app, deps, metrics, route, openLog }: Parts): void {
   );
 }
 
-function logRoutes({ app, deps, metrics, bodies, gate, route, openLog }: Parts): void {
-  const permit = (c: Context, scope: Scope, log: string): Now<KnownToken> => {
-    const authorization = c.req.header('authorization');
-    return authorize(deps.tokens, { authorization, scope, log, nowMs: deps.clock.nowMs() });
-  };
+function logRoutes({ app, deps, metrics, bodies, gate, route, openLog, onRefused, ...parts }: Parts): void {
+  const permit = (c: Context, scope: Scope, log: string): Now<KnownToken> =>
+    parts.permit(headerOf(c, 'authorization'), scope, log);
   const read = (answer: Answer): Handler => {
     const permitted = (c: Context, log: Log): Now<Response> =>
       andThen(permit(c, 'read', log.name), () => andThen(answer(c, log), keepPrivate));
@@ -161,9 +189,7 @@ function logRoutes({ app, deps, metrics, bodies, gate, route, openLog }: Parts):
       const witnessing = deps.witnessing?.(name);
       return await take(c, log, { tokenId: token.id, bodies, gate, witnessing, onAppended: count });
     } catch (error) {
-      const code = error instanceof TlogError ? error.code : 'internal';
-      if (code === 'queue_full') gate.shut();
-      count(code);
+      onRefused(name, error);
       throw error;
     }
   };

@@ -13,15 +13,16 @@ import { BATCH_BYTES_MAX, HASHED_AT_A_TIME, hashBatch, splitBundle, splitLines }
 import { announcedBytes, type BodyLimit, readBody } from './body.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
+import { headerOf } from './headers.ts';
 import { idempotencyKeyOf, idempotencyOf, retryKeyOf } from './idempotency.ts';
 import { headText, inclusionText } from './proof-text.ts';
 import { queryOf } from './query.ts';
 import { acknowledged, askedAck, type Outcome } from './witnessed.ts';
 import type { WriteGate } from './write-gate.ts';
 
-const ENTRY_TYPE = 'application/octet-stream';
+export const ENTRY_TYPE = 'application/octet-stream';
 const BUNDLE_TYPE = 'application/vnd.stele.entry-bundle';
-const ENTRY: BodyLimit = { bytesMax: ENTRY_BYTES_MAX, code: 'entry_too_large' };
+export const ENTRY: BodyLimit = { bytesMax: ENTRY_BYTES_MAX, code: 'entry_too_large' };
 const BATCH: BodyLimit = { bytesMax: BATCH_BYTES_MAX, code: 'batch_too_large' };
 
 /** Who appends, by which route, and who is told what came of it. */
@@ -40,7 +41,7 @@ export interface AppendCall {
 export async function append(c: Context, log: Log, call: AppendCall): Promise<Response> {
   const { tokenId, isAdd } = call;
   checkIdentity(c);
-  const type = mediaType(c.req.header('content-type') ?? '');
+  const type = mediaType(headerOf(c, 'content-type') ?? '');
   const isBatch = !isAdd && (type === 'application/x-ndjson' || type === BUNDLE_TYPE);
   if (!isAdd && !isBatch && type !== ENTRY_TYPE)
     throw new TlogError('unsupported_media_type', `send ${ENTRY_TYPE}, x-ndjson or ${BUNDLE_TYPE}`);
@@ -75,7 +76,7 @@ async function receiptAnswer(
   const [index] = indexes;
   const [leafHash] = leafHashes;
   if (index === undefined || leafHash === undefined) throw new RangeError('an append without an index');
-  const isOther = c.req.header('accept') !== undefined && (accepts(c, 'text/plain') || accepts(c, CBOR));
+  const isOther = headerOf(c, 'accept') !== undefined && (accepts(c, 'text/plain') || accepts(c, CBOR));
   if (!isOther && witnessed === undefined) return varyingJson(await inclusionText(log, head, index), status);
   const { proof } = await log.proveInclusion(index, head.size);
   if (isOther && accepts(c, 'text/plain'))
@@ -98,10 +99,10 @@ async function batchAnswer(
 
 /** What is compressed on its way would be stored compressed: nobody could find their bytes again. @throws TlogError unsupported_media_type */
 export function checkIdentity(c: Context): void {
-  const coding = c.req.header('content-encoding') ?? 'identity';
+  const coding = headerOf(c, 'content-encoding') ?? 'identity';
   if (coding.trim().toLowerCase() !== 'identity')
     throw new TlogError('unsupported_media_type', 'send the bytes as they are, without Content-Encoding');
-  const transfer = c.req.header('transfer-encoding') ?? 'chunked';
+  const transfer = headerOf(c, 'transfer-encoding') ?? 'chunked';
   if (transfer.trim().toLowerCase() !== 'chunked')
     throw new TlogError(
       'unsupported_media_type',

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Context } from 'hono';
 import { type ErrorCode, TlogError } from '../core/error.ts';
 import type { BodyMemory } from './body-memory.ts';
+import { headerOf } from './headers.ts';
 
 /** Longest body, and the code of the refusal of a longer one. */
 export interface BodyLimit {
@@ -25,12 +26,17 @@ export async function readBody(c: Context, limit: BodyLimit, memory: BodyMemory)
 
 /** The Content-Length; 0 where a body comes in chunks. @throws TlogError the limit's code when longer */
 export function announcedBytes(c: Context, limit: BodyLimit): number {
-  const bytes = Number(c.req.header('content-length') ?? 0);
+  const bytes = Number(headerOf(c, 'content-length') ?? 0);
   if (bytes > limit.bytesMax) throw tooLarge(limit);
   return bytes;
 }
 
-function readIncoming(incoming: IncomingMessage, limit: BodyLimit, memory: BodyMemory): Promise<Uint8Array> {
+/** The same of a request as node has it. */
+export function readIncoming(
+  incoming: IncomingMessage,
+  limit: BodyLimit,
+  memory: BodyMemory,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const body = new GrowingBody(memory, limit, Number(incoming.headers['content-length'] ?? limit.bytesMax));
     const onData = (chunk: Uint8Array): void => {

@@ -12,6 +12,7 @@ import type { BodyMemory } from './body-memory.ts';
 import { atPosition, type BodyForm, type EventBody } from './event-bodies.ts';
 import type { EventReading } from './event-reading.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
+import { headerOf } from './headers.ts';
 import { retryKeyOf } from './idempotency.ts';
 import { headText, inclusionText } from './proof-text.ts';
 import { acknowledged, askedAck, type Outcome } from './witnessed.ts';
@@ -73,7 +74,7 @@ async function holding(
 }
 
 function isNdjson(c: Context): boolean {
-  const type = mediaType(c.req.header('content-type') ?? '');
+  const type = mediaType(headerOf(c, 'content-type') ?? '');
   if (type === 'application/x-ndjson') return true;
   if (type === 'application/json') return false;
   throw new TlogError('unsupported_media_type', 'send application/json or application/x-ndjson');

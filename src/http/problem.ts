@@ -60,6 +60,9 @@ export function problemOf(thrown: unknown): Problem {
 
 /** The problem of a failure as an answer. */
 export function problemResponse(thrown: unknown): Response {
-  const { status, headers, body } = problemOf(thrown);
+  return responseOf(problemOf(thrown));
+}
+
+export function responseOf({ status, headers, body }: Problem): Response {
   return new Response(body, { status, headers });
 }

@@ -10,6 +10,7 @@ import { accepts, askedSize, beyond, textAnswer } from './answer.ts';
 import { type BodyLimit, readBody } from './body.ts';
 import type { BodyMemory } from './body-memory.ts';
 import { CBOR, fieldsAnswer, varyingJson } from './fields.ts';
+import { headerOf } from './headers.ts';
 import { consistencyText, inclusionText } from './proof-text.ts';
 import { queryOf, required } from './query.ts';
 import { witnessedHeadFor } from './witnessed.ts';
@@ -43,7 +44,7 @@ function inclusionOf(c: Context, log: Log, index: LeafIndex, asked: string | und
 
 /** For a head whose note is at hand, which comes with the proof. */
 function headInclusion(c: Context, log: Log, index: LeafIndex, head: SignedHead): Now<Response> {
-  const isOther = c.req.header('accept') !== undefined;
+  const isOther = headerOf(c, 'accept') !== undefined;
   const isText = isOther && accepts(c, 'text/plain');
   if (!isText && !(isOther && accepts(c, CBOR)))
     return andThen(inclusionText(log, head, index), (text) => varyingJson(text));

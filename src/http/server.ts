@@ -14,6 +14,7 @@ import { type ErrorCode, TlogError } from '../core/error.ts';
 import { andThen } from '../runtime/now.ts';
 import type { ClientRates } from './client-rates.ts';
 import { PageReadableResponse } from './cors.ts';
+import type { DirectAppend } from './direct-append.ts';
 import { PIPELINED_MAX, Pipelines } from './pipelines.ts';
 import { problemOf, problemResponse } from './problem.ts';
 import { Unsent } from './unsent.ts';
@@ -68,9 +69,12 @@ export interface Doors {
   readonly rates?: ClientRates | undefined;
 }
 
+/** An application; one that takes appends directly is asked first. */
+export type ServedApp = Hono & { readonly appendDirectly?: DirectAppend };
+
 /** Listens with bounds on time and connections; port 0 takes a free one. */
 export async function startServer(
-  app: Hono,
+  app: ServedApp,
   at: { readonly hostname: string; readonly port: number },
   limits: ServerLimits = SERVER_LIMITS,
   doors: Doors = {},
@@ -79,7 +83,9 @@ export async function startServer(
     errorHandler: refuseRequest,
   });
   const pipelines = new Pipelines();
-  const take = takeThrough(doors, pipelines, (incoming, outgoing) => void listener(incoming, outgoing));
+  const take = takeThrough(doors, pipelines, (incoming, outgoing) => {
+    if (app.appendDirectly?.(incoming, outgoing) !== true) void listener(incoming, outgoing);
+  });
   const server = createServer(nodeOptions(limits), take);
   // Who has said all and waits gets an answer; node would drop it, though the append went through.
   Object.assign(server, { httpAllowHalfOpen: true });

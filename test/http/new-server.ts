@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Hono } from 'hono';
 import { onTestFinished } from 'vitest';
-import { createApp } from '../../src/http/app.ts';
+import { createApp, type LogApp } from '../../src/http/app.ts';
 import { BodyMemory } from '../../src/http/body-memory.ts';
 import { WriteGate } from '../../src/http/write-gate.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -25,7 +24,7 @@ export const OTHER_TOKEN: string = `stele_00000003_${'d'.repeat(43)}`;
 
 /** A server without a socket, its log and a way to write to it. */
 export interface TestServer {
-  readonly app: Hono;
+  readonly app: LogApp;
   readonly log: OpenLog;
   readonly bugs: unknown[];
   readonly bodies: BodyMemory;
@@ -57,8 +56,8 @@ export async function serverOn(
   onTestFinished(() => log.close());
   const bugs: unknown[] = [];
   const app = createApp({
-    logs: { names: () => ['main'], get: async (name) => (name === 'main' ? log : undefined) },
-    tokens: async () => [
+    logs: { names: () => ['main'], get: (name) => (name === 'main' ? log : undefined) },
+    tokens: () => [
       { id: '00000000', sha256: sha256(TOKEN), scopes: ['append'], logs: '*' },
       { id: '00000001', sha256: sha256(READ_TOKEN), scopes: ['read'], logs: ['main'] },
       { id: '00000002', sha256: sha256(QUERY_TOKEN), scopes: ['query'], logs: ['main'] },
