@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import {
   appendLeaves,
@@ -54,6 +55,11 @@ describe('TREE-1 hashes of entries and nodes', () => {
     expect(hex(portableHasher.leafHash(new Uint8Array(4_097)))).not.toBe(
       hex(portableHasher.leafHash(new Uint8Array(4_096))),
     );
+  });
+  test.each([65_534, 65_535, 65_536, 100_000])('an entry of %d bytes, as any bytes after 0x00', (length) => {
+    const entry = Uint8Array.from({ length }, (_, i) => i % 251);
+    const expected = createHash('sha256').update(Uint8Array.of(0)).update(entry).digest('hex');
+    expect(hex(portableHasher.leafHash(entry))).toBe(expected);
   });
   test.each([
     [31, 32],
