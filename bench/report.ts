@@ -6,20 +6,24 @@ import { ROWS } from './rows/rows.ts';
 
 /*
  * report [FILE...]: writes docs/reference/performance.md and its charts from a run and the rows that later ones have measured again,
- * by default from the newest complete run and those of its mode since; full runs come before quick ones.
+ * by default from the newest run that has all rows together with those of its mode since; full runs come before quick ones.
  */
 
-function isComplete({ rows }: Results): boolean {
-  return ROWS.every(({ name }) => rows.some(({ row }) => row === name));
+function isComplete(runs: readonly Results[]): boolean {
+  return ROWS.every(({ name }) => runs.some(({ rows }) => rows.some(({ row }) => row === name)));
+}
+
+/** A run and those of its mode since. */
+function from(first: Results, runs: readonly Results[]): readonly Results[] {
+  return runs.filter(({ mode, startedAt }) => mode === first.mode && startedAt >= first.startedAt);
 }
 
 async function newestFiles(): Promise<string[]> {
   const runs = await readAllResults();
-  const complete = runs.filter(isComplete);
-  const best = complete.filter(({ mode }) => mode === 'full').at(-1) ?? complete.at(-1);
+  const complete = runs.map((run) => from(run, runs)).filter(isComplete);
+  const best = complete.filter(([first]) => first?.mode === 'full').at(-1) ?? complete.at(-1);
   if (best === undefined) throw new Error('there is no run of all rows yet: npm run bench:full');
-  const since = runs.filter(({ mode, startedAt }) => mode === best.mode && startedAt > best.startedAt);
-  return [best, ...since].map(resultsPath);
+  return best.map(resultsPath);
 }
 
 const given = process.argv.slice(2);

@@ -78,10 +78,10 @@ export async function readResults(file: string): Promise<Results> {
   return parseMeasured(await readFile(file, 'utf8'));
 }
 
-/** The runs as one: a row that was measured again is the last one's. */
+/** The runs as one: a row that was measured again is the last one's, and new rows follow. */
 export function withLater(first: Results, later: readonly Results[]): Results {
-  const again = new Map(later.flatMap(({ rows }) => rows).map((row) => [row.row, row]));
-  return { ...first, rows: first.rows.map((row) => again.get(row.row) ?? row) };
+  const rows = new Map([first, ...later].flatMap((run) => run.rows).map((row) => [row.row, row]));
+  return { ...first, rows: [...rows.values()] };
 }
 
 /** All runs that were written, oldest first. */

@@ -133,7 +133,13 @@ describe('the page', () => {
       findings: [judgeLimit({ what: 'w', unit: 's' }, ours, { atMost: 5 })],
     });
     const run = (commit: string, ours: number): Results => ({ ...RUN, commit, rows: [again(ours)] });
-    const { text } = await page(undefined, [run('aaaa', 1), run('bbbb', Number.NaN)]);
+    const fresh = { ...again(1), row: 'new-row' };
+    const { text } = await page(undefined, [
+      run('aaaa', 1),
+      run('bbbb', Number.NaN),
+      { ...RUN, rows: [fresh] },
+    ]);
+    expect(text).toContain('| new-row | once more: w |');
     expect(text).toContain(
       '[a later run](../results/run1.json), commit aaaa, started 2026-01-02T03:04:05.678Z',
     );
