@@ -64,7 +64,8 @@ function sealedIn(packed: PackedBytes): readonly SealedEvent[] {
   return inGroups(unpackBytes(packed), ANSWERED_PARTS).map(([entry, leafHash, sameMac, payload, raw]) => {
     if (entry === undefined || leafHash === undefined || sameMac === undefined || payload === undefined)
       throw new TypeError('an event that was sealed in part');
-    return { entry, leafHash, sameMac, payload, raw };
+    // The tree keeps an entry until its bundle is full: a view would keep all of the answer with it.
+    return { entry: entry.slice(), leafHash, sameMac, payload, raw };
   });
 }
 

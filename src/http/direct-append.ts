@@ -37,7 +37,10 @@ export function createDirectAppend(deps: DirectAppendDeps): DirectAppend {
   return (incoming, outgoing) => {
     const call = callOf(deps, incoming);
     if (call === undefined) return false;
-    void answer(deps, call, incoming, outgoing);
+    answer(deps, call, incoming, outgoing).catch((thrown: unknown) => {
+      outgoing.destroy();
+      deps.problem(thrown);
+    });
     return true;
   };
 }

@@ -138,12 +138,15 @@ async function withoutRaw(
   { indexes, isNew }: AppendResult,
 ): Promise<readonly number[]> {
   const missing: number[] = [];
-  for (const [asked, i] of described.entries()) {
+  let asked = 0;
+  for (const i of described) {
     const index = indexes[i];
     const isFirst = isNew[i] === true || index === undefined;
     const isKept = isFirst ? sent[i]?.content !== undefined : await events.hasRaw(index);
     if (!isKept) missing.push(i);
-    if (!isFirst && (asked + 1) % ASKED_AT_A_TIME === 0) await systemClock.nextTurn();
+    if (isFirst) continue;
+    asked += 1;
+    if (asked % ASKED_AT_A_TIME === 0) await systemClock.nextTurn();
   }
   return missing;
 }

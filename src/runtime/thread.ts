@@ -81,6 +81,7 @@ export class Thread<Question, Answer> implements AsyncDisposable {
     const worker = new Worker(this.#module, { execArgv: [] });
     worker.on('message', (reply: Reply<Answer>) => this.#take(reply));
     worker.on('error', (cause) => this.#fail(cause));
+    worker.on('messageerror', (cause) => this.#fail(cause));
     worker.on('exit', (code) => this.#fail(new Error(`exit code ${code}`)));
     return worker;
   }
@@ -115,6 +116,10 @@ export function answerQuestions<Question, Answer>(
   parentPort?.on('message', async ({ number, question }: Asked<Question>) => {
     const { value, moved } = await answer(question).then(answered, refused);
     parentPort?.postMessage({ number, ...value } satisfies Reply<Answer>, moved);
+  });
+  // A question that cannot be read has no number to answer to.
+  parentPort?.on('messageerror', (error: Error) => {
+    throw error;
   });
 }
 

@@ -37,6 +37,9 @@ const RAW_ROW_BYTES_MAX = 64 * 1024;
 /** Texts that are compared with those of known events in one turn, and bytes of them: about five milliseconds. */
 const COMPARED: SliceBounds = { bytes: 1024 * 1024, steps: 1_024 };
 
+/** Rows of known events, of up to 64 KiB, that are in memory at once. */
+const ROWS_AT_A_TIME = 64;
+
 /** What events are placed with. */
 export interface EventPlacerDeps {
   readonly sealer: Sealer;
@@ -137,23 +140,19 @@ export class EventPlacer implements Placer {
    */
   async #compared(
     requests: readonly EventRequest[],
-    { ids, retries }: EarlierIndexes,
+    earlier: EarlierIndexes,
   ): Promise<ReadonlyMap<Uint8Array, LeafIndex>> {
     const { seeds, hasher, clock } = this.#deps;
-    const macs = await this.#macs(new Set([...ids.values(), ...[...retries.values()].flat()]));
+    const repeats = repeatsIn(requests, earlier);
+    const macs = await this.#macs(new Set(repeats.map(({ index }) => index)));
     const same = new Map<Uint8Array, LeafIndex>();
     const slices = new Slices(COMPARED, () => clock.nextTurn());
-    for (const { events, retryKey } of requests) {
-      const retried = retryKey && retries.get(mapKey(retryKey));
-      for (const [i, { idKey, sent }] of events.entries()) {
-        const index = retried === undefined ? ids.get(mapKey(idKey)) : retried[i];
-        if (index === undefined) continue;
-        const mac = macs.get(index);
-        // Of events that were restored without seeds nothing can be compared: they answer for whatever has their id.
-        if (mac === undefined || equalBytes(mac, sameMac(hasher, seeds.read(index, index + 1), sent)))
-          same.set(sent, index);
-        await slices.spent(sent.length);
-      }
+    for (const { sent, index } of repeats) {
+      const mac = macs.get(index);
+      // Of events that were restored without seeds nothing can be compared: they answer for whatever has their id.
+      if (mac === undefined || equalBytes(mac, sameMac(hasher, seeds.read(index, index + 1), sent)))
+        same.set(sent, index);
+      await slices.spent(sent.length);
     }
     return same;
   }
@@ -162,18 +161,36 @@ export class EventPlacer implements Placer {
   async #macs(indexes: ReadonlySet<LeafIndex>): Promise<ReadonlyMap<LeafIndex, Uint8Array>> {
     const { store, seeds } = this.#deps;
     const readable = [...indexes].filter((index) => seeds.has(index));
-    const rows = await store.getMany(readable.map(payloadKey));
     const macs = new Map<LeafIndex, Uint8Array>();
-    for (const [i, index] of readable.entries()) {
-      const row = rows[i];
-      if (row === undefined) throw corruptRow(payloadKey(index), 'is missing');
-      macs.set(
-        index,
-        decodedRow(payloadKey(index), row, (bytes) => decodePayload(bytes).sameMac.slice()),
-      );
+    for (let at = 0; at < readable.length; at += ROWS_AT_A_TIME) {
+      const part = readable.slice(at, at + ROWS_AT_A_TIME);
+      const rows = await store.getMany(part.map(payloadKey), { inPool: part.length > 1 });
+      for (const [i, index] of part.entries()) macs.set(index, macIn(index, rows[i]));
     }
     return macs;
   }
+}
+
+/** A copy: a view would keep the row with it. @throws TlogError storage_corrupt */
+function macIn(index: LeafIndex, row: Uint8Array | undefined): Uint8Array {
+  const key = payloadKey(index);
+  if (row === undefined) throw corruptRow(key, 'is missing');
+  return decodedRow(key, row, (bytes) => decodePayload(bytes).sameMac.slice());
+}
+
+/** What was sent before, it seems, and which leaf it would be. A key that stands for another number of events is another request. */
+function repeatsIn(
+  requests: readonly EventRequest[],
+  { ids, retries }: EarlierIndexes,
+): readonly { readonly sent: Uint8Array; readonly index: LeafIndex }[] {
+  return requests.flatMap(({ events, retryKey }) => {
+    const retried = retryKey && retries.get(mapKey(retryKey));
+    if (retried !== undefined && retried.length !== events.length) return [];
+    return events.flatMap(({ idKey, sent }, i) => {
+      const index = retried === undefined ? ids.get(mapKey(idKey)) : retried[i];
+      return index === undefined ? [] : [{ sent, index }];
+    });
+  });
 }
 
 /** Where ids and retry keys of requests were put before, by their names. */

@@ -77,6 +77,13 @@ describe('SEQ-12 many events are sealed in a thread of their own', () => {
   const all = async (sealer: Sealer, events: readonly SealableEvent[]) =>
     (await sealer.seal(events, places(events.length))).map(opened);
 
+  test('an entry keeps nothing in memory but itself', async () => {
+    const { sealer, deps } = sealerHere();
+    const events = Array.from({ length: 3 }, (_, i) => event(i, 40 * KIB));
+    const sealed = await new SealerBeside(realThread(), deps, sealer).seal(events, places(3));
+    for (const { entry } of sealed) expect(entry.buffer.byteLength).toBe(entry.length);
+  });
+
   test.each<[string, readonly PublicLabel[]]>([
     ['no labels', []],
     ['labels', ['outcome', 'service.name']],

@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { TlogError } from '../../src/core/error.ts';
 import { portableEventHasher } from '../../src/core/event/commitment.ts';
 import { checkEvent } from '../../src/core/event/event.ts';
@@ -160,6 +160,46 @@ describe('SEQ-12 repeats of events are compared in turns', () => {
   ])('%s', async (_, count, retryKey, turns) => {
     // One more to see who else is there.
     expect(await turnsToKnow(count, retryKey)).toBe(turns + 1);
+  });
+});
+
+describe('SEQ-12 of known events few rows are in memory at once', () => {
+  /** A log, and how many rows of payloads were asked for at a time. */
+  async function asking() {
+    const deps = await logOnFiles(
+      { dir: await newDataDirectory({ kind: 'events' }), clock: systemClock },
+      'main',
+    );
+    const store = await deps.openStore();
+    const getMany = vi.spyOn(store, 'getMany');
+    const log = await startLog({ ...deps, openStore: async () => store });
+    onTestFinished(() => log.close());
+    if (log.events === undefined) throw new TypeError('a log of entries');
+    const letter = payloadKey(0)[0];
+    const asked = (): number[] =>
+      getMany.mock.calls.filter(([keys]) => keys[0]?.[0] === letter).map(([keys]) => keys.length);
+    return { events: log.events, asked };
+  }
+  const manyOf = (events: EventLog, count: number): NewEvent[] =>
+    Array.from({ length: count }, (_, i) => event(events, `e${i}`));
+
+  test('64 of 200 that are sent again', async () => {
+    const { events, asked } = await asking();
+    await events.append({ events: manyOf(events, 200) });
+    expect((await events.append({ events: manyOf(events, 200) })).isNew).not.toContain(true);
+    expect(asked()).toEqual([64, 64, 64, 8]);
+  });
+
+  test('none of those that a key of other requests stands for', async () => {
+    const { events, asked } = await asking();
+    const retryKey = new Uint8Array(32);
+    const sent = (count: number): EventRequest => ({
+      events: manyOf(events, count).map((one) => ({ ...one, hasId: false })),
+      retryKey,
+    });
+    await events.append(sent(3));
+    await expect(events.append(sent(1))).rejects.toMatchObject({ code: 'idempotency_key_reused' });
+    expect(asked()).toEqual([]);
   });
 });
 
