@@ -118,6 +118,11 @@ function fileLinks(text: string): string[] {
     .map((target) => target.replace(/#.*$/, ''));
 }
 
+function numbersTwice(spec: string): string[] {
+  const numbers = [...spec.matchAll(/^\s*- \*\*([A-Z]+-\d+)\*\*/gm)].map(([, number = '']) => number);
+  return numbers.filter((number, i) => numbers.indexOf(number) < i);
+}
+
 async function brokenLinks(path: string, text: string): Promise<string[]> {
   const there = (target: string) =>
     access(join(ROOT, dirname(path), target)).then(
@@ -199,6 +204,11 @@ describe('the tree is tidy', () => {
     expect(complaints(all, (text) => [...machinePaths(text), ...openMarks(text)])).toEqual([]);
   });
 
+  test('each number of the spec stands for one requirement', () => {
+    const spec = [...pages].filter(([path]) => path.startsWith('spec/'));
+    expect(numbersTwice(spec.map(([, text]) => text).join('\n'))).toEqual([]);
+  });
+
   test('relative links of the pages lead to files', async () => {
     const broken = await Promise.all(
       [...pages].map(async ([path, text]) => [path, await brokenLinks(path, text)]),
@@ -254,6 +264,7 @@ describe('each rule sees what it is for', () => {
     expect(processReads('run(process.argv, process.env);')).toHaveLength(2);
     expect(machinePaths(`see ${'/'}home/me/a and ${'/'}Users/me, not a.org/home/page`)).toHaveLength(2);
     expect(openMarks(['TO', 'DO: later, FIX', 'ME'].join(''))).toHaveLength(2);
+    expect(numbersTwice('- **A-1** a\n- **A-2** b, see **A-1**\n- **A-1** c')).toEqual(['A-1']);
     const links = '[a](README.md) [b](none.md#c) [c](https://a.example/x) [d](#e)';
     expect(await brokenLinks('docs.md', links)).toEqual(['none.md']);
   });

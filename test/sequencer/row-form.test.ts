@@ -41,7 +41,7 @@ const READS: readonly [string, string, Uint8Array, (log: RunningLog) => unknown]
   ['a kept head in a list', 'head', keptKey(300), (log) => log.keptHeads(treeSize(0), 10)],
 ];
 
-describe.each(LENGTHS)('STORE-13 a value of %s under a check that holds', (_, edit) => {
+describe.each(LENGTHS)('STORE-16 a value of %s under a check that holds', (_, edit) => {
   test.each(READS)('of %s is storage_corrupt and a finding of its row', async (_, part, key, read) => {
     const rotting = await filled();
     await rotting.change(key, edit);
