@@ -1,5 +1,6 @@
 import * as core from '../../src/core/core.ts';
 import { utf8Decode } from '../../src/core/encoding/utf8.ts';
+import { distinctLines } from '../../src/core/note/signed-note.ts';
 import { createSigner, publicKeyOfSeed } from '../../src/keys/signer.ts';
 import { ed25519Verify } from '../../src/runtime/ed25519.ts';
 
@@ -105,7 +106,7 @@ async function readNote({ input, vkeys }: Required<ParserCase>): Promise<string[
     // The other side says what it has read in a note that no known key has signed.
     if ((error as core.TlogError).code !== 'unverified_note') throw error;
     const { text, signatures } = core.parseNote(input);
-    return { text, verified: [], unknown: signatures };
+    return { text, verified: [], unknown: distinctLines(signatures) };
   });
   const shown = (status: string) => (one: core.NoteSignature) => {
     const base64 = one.line.slice(one.line.lastIndexOf(' ') + 1);
