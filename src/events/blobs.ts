@@ -29,8 +29,19 @@ export class BlobFolder implements Blobs {
     });
   }
 
+  /** Whether the folder was not there. Asked to make folders above it, too, node says ENOENT where the disk says that it is full. */
+  async #make(): Promise<boolean> {
+    try {
+      await mkdir(this.#folder, { mode: 0o700 });
+      return true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      return false;
+    }
+  }
+
   async #write(path: string, bytes: Uint8Array): Promise<void> {
-    const made = await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    const isMade = await this.#make();
     const file = await open(path, 'wx', 0o600);
     try {
       await file.writeFile(bytes);
@@ -39,7 +50,7 @@ export class BlobFolder implements Blobs {
       await file.close();
     }
     await syncFolder(this.#folder);
-    if (made !== undefined) await syncFolder(dirname(this.#folder));
+    if (isMade) await syncFolder(dirname(this.#folder));
   }
 
   async read(name: Uint8Array): Promise<Uint8Array> {
