@@ -52,7 +52,9 @@ export class MixedLoad {
   readonly #refused = new TimeTable();
   readonly #outcomes: Record<string, number> = {};
   readonly #acked: [number, number][] = [];
-  readonly #waiting: number[] = [];
+  /** When the requests of an open model are due, in order; which of them is sent next. */
+  #times: readonly number[] = [];
+  #next = 0;
   #number: number;
   #sent = 0;
   #under = 0;
@@ -80,21 +82,22 @@ export class MixedLoad {
     this.#untilMs = startMs + seconds * 1_000;
     this.#fromMs = startMs + rampSeconds * 1_000;
     if (perSec === undefined) await this.#closedLoop(connectionsMax);
-    else
-      await this.#openModel(
-        dueTimes(startMs, { perSec, seconds, random: seededRandom(this.#plan.firstEntry) }),
-      );
+    else {
+      this.#times = dueTimes(startMs, { perSec, seconds, random: seededRandom(this.#plan.firstEntry) });
+      await this.#openModel();
+    }
     const { user, system } = process.cpuUsage(before);
     const loadCores = (user + system) / 1e3 / (performance.now() - startMs);
-    const unsent = this.#waiting.length;
-    const late = lateness(this.#waiting, performance.now(), this.#ownMs);
+    const waiting = this.#times.slice(this.#next);
+    this.#next = this.#times.length;
+    const late = lateness(waiting, performance.now(), this.#ownMs);
     await this.#drained();
     this.#pool.close();
     return {
       accepted: this.#accepted.times(late),
       refused: this.#refused.times(late),
       outcomes: this.#outcomes,
-      unsent,
+      unsent: waiting.length,
       acceptedPerSec: this.#inWindow / (seconds - rampSeconds),
       sentPerSec: this.#sent / seconds,
       drainMs: this.#lastMs - this.#untilMs,
@@ -105,33 +108,40 @@ export class MixedLoad {
 
   async #closedLoop(connections: number): Promise<void> {
     const again = (): void => {
-      if (performance.now() < this.#untilMs) this.#due(performance.now(), again);
+      const nowMs = performance.now();
+      if (nowMs < this.#untilMs) this.#due(nowMs, again);
     };
     for (let i = 0; i < connections; i += 1) again();
     await sleep(this.#untilMs - performance.now());
   }
 
-  async #openModel(times: readonly number[]): Promise<void> {
-    for (let i = 0; i < times.length; ) {
-      const nowMs = performance.now();
-      for (let dueMs = times[i]; dueMs !== undefined && dueMs <= nowMs; dueMs = times[i]) {
-        this.#due(dueMs);
-        i += 1;
-      }
+  async #openModel(): Promise<void> {
+    while (performance.now() < this.#untilMs) {
+      this.#sendDue();
       await sleep(TICK_MS);
+    }
+  }
+
+  /** Sends what is due, as far as there are connections: in the order in which it came due. */
+  #sendDue(): void {
+    const nowMs = performance.now();
+    for (let dueMs = this.#times[this.#next]; dueMs !== undefined && dueMs <= nowMs; ) {
+      if (!this.#due(dueMs)) return;
+      this.#next += 1;
+      dueMs = this.#times[this.#next];
     }
   }
 
   async #drained(): Promise<void> {
     const deadlineMs = performance.now() + DRAIN_MS;
-    this.#waiting.length = 0;
     while (this.#under > 0 && performance.now() < deadlineMs) await sleep(TICK_MS);
   }
 
-  #due(dueMs: number, after?: () => void): void {
+  /** False where no connection is free. */
+  #due(dueMs: number, after?: () => void): boolean {
     const connection = this.#pool.take(performance.now());
-    if (connection === undefined) this.#waiting.push(dueMs);
-    else this.#send(connection, dueMs, after);
+    if (connection !== undefined) this.#send(connection, dueMs, after);
+    return connection !== undefined;
   }
 
   #send(connection: RawConnection, dueMs: number, after?: () => void): void {
@@ -149,8 +159,7 @@ export class MixedLoad {
       if (answer === undefined) this.#count('no answer');
       else this.#note(number, dueMs, sentMs, connection.connectedMs ?? 0, answer);
       this.#pool.give(connection);
-      const waiting = this.#waiting.shift();
-      if (waiting !== undefined) this.#due(waiting);
+      this.#sendDue();
       after?.();
     });
   }

@@ -101,7 +101,9 @@ async function overload(bench: Bench, server: SteleServer, loads: Loads): Promis
   const perSec = TIMES * capacity.perSec;
   const plan = { seconds: SECONDS[bench.mode], perSec, connectionsMax: OPEN_CONNECTIONS };
   const result = await loads.run(plan).finally(() => bystanders[Symbol.dispose]());
-  const recoveryMs = Math.max(0, result.drainMs) + (await untilNormal(server));
+  const normalMs = await untilNormal(server);
+  bench.say(`  last answer ${result.drainMs.toFixed(0)} ms after the load, normal ${normalMs.toFixed(0)} ms later`);
+  const recoveryMs = Math.max(0, result.drainMs) + normalMs;
   const acked = [...capacity.acked, ...result.acked];
   const lost = await countLost(server, loads.entries, acked);
   if (lost > 0) throw new Error(`${lost} of ${acked.length} acknowledged entries are not there`);
