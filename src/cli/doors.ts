@@ -5,13 +5,13 @@ import { WriteGate } from '../http/write-gate.ts';
 import { systemClock } from '../runtime/clock.ts';
 import type { Config } from './config.ts';
 
-/** What looks at the requests of a log server before anything of them is read. @throws TlogError invalid_config */
+/** What is before a log server: what looks at requests ahead of all else, and who is told of bugs there. @throws TlogError invalid_config */
 export function doorsOf(
   { clientRate: perSec = 0, trustedProxies = [] }: Pick<Config, 'clientRate' | 'trustedProxies'>,
-  tokens: TokenSource,
-): { readonly gate: WriteGate; readonly rates: ClientRates | undefined } {
+  { tokens, onBug }: { readonly tokens: TokenSource; onBug(thrown: unknown): void },
+): { readonly gate: WriteGate; readonly rates: ClientRates | undefined; onBug(thrown: unknown): void } {
   const gate = new WriteGate();
   const proxies = new TrustedProxies(trustedProxies);
-  if (perSec === 0) return { gate, rates: undefined };
-  return { gate, rates: new ClientRates({ perSec, tokens, proxies, clock: systemClock }) };
+  if (perSec === 0) return { gate, rates: undefined, onBug };
+  return { gate, rates: new ClientRates({ perSec, tokens, proxies, clock: systemClock }), onBug };
 }

@@ -63,12 +63,18 @@ export class ClientRates {
 
   #tokenOf({ headers: { authorization } }: Asking): Now<KnownToken | undefined> {
     if (authorization === undefined) return undefined;
-    const { tokens, clock } = this.#deps;
-    const found = tokens();
-    const valid = (known: readonly KnownToken[]): KnownToken | undefined =>
-      validToken(known, authorization, clock.nowMs());
-    // Where tokens cannot be read, whoever asks for something that needs one is told so; it has its address meanwhile.
-    return found instanceof Promise ? found.then(valid, () => undefined) : valid(found);
+    const { clock } = this.#deps;
+    return andThen(this.#knownTokens(), (known) => validToken(known, authorization, clock.nowMs()));
+  }
+
+  /** None where they cannot be read: whoever asks for something that needs one is told so, and has its address meanwhile. */
+  #knownTokens(): Now<readonly KnownToken[]> {
+    try {
+      const found = this.#deps.tokens();
+      return found instanceof Promise ? found.catch(() => []) : found;
+    } catch {
+      return [];
+    }
   }
 
   #count(incoming: Asking, token: KnownToken | undefined): TlogError | undefined {

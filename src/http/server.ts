@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type ErrorCode, TlogError } from '../core/error.ts';
-import { andThen } from '../runtime/now.ts';
+import { andThen, type Now } from '../runtime/now.ts';
 import type { ClientRates } from './client-rates.ts';
 import { PageReadableResponse } from './cors.ts';
 import type { DirectAppend } from './direct-append.ts';
@@ -67,6 +67,8 @@ export interface Doors {
   readonly gate?: WriteGate | undefined;
   /** Refuses clients that ask too often. */
   readonly rates?: ClientRates | undefined;
+  /** Gets what failed in the rates or behind them: bugs of ours, answered with 500. */
+  readonly onBug?: ((thrown: unknown) => void) | undefined;
 }
 
 /** An application; one that takes appends directly is asked first. */
@@ -123,7 +125,7 @@ export async function startServer(
 type Take = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 /** Takes what no door refuses. */
-function takeThrough({ gate, rates }: Doors, pipelines: Pipelines, answer: Take): Take {
+function takeThrough({ gate, rates, onBug }: Doors, pipelines: Pipelines, answer: Take): Take {
   const pass: Take = (incoming, outgoing) => {
     if (gate?.isFull === true && incoming.method === 'POST') gate.refuse(outgoing);
     else if (hasTwoHosts(incoming)) refuseTwoHosts(outgoing);
@@ -134,12 +136,27 @@ function takeThrough({ gate, rates }: Doors, pipelines: Pipelines, answer: Take)
     if (incoming.headers.upgrade !== undefined) outgoing.shouldKeepAlive = false;
     if (!pipelines.takes(incoming, outgoing)) return refuseUnseen(outgoing, tooManyAtOnce());
     if (rates === undefined) return pass(incoming, outgoing);
-    void andThen(rates.refusal(incoming), (why) => {
-      if (why === undefined) return pass(incoming, outgoing);
-      refuseUnseen(outgoing, why);
-      rates.pause(outgoing);
+    const asked = (): Now<void> =>
+      andThen(rates.refusal(incoming), (why) => {
+        if (why === undefined) return pass(incoming, outgoing);
+        refuseUnseen(outgoing, why);
+        rates.pause(outgoing);
+      });
+    settle(asked, (thrown) => {
+      onBug?.(thrown);
+      failUnseen(outgoing, thrown);
     });
   };
+}
+
+/** Does something, now or later: however it fails, one is told. */
+function settle(work: () => Now<void>, onFailed: (thrown: unknown) => void): void {
+  try {
+    const done = work();
+    if (done instanceof Promise) done.catch(onFailed);
+  } catch (thrown) {
+    onFailed(thrown);
+  }
 }
 
 function nodeOptions(limits: ServerLimits): ServerOptions {
@@ -187,7 +204,13 @@ function tooManyAtOnce(): TlogError {
   return new TlogError('server_busy', message, { details: { retryAfterSec: 1 } });
 }
 
-function refuseUnseen(outgoing: ServerResponse, why: TlogError): void {
+/** Whoever has a part of an answer is told by its end that it is none. */
+function failUnseen(outgoing: ServerResponse, thrown: unknown): void {
+  if (outgoing.headersSent) outgoing.destroy();
+  else refuseUnseen(outgoing, thrown);
+}
+
+function refuseUnseen(outgoing: ServerResponse, why: unknown): void {
   const { status, headers, body } = problemOf(why);
   outgoing.writeHead(status, headers);
   outgoing.end(body);

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Hono } from 'hono';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { TlogError } from '../../src/core/error.ts';
 import { TrustedProxies } from '../../src/http/client-address.ts';
 import { type Asking, CLIENTS_MAX, ClientRates } from '../../src/http/client-rates.ts';
 import { SERVER_LIMITS, startServer } from '../../src/http/server.ts';
@@ -107,6 +110,13 @@ describe('HTTP-34 a client has a rate', () => {
     expect(await taken(asking, 1)).toBe(0);
   });
 
+  test('and by the address where asking for them fails at once', async () => {
+    const { taken } = rated(2, () => {
+      throw new TlogError('storage_unreadable', 'a disk');
+    });
+    expect([await taken(from(A, bearer('00000001')), 25), await taken(from(A), 1)]).toEqual([20, 0]);
+  });
+
   test('10,000 addresses are remembered, and take no room from tokens', async () => {
     expect(CLIENTS_MAX).toBe(10_000);
     const { taken } = rated(1);
@@ -201,5 +211,52 @@ describe('HTTP-34 who is over its rate', () => {
       const answer = await answerTo(port, two);
       expect(answer.match(/HTTP\/1.1 \d+/g)).toEqual(['HTTP/1.1 429', 'HTTP/1.1 200']);
     }
+  });
+});
+
+describe('HTTP-34 what fails behind the rates is a bug of ours', () => {
+  const BUG = new TypeError('a bug');
+  const deps = { perSec: 1, proxies: new TrustedProxies([]), clock: new StepClock() };
+
+  /** A server that knows its tokens at once, or later, and who has been told of what. */
+  async function broken(tokens: TokenSource, fail: (outgoing: ServerResponse) => void) {
+    const bugs: unknown[] = [];
+    const appendDirectly = (_: IncomingMessage, outgoing: ServerResponse): boolean => {
+      fail(outgoing);
+      throw BUG;
+    };
+    const app = Object.assign(new Hono(), { appendDirectly });
+    const doors = {
+      rates: new ClientRates({ ...deps, tokens }),
+      onBug: (thrown: unknown) => bugs.push(thrown),
+    };
+    const at = { hostname: '127.0.0.1', port: 0 };
+    const { port, close } = await startServer(app, at, { ...SERVER_LIMITS, drainMs: 0 }, doors);
+    onTestFinished(close);
+    const header = `Authorization: ${bearer('00000001')}\r\n`;
+    return { bugs, ask: () => answerTo(port, `GET /logs HTTP/1.1\r\n${CLOSE}${header}\r\n`) };
+  }
+
+  const begun = (outgoing: ServerResponse): void => {
+    outgoing.writeHead(200, { 'Content-Length': 9 });
+    outgoing.write('half');
+  };
+
+  test.each<[string, TokenSource]>([
+    ['at once', () => TOKENS],
+    ['later', async () => TOKENS],
+    // A list that is none.
+    ['for the token', async () => [undefined as unknown as KnownToken]],
+  ])('%s: answered with 500, and told', async (_, tokens) => {
+    const { ask, bugs } = await broken(tokens, () => undefined);
+    expect([refusal(await ask()), bugs.length]).toEqual([[500, PROBLEM, 'internal'], 1]);
+  });
+
+  test.each<[string, TokenSource]>([
+    ['at once', () => TOKENS],
+    ['later', async () => TOKENS],
+  ])('%s, with half an answer sent: cut off, and told', async (_, tokens) => {
+    const { ask, bugs } = await broken(tokens, begun);
+    expect([(await ask()).includes('internal'), bugs]).toEqual([false, [BUG]]);
   });
 });

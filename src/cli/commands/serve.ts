@@ -1,11 +1,8 @@
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Logger } from 'pino';
 import { createApp } from '../../http/app.ts';
 import { SERVER_LIMITS } from '../../http/server.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import type { Now } from '../../runtime/now.ts';
 import { type DataDirectory, listLogs } from '../../sequencer/data-directory.ts';
 import { LogSet } from '../../sequencer/log-set.ts';
 import type { OpenLog } from '../../sequencer/open-log.ts';
@@ -21,7 +18,7 @@ import { createOperatorLog } from '../operator-log.ts';
 import { Scrubbers, tellFinding } from '../scrubbers.ts';
 import { listen, type Servers } from '../servers.ts';
 import { say, writeData, writeJson } from '../terminal.ts';
-import { readTokens, type TokenRecord } from '../token-file.ts';
+import { tokenSource } from '../token-source.ts';
 import { untilStopped } from '../until-stopped.ts';
 import { witnessingOf } from '../witnessing-settings.ts';
 import { Witnessings } from '../witnessings.ts';
@@ -88,8 +85,9 @@ interface Around {
 async function serveLogs(context: CommandContext, { stop, lines, alerter }: Around): Promise<ExitCode> {
   const { data, guard, reserveBytes, scrubSeconds, witnessing, policy } = context.config;
   const dir = { dataPath: data, guardPath: guard };
-  const tokens = tokensOf(data);
-  const doors = doorsOf(context.config, tokens);
+  const tokens = tokenSource(data);
+  const onBug = (err: unknown): void => lines.error({ err }, 'a request failed');
+  const doors = doorsOf(context.config, { tokens, onBug });
   const scrubbers = new Scrubbers(dir, scrubSeconds, lines);
   const names = (await listLogs(dir)).map(({ name }) => name);
   const witnessings = new Witnessings({
@@ -119,10 +117,8 @@ async function serveLogs(context: CommandContext, { stop, lines, alerter }: Arou
   try {
     // A log that nobody asks for has heads to be refreshed, too.
     for (const name of witnessings.names()) await logs.get(name);
-    const onBug = (err: unknown): void => lines.error({ err }, 'a request failed');
     const deps = {
       ...{ logs, tokens, clock: systemClock, reading: threads.reading, ...doors },
-      onBug,
       scrub: (log: string) => scrubbers.status(log),
       witnessing: (log: string) => witnessings.of(log),
       alerts: () => alerter?.status ?? [],
@@ -157,32 +153,6 @@ function both(one: AsyncDisposable, other: AsyncDisposable): AsyncDisposable {
     await Promise.all([one[Symbol.asyncDispose](), other[Symbol.asyncDispose]()]);
   };
   return { [Symbol.asyncDispose]: dispose };
-}
-
-/** The tokens of a running server: read again when their file changes, so that no restart is needed. */
-function tokensOf(dataPath: string): () => Now<readonly TokenRecord[]> {
-  const path = join(dataPath, 'tokens.json');
-  let version: string | undefined;
-  let tokens: readonly TokenRecord[] = [];
-  let isFresh = false;
-  return () => {
-    if (isFresh) return tokens;
-    // Asked at once: a turn of the thread pool costs twenty times the answer, which holds for this turn of the event loop.
-    const found = statSync(path, { throwIfNoEntry: false });
-    const now = `${found?.ino}/${found?.mtimeMs}/${found?.size}`;
-    if (now === version) {
-      isFresh = true;
-      setImmediate(() => {
-        isFresh = false;
-      });
-      return tokens;
-    }
-    return readTokens(dataPath).then((read) => {
-      tokens = read;
-      version = now;
-      return read;
-    });
-  };
 }
 
 async function announce(
