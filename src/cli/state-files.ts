@@ -10,7 +10,7 @@ import { readTokens } from './token-file.ts';
 
 /**
  * The first file beside the database of a log that cannot be used: its tokens, open findings or published head (spec
- * FSCK-5). A bad `scrub.json` begins a pass anew and is no difference. @throws TlogError as readManifest
+ * FSCK-5). A bad `scrub.json` begins a pass anew and is no difference. @throws TlogError as readManifest, storage_unreadable
  */
 export async function wrongStateFile(
   dir: DataDirectory,
@@ -40,7 +40,8 @@ async function checkPublished(dir: DataDirectory, name: string): Promise<void> {
     });
 }
 
+/** What the disk does not give is not known to be wrong: nothing was checked then. */
 function refusal(error: unknown): TlogError {
-  if (error instanceof TlogError) return error;
+  if (error instanceof TlogError && error.code !== 'storage_unreadable') return error;
   throw error;
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TlogError } from '../core/error.ts';
+import { unread } from '../store/disk-error.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
 import { formatState, parseState } from '../store/state-file.ts';
 
@@ -43,25 +44,30 @@ const recordSchema: z.ZodType<TokenRecord> = z.strictObject({
 });
 const fileSchema = z.strictObject({ schema: z.literal(1), tokens: z.array(recordSchema) });
 
-/** The tokens of a data directory, oldest first; none when there is no file yet. @throws TlogError invalid_config */
+/**
+ * The tokens of a data directory, oldest first; none when there is no file yet.
+ * @throws TlogError invalid_config, storage_unreadable
+ */
 export async function readTokens(dataPath: string): Promise<readonly TokenRecord[]> {
   const path = join(dataPath, 'tokens.json');
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    throw code === 'EISDIR' ? noTokens(path, error) : unread(path, error);
   }
   try {
     return fileSchema.parse(parseState(text)).tokens;
   } catch (cause) {
-    throw new TlogError(
-      'invalid_config',
-      `${path} is not a list of tokens: restore it, or remove it and make new ones`,
-      { cause },
-    );
+    throw noTokens(path, cause);
   }
+}
+
+function noTokens(path: string, cause: unknown): TlogError {
+  const message = `${path} is not a list of tokens: restore it, or remove it and make new ones`;
+  return new TlogError('invalid_config', message, { cause });
 }
 
 /**

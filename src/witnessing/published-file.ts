@@ -2,6 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { TlogError } from '../core/error.ts';
+import { unread } from '../store/disk-error.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
 import { syncFolder } from '../store/guard-files.ts';
 import { formatState, parseState } from '../store/state-file.ts';
@@ -14,7 +15,7 @@ export interface PublishedNotes {
 
 /** Where the published head outlives the process. */
 export interface PublishedFile {
-  /** Undefined where there is none: the log was served without a policy. @throws TlogError data_damaged */
+  /** Undefined where there is none: the log was served without a policy. @throws TlogError data_damaged, storage_unreadable */
   read(): Promise<PublishedNotes | undefined>;
   /** Durable on return. */
   write(notes: PublishedNotes): Promise<void>;
@@ -33,7 +34,7 @@ export function publishedFile(logFolder: string): PublishedFile {
   const path = join(logFolder, 'published.json');
   return {
     read: async () => {
-      const text = await readFile(path, 'utf8').catch(absent);
+      const text = await readFile(path, 'utf8').catch((error: unknown) => noText(path, error));
       return text === undefined ? undefined : notesOf(path, text);
     },
     write: (notes) => writeFileDurably(path, formatState({ schema: 1, ...notes })),
@@ -41,6 +42,12 @@ export function publishedFile(logFolder: string): PublishedFile {
       if ((await rm(path).then(() => 'gone', absent)) === 'gone') await syncFolder(dirname(path));
     },
   };
+}
+
+function noText(path: string, error: unknown): undefined {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EISDIR') throw damagedFile(path, 'is a folder', error);
+  if (code !== 'ENOENT') throw unread(path, error);
 }
 
 function notesOf(path: string, text: string): PublishedNotes {

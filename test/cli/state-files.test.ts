@@ -1,8 +1,9 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { fsckDirectory } from '../../src/cli/fsck-directory.ts';
 import { createToken, readTokens } from '../../src/cli/token-file.ts';
+import type { TlogError } from '../../src/core/error.ts';
 import { inspectEventFiles } from '../../src/events/event-files.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { systemRandom } from '../../src/runtime/random.ts';
@@ -74,6 +75,36 @@ describe('FSCK-5 a small file that cannot be used is named', () => {
     );
     await writeFile(path, bytes);
     expect(found).toContain(path);
+  });
+
+  test.each(PLACES)('a folder in the place of %s', async (name) => {
+    const path = join(dir.dataPath, name);
+    const bytes = await readFile(path);
+    await rm(path);
+    await mkdir(path);
+    const found = await fsckDirectory(dir, 'main').then(
+      ({ difference }) => difference?.message,
+      (error: TlogError) => `${error.code}: ${error.message}`,
+    );
+    await rm(path, { recursive: true });
+    await writeFile(path, bytes);
+    expect(found).toContain(path);
+    expect(found).not.toMatch(/^(?:undefined|internal)/);
+  });
+
+  // What the disk does not give is not known to be wrong.
+  test.each(['tokens.json', 'logs/main/published.json'])('one that cannot be read: %s', async (name) => {
+    const path = join(dir.dataPath, name);
+    const bytes = await readFile(path);
+    await rm(path);
+    await symlink(path, path);
+    const found = fsckDirectory(dir, 'main');
+    await expect(found).rejects.toMatchObject({
+      code: 'storage_unreadable',
+      message: expect.stringContaining(path),
+    });
+    await rm(path);
+    await writeFile(path, bytes);
   });
 
   test('that of a published head which another log has signed', async () => {
