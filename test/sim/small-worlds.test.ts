@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Op, Plan } from './plan.ts';
-import { type Action, CALL_FAULTS, type CallFault } from './points.ts';
+import { type Action, CALL_FAULTS, type CallFault, EVENT_FAULTS } from './points.ts';
 import { Random } from './random.ts';
 import { type Outcome, type RunOptions, runPlan, type World } from './world.ts';
 
@@ -14,6 +14,15 @@ function planOfThree(base: number, seed: number): Plan {
     queue: { entriesMax: 100, bytesMax: 2 ** 20, ageMaxMs: 2_000 },
     check: { tailEntries: 100_000, beforeStartMax: 1_000_000 },
   };
+}
+
+/** Operations that draw an event with verbatim bytes in its row, one without an id whose bytes are a file, and one without either. */
+const EVENT_DRAWS = [2, 119, 3];
+
+/** The same of a log of events. */
+function planOfEvents(base: number, seed: number): Plan {
+  const plan = planOfThree(base, seed);
+  return { ...plan, events: true, ops: plan.ops.map((op, i) => ({ ...op, n: EVENT_DRAWS[i] ?? op.n })) };
 }
 
 /** A tree whose second commit fills a bundle; in a tree from 0 none does. */
@@ -42,11 +51,14 @@ function expectSound(outcome: Outcome, where: string): void {
   expect(outcome.violation === undefined ? '' : `${where}: ${outcome.violation.message}`).toBe('');
 }
 
-describe('SIM-5 three commits', () => {
+describe.each([
+  ['entries', planOfThree, CALL_FAULTS],
+  ['events', planOfEvents, [...CALL_FAULTS, ...EVENT_FAULTS]],
+] as const)('SIM-5 three commits of %s', (_, planOf, faults) => {
   test.each(
     BASES,
   )('from size %i: a kill or a power cut before every call and after every effect', async (base) => {
-    const plan = planOfThree(base, 1);
+    const plan = planOf(base, 1);
     const points = await pointsBefore(plan, END_MS);
     expect(points).toBeGreaterThan(50);
     for (let point = 0; point < points; point += 1) {
@@ -56,13 +68,13 @@ describe('SIM-5 three commits', () => {
   });
 
   test('every fault of a call, at every call that it can spoil', async () => {
-    for (const fault of CALL_FAULTS) {
-      for (let after = 0; await spoil(planOfThree(FILLED, 2), fault, after); after += 1);
+    for (const fault of faults) {
+      for (let after = 0; await spoil(planOf(FILLED, 2), fault, after); after += 1);
     }
   });
 
   test('a second crash at every point after a first one in the second commit', async () => {
-    const plan = planOfThree(0, 3);
+    const plan = planOf(0, 3);
     const begin = await pointsBefore(plan, 95);
     const end = await pointsBefore(plan, 145);
     for (let first = begin; first < end; first += 1) {
@@ -76,6 +88,11 @@ describe('SIM-5 three commits', () => {
         );
     }
   });
+});
+
+test('SIM-5 the events of these have verbatim bytes, in a row and in a file', async () => {
+  const { hits } = await runPlan(planOfEvents(0, 1));
+  expect([...hits.keys()]).toEqual(['client-raw', 'client-raw-file']);
 });
 
 /** Whether the fault was met after so many calls were let pass; the run must be sound either way. */
