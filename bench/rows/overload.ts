@@ -102,7 +102,9 @@ async function overload(bench: Bench, server: SteleServer, loads: Loads): Promis
   const plan = { seconds: SECONDS[bench.mode], perSec, connectionsMax: OPEN_CONNECTIONS };
   const result = await loads.run(plan).finally(() => bystanders[Symbol.dispose]());
   const normalMs = await untilNormal(server);
-  bench.say(`  last answer ${result.drainMs.toFixed(0)} ms after the load, normal ${normalMs.toFixed(0)} ms later`);
+  bench.say(
+    `  last answer ${result.drainMs.toFixed(0)} ms after the load, normal ${normalMs.toFixed(0)} ms later`,
+  );
   const recoveryMs = Math.max(0, result.drainMs) + normalMs;
   const acked = [...capacity.acked, ...result.acked];
   const lost = await countLost(server, loads.entries, acked);
