@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { RaisedAlert } from './alert.ts';
 import type { OutboxFolder, StoredAlert } from './outbox-folder.ts';
 import type { Sink } from './sink.ts';
+import { fresh, HOLDING_TRIES, isCritical, type Waiting } from './waiting-alert.ts';
 
 /** Alerts of one sink that wait; beyond it only critical ones are taken. */
 export const WAITING_MAX = 1_000;
@@ -12,8 +13,6 @@ export const CRITICAL_WAITING_MAX = 10_000;
 export const DELIVERY_MS = 15_000;
 const STEP_MS = 1_000;
 const STEP_MAX_MS = 300_000;
-/** Refused so often, an alert no longer keeps those behind it from being tried: it may be this one alone that the sink does not like. */
-const HOLDING_TRIES = 5;
 /** An alert that a sink has refused for so long holds up those behind it no longer; one that is not critical is given up. */
 const OVERDUE_MS: number = 3 * 86_400_000;
 
@@ -40,14 +39,6 @@ export interface SinkStatus {
   readonly failed: number;
   /** Refused for three days and not critical, or without room in a full queue. */
   readonly givenUp: number;
-}
-
-interface Waiting extends StoredAlert {
-  tries: number;
-  /** On the monotonic clock. */
-  dueMs: number;
-  /** Those behind it need not wait for it. */
-  isOverdue: boolean;
 }
 
 /**
@@ -185,10 +176,15 @@ export class SinkQueue {
     });
   }
 
-  /** After the first of its log, if that is in front of it: where the sink takes that one now it was away, and all keep their order. */
+  /**
+   * After the first of its log that is not known to be disliked, if that is in front of it: where the sink takes that one now it was
+   * away, and all keep their order.
+   */
   async #tryInOrder(next: Waiting): Promise<void> {
     const inFront = this.#waiting.slice(0, this.#waiting.indexOf(next));
-    const first = inFront.find(({ alert, isOverdue }) => alert.log === next.alert.log && !isOverdue);
+    const isOfOrder = ({ alert, isOverdue, isDisliked }: Waiting): boolean =>
+      alert.log === next.alert.log && !isOverdue && !isDisliked;
+    const first = inFront.find(isOfOrder);
     if (first !== undefined) await this.#try(first);
     const isTaken = first !== undefined && !this.#waiting.includes(first);
     if (!isTaken && !this.#closed && this.#waiting.includes(next)) await this.#try(next);
@@ -207,8 +203,19 @@ export class SinkQueue {
     }
     this.#delivered += 1;
     this.#remove(waiting);
-    // It is there: those of the log that it had no time for need not wait.
-    for (const each of this.#waiting) if (each.alert.log === waiting.alert.log) each.dueMs = 0;
+    this.#hurry(waiting);
+  }
+
+  /**
+   * The sink is there: those of the log that it had no time for need not wait. One that was refused often does, unless the sink has
+   * just taken such a one: then it was away.
+   */
+  #hurry(taken: Waiting): void {
+    const wasAway = taken.tries > HOLDING_TRIES;
+    for (const each of this.#waiting) {
+      const isOfLog = each.alert.log === taken.alert.log && !each.isDisliked;
+      if (isOfLog && (wasAway || each.tries < HOLDING_TRIES)) each.dueMs = 0;
+    }
   }
 
   #tryLater(waiting: Waiting, error: unknown): void {
@@ -222,6 +229,8 @@ export class SinkQueue {
       this.#remove(waiting);
       return;
     }
+    waiting.isDisliked ||= waiting.tries > HOLDING_TRIES && this.#delivered > waiting.takenBefore;
+    waiting.takenBefore = this.#delivered;
     const step = Math.min(STEP_MAX_MS, STEP_MS * 2 ** (waiting.tries - 1));
     waiting.dueMs = clock.monotonicMs() + step * (0.5 + random() / 2);
     const message = `${sink.name} has not taken an alert (try ${waiting.tries}): ${why}`;
@@ -276,13 +285,4 @@ export class SinkQueue {
       done.abort();
     }
   }
-}
-
-/** The end of an alert is not. */
-function isCritical({ severity, endedAt }: RaisedAlert): boolean {
-  return severity === 'critical' && endedAt === undefined;
-}
-
-function fresh(stored: StoredAlert): Waiting {
-  return { ...stored, tries: 0, dueMs: 0, isOverdue: false };
 }

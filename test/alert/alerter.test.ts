@@ -363,6 +363,51 @@ describe('ALERT-5 in order, and nothing waits for a dead sink', () => {
     expect(names(sink.taken)).toEqual(['a 2', 'a 3', 'a 1']);
   });
 
+  test('those that the sink never takes are not tried again and again in front of those behind them', async () => {
+    const tried: (number | undefined)[] = [];
+    const sink: TestSink = new TestSink('s', ({ sizes: [size = 0] = [] }) => {
+      tried.push(size);
+      return size <= 2;
+    });
+    const folder = await outbox();
+    const before = await opened({ folder, sinks: [new TestSink('s', () => true)], clock: new StillClock() });
+    for (const size of [1, 2, 3, 4, 5, 6, 7]) await before.raise(alert('a', size));
+    await before.close();
+    const alerter = await opened({ folder, sinks: [sink] });
+    while (sink.taken.length < 5) await systemClock.nextTurn();
+    // Each once more, to know that it is not the sink which is away.
+    expect(tried.slice(tried.indexOf(3))).toEqual([3, 1, 4, 2, 5, 6, 7]);
+    sink.refuses = () => false;
+    await alerter.drained(LONG_MS);
+    expect(names(sink.taken).sort()).toEqual([1, 2, 3, 4, 5, 6, 7].map((size) => `a ${size}`));
+  });
+
+  test('what was refused often goes at once, and in order, behind such a one that the sink takes: it was away', async () => {
+    const clock = new QuickClock();
+    const takenMs: number[] = [];
+    let isBack = false;
+    const sink: TestSink = new TestSink('s', ({ log, sizes: [size = 0] = [] }) => {
+      isBack ||= sink.tries >= 100 && size === 1;
+      if (isBack) takenMs.push(clock.monotonicMs());
+      return log === 'a' && !isBack;
+    });
+    // Each is due at a time of its own.
+    let turns = 0;
+    const random = (): number => {
+      turns += Math.SQRT2;
+      return turns % 1;
+    };
+    const folder = await outbox();
+    const before = await opened({ folder, sinks: [new TestSink('s', () => true)], clock: new StillClock() });
+    await before.raise(alert('b', 1));
+    for (const size of [1, 2, 3, 4]) await before.raise(alert('a', size));
+    await before.close();
+    const alerter = await opened({ folder, sinks: [sink], clock, random });
+    await alerter.drained(LONG_MS);
+    expect(names(sink.taken)).toEqual(['b 1', 'a 1', 'a 2', 'a 3', 'a 4']);
+    expect(new Set(takenMs).size).toBe(1);
+  });
+
   test('a sink that was away gets the alerts of a log in their order, however often they were tried', async () => {
     let isBack = false;
     // Back between the first and one behind it, it would have that one first: nobody can tell it from a sink that never takes the first.
