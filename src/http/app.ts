@@ -19,7 +19,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { isOwnFault, type Problem, problemOf, responseOf } from './problem.ts';
 import { consistency, inclusion, multiByBody, multiByQuery } from './proofs.ts';
 import { checkPlainPath, rawPath } from './raw-path.ts';
-import { checkpoints, entryPage, oneEntry } from './reads.ts';
+import { checkpoints, createEntryPages, oneEntry } from './reads.ts';
 import { methodsOf } from './routes.ts';
 import { createTileAnswers } from './tile-answers.ts';
 import { authorize, type KnownToken, type Scope, type TokenSource } from './tokens.ts';
@@ -248,7 +248,7 @@ function createReads({
     checkpoint: { label: 'checkpoint', answer: checkpoint },
     checkpoints: { label: 'checkpoints', answer: checkpoints },
     'tile/*': { label: 'tile', answer: createTileAnswers() },
-    entries: { label: 'entries', answer: entryPage },
+    entries: { label: 'entries', answer: createEntryPages() },
     'entries/:index': { label: 'entries', answer: oneEntry },
     'proofs/inclusion': {
       label: 'proofs/inclusion',

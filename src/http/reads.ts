@@ -4,12 +4,14 @@ import { type LeafIndex, leafIndex, parseLeafIndex, parseTreeSize, type TreeSize
 import { systemClock } from '../runtime/clock.ts';
 import type { Log } from '../sequencer/log.ts';
 import { base64, beyond, OCTETS } from './answer.ts';
+import { PageBundles } from './page-bundles.ts';
 import { queryOf, required } from './query.ts';
 
 /** Most entries or checkpoints in one answer. */
 export const PAGE_MAX = 1_000;
-/** Entries in memory at a time while a page is sent: at most 4 MiB. */
-const CHUNK_ENTRIES = 64;
+/** Entries, and about how many bytes of them, that are made text and sent in one turn of the event loop. */
+const PART_ENTRIES = 64;
+const PART_BYTES = 1024 * 1024;
 
 /** GET entries/{index}: the entry's bytes. */
 export async function oneEntry(c: Context, log: Log): Promise<Response> {
@@ -22,7 +24,13 @@ export async function oneEntry(c: Context, log: Log): Promise<Response> {
 }
 
 /** GET entries?start&end: the entries of [start, end) as lines {"index","entry"}. */
-export async function entryPage(c: Context, log: Log): Promise<Response> {
+export function createEntryPages(
+  bundles: PageBundles = new PageBundles(),
+): (c: Context, log: Log) => Promise<Response> {
+  return (c, log) => entryPage(c, log, bundles);
+}
+
+async function entryPage(c: Context, log: Log, bundles: PageBundles): Promise<Response> {
   const query = queryOf(c, ['start', 'end']);
   const start = parseLeafIndex(required(query, 'start'));
   const end = parseTreeSize(required(query, 'end'));
@@ -30,17 +38,17 @@ export async function entryPage(c: Context, log: Log): Promise<Response> {
     throw new TlogError('invalid_parameter', `end must be 1 to ${PAGE_MAX} above start`);
   if (end > log.head.size) throw beyond(log);
   // The first lines are read before the status is sent, so that a refusal can still be one.
-  const chunks = lines(log, start, end);
-  const first = await chunks.next();
+  const parts = pageParts(log, start, end, bundles);
+  const first = await parts.next();
   const body = new ReadableStream<Uint8Array>({
-    start: (controller) => controller.enqueue(Buffer.from(first.value ?? '')),
+    start: (controller) => controller.enqueue(first.value ?? new Uint8Array(0)),
     pull: async (controller) => {
-      const next = await chunks.next().catch((error: unknown) => {
+      const next = await parts.next().catch((error: unknown) => {
         cutConnection(c);
         throw error;
       });
       if (next.done === true) controller.close();
-      else controller.enqueue(Buffer.from(next.value));
+      else controller.enqueue(next.value);
     },
   });
   return new Response(body, { headers: { 'Content-Type': 'application/x-ndjson' } });
@@ -52,15 +60,33 @@ function cutConnection(c: Context): void {
   outgoing?.destroy();
 }
 
-async function* lines(log: Log, start: LeafIndex, end: TreeSize): AsyncGenerator<string, undefined> {
-  for (let from: number = start; from < end; from += CHUNK_ENTRIES) {
+async function* pageParts(
+  log: Log,
+  start: LeafIndex,
+  end: TreeSize,
+  bundles: PageBundles,
+): AsyncGenerator<Uint8Array, undefined> {
+  for (let from: number = start; from < end; ) {
     // A client that reads as fast as we write would get all of a page, 64 MiB at most, in one turn of the event loop.
     if (from > start) await systemClock.nextTurn();
-    const to = Math.min(end, from + CHUNK_ENTRIES) as TreeSize;
-    const entries = await log.readEntries(leafIndex(from), to);
-    if (from > start) await systemClock.nextTurn();
-    yield entries.map((entry, i) => `{"index":${from + i},"entry":"${base64(entry)}"}\n`).join('');
+    const to = Math.min(end, from + PART_ENTRIES) as TreeSize;
+    const { lines, count } = await pagePart(log, leafIndex(from), to, bundles);
+    from += count;
+    yield lines;
   }
+}
+
+/** By itself: while a page waits for its client nothing of it may hold entries, each of which holds its whole bundle. */
+async function pagePart(
+  log: Log,
+  from: LeafIndex,
+  to: TreeSize,
+  bundles: PageBundles,
+): Promise<{ lines: Uint8Array; count: number }> {
+  const entries = await log.readEntries(from, to, { bytes: PART_BYTES, bundles: bundles.of(log) });
+  const lines = entries.map((entry, i) => `{"index":${from + i},"entry":"${base64(entry)}"}\n`);
+  // Nothing but ASCII, for which latin1 is the shortest way to bytes.
+  return { lines: Buffer.from(lines.join(''), 'latin1'), count: entries.length };
 }
 
 /** GET checkpoints?from: the signed heads that were kept, ascending; `nextCursor` is the next page's `from`. */

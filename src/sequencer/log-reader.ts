@@ -13,17 +13,19 @@ import { decodeBundle, encodeBundle } from '../core/tile/bundle.ts';
 import { isTileInTree, TILE_WIDTH, type TileId } from '../core/tile/tile.ts';
 import type { LeafIndex, TreeSize } from '../core/units.ts';
 import { andThen, type Now } from '../runtime/now.ts';
+import { type SliceBounds, Slices } from '../runtime/slices.ts';
 import { corruptRow, decodedRow } from '../store/corrupt-row.ts';
 import { bundleKey, decodeIndex, leafKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
-import type { LeafProof } from './log.ts';
+import type { LeafProof, PagePart } from './log.ts';
 import type { TileReader } from './tile-reader.ts';
 import type { TreeState } from './tree-state.ts';
 
 /** Nodes that are read, and hashed from stored ones, in one turn of the event loop: some milliseconds. */
 const SLICE_NODES = 512;
 
-const LONG_ROW_BYTES = 4 * 1024 * 1024;
+/** Of a bundle, 16 MiB where all its entries are large, so much is checked in one turn. */
+const CHECKED: SliceBounds = { bytes: 4 * 1024 * 1024, steps: Number.POSITIVE_INFINITY };
 
 /** Answers every question about a tree from its state, its tiles and its bundles. Never writes. */
 export class LogReader {
@@ -79,10 +81,10 @@ export class LogReader {
   }
 
   /** Entries of one bundle; of the open one, those that the tree has. */
-  #bundleEntries(index: number, inPool = false): Now<readonly Uint8Array[]> {
+  #bundleEntries(index: number, page?: PagePart): Now<readonly Uint8Array[]> {
     const state = this.#state();
     if (index === Math.floor(state.size / TILE_WIDTH)) return state.openEntries;
-    const stored = inPool ? this.#pooledBundle(index) : this.#checkedBundle(index);
+    const stored = page === undefined ? this.#checkedBundle(index) : this.#pageBundle(index, page);
     return andThen(stored, (bundle) =>
       decodedRow(bundleKey(index), bundle, (value) => decodeBundle(value, { count: TILE_WIDTH })),
     );
@@ -93,30 +95,33 @@ export class LogReader {
     return andThen(this.#store.get(bundleKey(index)), (stored) => present(bundleKey(index), stored));
   }
 
-  /** The same, and LevelDB reads it, 16 MiB where all its entries are large, while others have their turn. */
-  #pooledBundle(index: number): Now<Uint8Array> {
+  /** The same, for one part of a page after the other; LevelDB reads it while others have their turn. */
+  #pageBundle(index: number, { bundles }: PagePart): Now<Uint8Array> {
+    const known = bundles?.get(index);
+    if (known !== undefined) return known;
     const key = bundleKey(index);
-    return andThen(this.#store.getMany([key], { inPool: true }), ([stored]) => {
+    const slices = new Slices(CHECKED, this.#turn);
+    return andThen(this.#store.getMany([key], { inPool: true, slices }), ([stored]) => {
       const bundle = present(key, stored);
-      // To take over and check as much has taken long enough.
-      return bundle.length < LONG_ROW_BYTES ? bundle : this.#turn().then(() => bundle);
+      bundles?.set(index, bundle);
+      return bundle;
     });
   }
 
-  async readEntries(start: LeafIndex, end: TreeSize): Promise<readonly Uint8Array[]> {
+  async readEntries(start: LeafIndex, end: TreeSize, page?: PagePart): Promise<readonly Uint8Array[]> {
+    if (end > this.size) throw new RangeError(`entries to ${end} of ${this.size}`);
     const entries: Uint8Array[] = [];
-    // One entry is read at once: the pool would make most of them slower.
-    const isPage = end - start > 1;
-    for (let bundle = Math.floor(start / TILE_WIDTH); bundle * TILE_WIDTH < end; bundle += 1) {
-      const base = bundle * TILE_WIDTH;
+    let bytesLeft = page?.bytes ?? Number.POSITIVE_INFINITY;
+    for (let index = Math.floor(start / TILE_WIDTH); index * TILE_WIDTH < end; index += 1) {
+      const base = index * TILE_WIDTH;
       const from = Math.max(start, base);
-      const to = Math.min(end, base + TILE_WIDTH);
-      const all = await this.#bundleEntries(bundle, isPage);
-      const hashes = await this.#nodes(
-        Array.from({ length: to - from }, (_, i) => ({ level: 0, index: from + i })),
-      );
-      for (const [i, hash] of hashes.entries())
-        entries.push(this.#checkedEntry(from + i, all[from + i - base] as Uint8Array, hash));
+      const all = await this.#bundleEntries(index, page);
+      const wanted = upTo(bytesLeft, all.slice(from - base, end - base));
+      const hashes = await this.#nodes(wanted.map((_, i) => ({ level: 0, index: from + i })));
+      for (const [i, entry] of wanted.entries())
+        entries.push(this.#checkedEntry(from + i, entry, hashes[i] as Hash));
+      bytesLeft -= bytesOf(wanted);
+      if (bytesLeft <= 0) break;
     }
     return entries;
   }
@@ -223,6 +228,20 @@ export class LogReader {
     if (size === state.size) return { nodes: [], finish: () => state.rootHash };
     return { nodes: rootNodes(size), finish: (hashes) => rootFromNodes(this.#hasher, size, hashes) };
   }
+}
+
+/** The first entries, until they have so many bytes together: at least one. */
+function upTo(bytes: number, entries: readonly Uint8Array[]): readonly Uint8Array[] {
+  let left = bytes;
+  const end = entries.findIndex(({ length }) => {
+    left -= length;
+    return left <= 0;
+  });
+  return end === -1 ? entries : entries.slice(0, end + 1);
+}
+
+function bytesOf(entries: readonly Uint8Array[]): number {
+  return entries.reduce((sum, { length }) => sum + length, 0);
 }
 
 function present(key: Uint8Array, stored: Uint8Array | undefined): Uint8Array {

@@ -145,6 +145,20 @@ export interface LeafProof {
   readonly proof: readonly Hash[];
 }
 
+/** Bundles of a log in memory, by index, for a page that is read in parts: whoever has it bounds it. */
+export interface KeptBundles {
+  get(index: number): Uint8Array | undefined;
+  set(index: number, bundle: Uint8Array): void;
+}
+
+/** How a part of a page is read: beside other work, and no more than is sent at a time. */
+export interface PagePart {
+  /** The entries end with the one that makes so many bytes; they are at least one. */
+  readonly bytes: number;
+  /** Where their bundle may be, or is put. */
+  readonly bundles?: KeptBundles | undefined;
+}
+
 /**
  * One open log: the only way the outer rings reach a tree.
  * Every size given to it must be at most `head.size`, every index below that size: callers check, and a slip is
@@ -184,8 +198,8 @@ export interface Log extends LogDescription {
   }): Now<Uint8Array | undefined>;
   /** An entry bundle (u16 length || bytes, per entry); undefined beyond the log head. */
   readBundle(bundle: { readonly index: number; readonly width: number }): Now<Uint8Array | undefined>;
-  /** Entries [start, end), at most 1,000 of them, each checked against its leaf hash. */
-  readEntries(start: LeafIndex, end: TreeSize): Promise<readonly Uint8Array[]>;
+  /** Entries [start, end), at most 1,000 of them, each checked against its leaf hash; of a part of a page the first ones. */
+  readEntries(start: LeafIndex, end: TreeSize, page?: PagePart): Promise<readonly Uint8Array[]>;
   /** First index of a leaf hash; undefined when unknown. @throws TlogError leaf_hash_index_off */
   findLeaf(leafHash: Hash): Now<LeafIndex | undefined>;
 

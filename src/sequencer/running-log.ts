@@ -218,8 +218,8 @@ export class RunningLog implements Log, AsyncDisposable {
     return this.#watched(() => this.#parts.reader.readBundle(bundle));
   }
 
-  async readEntries(start: LeafIndex, end: TreeSize): Promise<readonly Uint8Array[]> {
-    return this.#watched(() => this.#parts.reader.readEntries(start, end));
+  async readEntries(...which: Parameters<LogReader['readEntries']>): Promise<readonly Uint8Array[]> {
+    return this.#watched(() => this.#parts.reader.readEntries(...which));
   }
 
   findLeaf(leafHash: Hash): Now<LeafIndex | undefined> {

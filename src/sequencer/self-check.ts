@@ -50,7 +50,7 @@ async function readBack(
   for (const part of parts) {
     const found = await store.getMany(
       part.map((row) => row.key),
-      { inPool: slices !== undefined },
+      { inPool: slices !== undefined, slices },
     );
     for (const [i, row] of part.entries()) {
       const name = Buffer.from(row.key).toString('hex');

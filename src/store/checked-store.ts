@@ -4,11 +4,13 @@ import type { Slices } from '../runtime/slices.ts';
 import { corruptRow } from './corrupt-row.ts';
 import { type RowPart, rowPart } from './row-place.ts';
 import { writeU32 } from './rows.ts';
-import type { CommitOutcome, KeyRange, Store, StoreBatch } from './store.ts';
+import type { CommitOutcome, KeyRange, ReadOptions, Store, StoreBatch } from './store.ts';
 
 type Put = StoreBatch['puts'][number];
 
 const CHECK_BYTES = 4;
+/** Half a millisecond of work. */
+const CHECKED_AT_ONCE_BYTES = 1024 * 1024;
 
 const shared = new SharedMemory();
 
@@ -22,13 +24,33 @@ export function sealValue(key: Uint8Array, value: Uint8Array): Uint8Array {
 
 /** The value in a stored row; a view. @throws TlogError storage_corrupt when key and value do not belong together */
 export function unsealValue(key: Uint8Array, sealed: Uint8Array): Uint8Array {
-  const end = sealed.length - CHECK_BYTES;
-  if (end >= 0) {
-    const value = sealed.subarray(0, end);
-    const check = new DataView(sealed.buffer, sealed.byteOffset + end, CHECK_BYTES).getUint32(0);
-    if (check === crc32(value, crc32(key))) return value;
-  }
+  const value = valueIn(sealed);
+  if (crc32(value, crc32(key)) === checkIn(sealed)) return value;
   throw corruptRow(key, 'fails its check');
+}
+
+/** The same, with turns of the event loop between the parts of a long one. */
+async function unsealInSlices(key: Uint8Array, sealed: Uint8Array, slices: Slices): Promise<Uint8Array> {
+  const value = valueIn(sealed);
+  let check = crc32(key);
+  for (let at = 0; at < value.length; at += CHECKED_AT_ONCE_BYTES) {
+    const part = value.subarray(at, at + CHECKED_AT_ONCE_BYTES);
+    check = crc32(part, check);
+    const turn = slices.spent(part.length);
+    if (turn !== undefined) await turn;
+  }
+  if (check === checkIn(sealed)) return value;
+  throw corruptRow(key, 'fails its check');
+}
+
+function valueIn(sealed: Uint8Array): Uint8Array {
+  return sealed.subarray(0, Math.max(0, sealed.length - CHECK_BYTES));
+}
+
+/** Undefined where there is no room for one. */
+function checkIn({ buffer, byteOffset, length }: Uint8Array): number | undefined {
+  if (length < CHECK_BYTES) return undefined;
+  return new DataView(buffer, byteOffset + length - CHECK_BYTES, CHECK_BYTES).getUint32(0);
 }
 
 function nameOf(key: Uint8Array): string {
@@ -69,12 +91,15 @@ export class CheckedStore implements Store {
 
   getMany(
     keys: readonly Uint8Array[],
-    options?: { readonly inPool: boolean },
+    options?: ReadOptions,
   ): readonly (Uint8Array | undefined)[] | Promise<readonly (Uint8Array | undefined)[]> {
     for (const key of keys) this.#checkServed(key);
     const found = this.#store.getMany(keys, options);
-    if (found instanceof Promise) return found.then((values) => unsealedAll(keys, values));
-    return unsealedAll(keys, found);
+    if (!(found instanceof Promise)) return unsealedAll(keys, found);
+    const { slices } = options ?? {};
+    return found.then((values) =>
+      slices === undefined ? unsealedAll(keys, values) : unsealedInSlices(keys, values, slices),
+    );
   }
 
   commit(batch: StoreBatch, slices?: Slices): Promise<CommitOutcome> {
@@ -136,4 +161,19 @@ function unsealedAll(
   values: readonly (Uint8Array | undefined)[],
 ): readonly (Uint8Array | undefined)[] {
   return keys.map((key, i) => unsealed(key, values[i]));
+}
+
+async function unsealedInSlices(
+  keys: readonly Uint8Array[],
+  values: readonly (Uint8Array | undefined)[],
+  slices: Slices,
+): Promise<readonly (Uint8Array | undefined)[]> {
+  // To take them over from the pool was a copy of all.
+  await slices.spent(values.reduce((sum, value) => sum + (value?.length ?? 0), 0));
+  const unsealedOnes: (Uint8Array | undefined)[] = [];
+  for (const [i, key] of keys.entries()) {
+    const value = values[i];
+    unsealedOnes.push(value && (await unsealInSlices(key, value, slices)));
+  }
+  return unsealedOnes;
 }

@@ -18,17 +18,22 @@ export interface KeyRange {
   readonly limit?: number;
 }
 
+/** How rows are read. */
+export interface ReadOptions {
+  /** Never in the thread of the event loop, however few. */
+  readonly inPool: boolean;
+  /** What is read in the pool and is long is checked in these. */
+  readonly slices?: Slices | undefined;
+}
+
 /**
  * An ordered key-value engine with atomic, durable batches: the seam where faults are injected and where other
  * engines fit. Reads may answer at once or later. Absent keys are `undefined`. Nothing it returns is trusted.
  */
 export interface Store {
   get(key: Uint8Array): Now<Uint8Array | undefined>;
-  /** Values in the order of the keys: one batched read. `inPool`: never in the thread of the event loop, however few. */
-  getMany(
-    keys: readonly Uint8Array[],
-    options?: { readonly inPool: boolean },
-  ): Now<readonly (Uint8Array | undefined)[]>;
+  /** Values in the order of the keys: one batched read. */
+  getMany(keys: readonly Uint8Array[], options?: ReadOptions): Now<readonly (Uint8Array | undefined)[]>;
   /**
    * Resolves after the batch is durable. Never rejects: an error of the engine is `unknown`. A large batch is put together
    * in slices, if there are any; nothing of it is there before all of it is.

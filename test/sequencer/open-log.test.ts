@@ -211,7 +211,7 @@ describe('SEQ-12 long work gives the event loop a turn between', () => {
     [1_024, 1, 1],
     [1_025, 1, 5],
     [90, 65_535, 1],
-    [97, 65_535, 8],
+    [97, 65_535, 10],
   ])('a commit of %i entries of %i bytes: %i turns, with the one before it', async (count, bytes, turns) => {
     const { log, turnsOf } = await counted();
     const request = { entries: Array.from({ length: count }, () => new Uint8Array(bytes)) };

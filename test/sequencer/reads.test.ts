@@ -12,7 +12,7 @@ import { logOnFiles, openLog } from '../../src/sequencer/open-log.ts';
 import type { RunningLog } from '../../src/sequencer/running-log.ts';
 import { startLog } from '../../src/sequencer/start-log.ts';
 import { sealValue } from '../../src/store/checked-store.ts';
-import { encodeIndex, leafKey, retryKey } from '../../src/store/rows.ts';
+import { bundleKey, encodeIndex, leafKey, retryKey } from '../../src/store/rows.ts';
 import type { Store } from '../../src/store/store.ts';
 import { replacing } from '../support/replaced-calls.ts';
 import { fill, flipped, retryKeyNumber, rottingLog } from '../support/rotting-log.ts';
@@ -31,6 +31,70 @@ test('SEQ-2 a page over stored bundles and the open one has the entries that wer
   await fill(log, 0, 600);
   const page = await log.readEntries(leafIndex(100), treeSize(599));
   expect(page.map(String)).toEqual(Array.from({ length: 499 }, (_, i) => `entry ${100 + i}`));
+});
+
+describe('SEQ-2 a part of a page', () => {
+  const HUGE = 65_535;
+
+  test.each([
+    [0, 3, 1, 1, 'one entry is more'],
+    [0, 3, HUGE, 1, 'one entry is as much'],
+    [0, 3, HUGE + 1, 2, 'one entry is less'],
+    [0, 3, 3 * HUGE, 3, 'there are no more'],
+    [0, 3, 9 * HUGE, 3, 'they are less'],
+    [4, 8, 3 * HUGE, 3, 'in two bundles'],
+    [4, 8, 2 * HUGE, 2, 'up to the end of the first'],
+  ])('from %i to %i with %i bytes has %i: %s', async (start, end, bytes, count) => {
+    const { log } = await rottingLog();
+    await fill(log, 0, 250);
+    const entries = Array.from({ length: 10 }, (_, i) => Buffer.alloc(HUGE, `${i}`));
+    await log.append({ entries });
+    const part = await log.readEntries(leafIndex(250 + start), treeSize(250 + end), { bytes });
+    const first = (some: readonly Uint8Array[]) => some.map((entry) => entry[0]);
+    expect(first(part)).toEqual(first(entries.slice(start, start + count)));
+  });
+
+  test('takes its bundle from where it is kept, and leaves it there', async () => {
+    const { log, drop } = await rottingLog();
+    await fill(log, 0, 600);
+    const kept = new Map<number, Uint8Array>();
+    const part = { bytes: 1, bundles: kept };
+    const read = async (index: number) =>
+      String(await log.readEntries(leafIndex(index), treeSize(600), part));
+    expect([await read(3), await read(300), await read(599)]).toEqual(['entry 3', 'entry 300', 'entry 599']);
+    expect([...kept.keys()]).toEqual([0, 1]);
+    await drop(bundleKey(0));
+    expect(await read(4)).toBe('entry 4');
+  });
+
+  test('is compared with its leaf hashes though its bundle was kept', async () => {
+    const { log } = await rottingLog();
+    await fill(log, 0, 300);
+    const kept = new Map<number, Uint8Array>([
+      [0, flipped(Buffer.from((await log.readBundle({ index: 0, width: 256 })) ?? []), 2)],
+    ]);
+    const part = { bytes: 1, bundles: kept };
+    await expect(log.readEntries(leafIndex(0), treeSize(2), part)).rejects.toMatchObject({
+      code: 'storage_corrupt',
+    });
+    const [next] = await log.readEntries(leafIndex(1), treeSize(2), part);
+    expect(Buffer.from(next ?? []).toString()).toBe('entry 1');
+  });
+
+  test('of a bundle that is gone', async () => {
+    const { log, drop } = await rottingLog();
+    await fill(log, 0, 300);
+    await drop(bundleKey(0));
+    await expect(log.readEntries(leafIndex(0), treeSize(2), { bytes: 1 })).rejects.toMatchObject({
+      code: 'storage_corrupt',
+    });
+  });
+
+  test('beyond the tree is a slip of the caller', async () => {
+    const { log } = await rottingLog();
+    await fill(log, 0, 2);
+    await expect(log.readEntries(leafIndex(0), treeSize(3))).rejects.toThrow(RangeError);
+  });
 });
 
 describe('SEQ-2 the nodes of a leaf', () => {

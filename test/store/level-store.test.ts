@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { Slices } from '../../src/runtime/slices.ts';
 import { CheckedStore, sealValue, unsealValue } from '../../src/store/checked-store.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const key = (name: string): Uint8Array => new TextEncoder().encode(name);
@@ -53,6 +55,52 @@ describe('STORE-2 the check of a value is bound to its key', () => {
     };
     await expect(walk()).rejects.toMatchObject({ code: 'storage_corrupt' });
     await store.close();
+  });
+});
+
+describe('STORE-2 a long row that was read in the pool is checked in slices', () => {
+  const MIB = 1024 * 1024;
+  const long = Buffer.alloc(5 * MIB + 7, 'value');
+  const read = async (stored: readonly (Uint8Array | undefined)[]) => {
+    const engine: Pick<Store, 'getMany'> = { getMany: async () => stored };
+    let turns = 0;
+    const slices = new Slices({ bytes: 2 * MIB, steps: 1_000 }, async () => {
+      turns += 1;
+    });
+    const names = stored.map((_, i) => key(`${i}`));
+    const found = await new CheckedStore(engine as Store).getMany(names, { inPool: true, slices });
+    return { found, turns };
+  };
+
+  test('with a turn after they came, and after each slice', async () => {
+    const rows = [sealValue(key('0'), long), undefined, sealValue(key('2'), key('short'))];
+    const { found, turns } = await read(rows);
+    expect(found.map((value) => value?.length)).toEqual([long.length, undefined, 5]);
+    expect(Buffer.compare(found[0] ?? key(''), long)).toBe(0);
+    expect(turns).toBe(3);
+  });
+
+  test('short ones without any', async () => {
+    expect((await read([sealValue(key('0'), key('short'))])).turns).toBe(0);
+  });
+
+  test.each([
+    0,
+    MIB - 1,
+    MIB,
+    5 * MIB,
+    long.length - 1,
+    long.length,
+    long.length + 3,
+  ])('a bit that flipped in byte %i is found', async (at) => {
+    const sealed = sealValue(key('0'), long).slice();
+    sealed[at] = (sealed[at] ?? 0) ^ 1;
+    await expect(read([sealed])).rejects.toMatchObject({ code: 'storage_corrupt' });
+  });
+
+  test.each([0, 3, 4, 5 * MIB])('of it only %i bytes', async (length) => {
+    const sealed = sealValue(key('0'), long).subarray(0, length);
+    await expect(read([sealed])).rejects.toMatchObject({ code: 'storage_corrupt' });
   });
 });
 
