@@ -15,6 +15,7 @@ import { TileReader } from '../sequencer/tile-reader.ts';
 import { CheckedStore } from '../store/checked-store.ts';
 import { levelDamage } from '../store/disk-error.ts';
 import { readFileGuard } from '../store/file-guard.ts';
+import { mendTables } from '../store/level-mend.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { rowName } from '../store/row-place.ts';
 import { decodeState, LETTER, OPEN_KEY, STATE_KEY } from '../store/rows.ts';
@@ -38,6 +39,8 @@ export interface RepairReport extends Rebuilt {
   readonly log: string;
   /** Size of the guard's head, which everything was compared with. */
   readonly treeSize: number;
+  /** Where LevelDB could not read what lay there: rows that no check misses, as retry keys, may be gone from there. */
+  readonly leftOut: Tally;
   /** What is still wrong when every row was read again, in words. */
   readonly damaged: Tally;
   /** Every row was read again after the repair and is right; the findings are closed then. */
@@ -56,7 +59,10 @@ export async function repairLog(job: RepairJob): Promise<RepairReport> {
   const paths = logPaths(dir, name);
   const head: SignedHead = await readFileGuard(paths.guard);
   await headVerifier({ origin: manifest.origin, vkeys: [manifest.vkey] })(head);
-  const engine = await LevelStore.open(paths.db);
+  const leftOut = counted(await mendTables(paths.db));
+  const engine = await LevelStore.open(paths.db).catch((error: unknown) => {
+    throw error instanceof TlogError && error.code === 'data_damaged' ? unreadable(paths.db, error) : error;
+  });
   try {
     const log = { root: paths.root, engine, manifest, head, sources: source === undefined ? [] : [source] };
     const own = await sizeOf(engine);
@@ -67,7 +73,7 @@ export async function repairLog(job: RepairJob): Promise<RepairReport> {
     const clean = damages.length === 0 && rebuilt.lost.count === 0;
     await settle(job, engine, head, clean, damages);
     return {
-      ...{ log: name, treeSize: head.size, clean, damaged: inWords(damages), ...rebuilt },
+      ...{ log: name, treeSize: head.size, clean, leftOut, damaged: inWords(damages), ...rebuilt },
       repaired: joined(rebuilt.repaired, ...mended),
       dropped: joined(rebuilt.dropped, dropped),
     };
@@ -155,9 +161,13 @@ async function checkRows(
 }
 
 function inWords(damages: readonly Damage[]): Tally {
-  const damaged = new Counter();
-  for (const { message } of damages) damaged.add(message);
-  return damaged;
+  return counted(damages.map(({ message }) => message));
+}
+
+function counted(names: readonly string[]): Tally {
+  const counter = new Counter();
+  for (const name of names) counter.add(name);
+  return counter;
 }
 
 /** All was re-hashed, so the next start is as after a clean stop; or what is left is recorded, and nothing is signed. */
@@ -180,7 +190,10 @@ async function settle(
 
 /** What LevelDB cannot read at all is beyond a repair of rows. */
 function asRefusal(error: unknown, db: string): unknown {
-  if (levelDamage(error) === undefined) return error;
+  return levelDamage(error) === undefined ? error : unreadable(db, error);
+}
+
+function unreadable(db: string, error: unknown): TlogError {
   const message = `the database at ${db} cannot be read through: restore a backup into a new directory, then repair that one`;
   return new TlogError('data_damaged', message, { cause: error });
 }

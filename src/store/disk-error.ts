@@ -51,7 +51,7 @@ function isOfSystem(error: unknown): error is Error {
 export function levelDamage(error: unknown): TlogError | undefined {
   if (!(error instanceof Error) || !String((error as { code?: unknown }).code).startsWith('LEVEL_'))
     return undefined;
-  const message = `the database cannot be read (${error.message}): restore it from a backup or a mirror`;
+  const message = `the database cannot be read (${error.message}): keep a copy of data and guard, then run stele repair --from a backup or a mirror`;
   return new TlogError('data_damaged', message, { cause: error });
 }
 

@@ -58,7 +58,11 @@ export class DiskLevel implements LevelEngine {
   }
 
   getSync(key: Uint8Array): Uint8Array | undefined {
-    return this.#db.getSync(key);
+    try {
+      return this.#db.getSync(key);
+    } catch (error) {
+      throw withCode(error);
+    }
   }
 
   getMany(keys: Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
@@ -106,4 +110,10 @@ export class DiskLevel implements LevelEngine {
 /** Whether the open failed because another process has the database. */
 export function isLocked(error: unknown): boolean {
   return (error as { cause?: { code?: string } }).cause?.code === 'LEVEL_LOCKED';
+}
+
+/** What the disk said to a look-up, with the code that all other calls of classic-level 3.0.0 give it. */
+function withCode(error: unknown): unknown {
+  const isBare = error instanceof Error && !('code' in error) && error.message.startsWith('IO error');
+  return isBare ? Object.assign(error, { code: 'LEVEL_IO_ERROR' }) : error;
 }

@@ -1,11 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
-import { maskedCrc32c } from './crc32c.ts';
 import { writeRefusal } from './disk-error.ts';
 import { logParts } from './level-log.ts';
 import { tablesInUse } from './level-manifest.ts';
-import { readVarint, uncompressSnappy } from './snappy.ts';
+import { damageOfTable } from './level-table.ts';
 
 /** A place in a file of a database whose bytes fail LevelDB's own checksum. */
 export interface FileDamage {
@@ -58,7 +57,7 @@ async function firstDamage(
   for (const file of names.filter(isChecked).sort()) {
     const bytes = await unlessGone(join(folder, file), (path) => readFile(path));
     if (bytes === undefined) continue;
-    const found = TABLE.test(file) ? checkTable(bytes) : checkRecords(bytes);
+    const found = TABLE.test(file) ? damageOfTable(bytes) : checkRecords(bytes);
     if (found !== undefined) return { file, ...found };
   }
   return undefined;
@@ -83,77 +82,6 @@ async function unlessGone<T>(path: string, read: (path: string) => Promise<T>): 
 }
 
 type Found = Omit<FileDamage, 'file'> | undefined;
-
-const FOOTER_BYTES = 48;
-const MAGIC = Buffer.from('57fb808b247547db', 'hex');
-/** Compression and checksum behind each block. */
-const TRAILER_BYTES = 5;
-/** Far above what LevelDB makes: its blocks hold 4 KiB, or one row. */
-const BLOCK_BYTES_MAX = 64 * 1024 * 1024;
-
-/** Where a block lies in its table. */
-interface Handle {
-  readonly offset: number;
-  readonly size: number;
-}
-
-/** Each data block that the index names, the index itself, and the filter beside them. */
-function checkTable(bytes: Buffer): Found {
-  const footer = bytes.subarray(-FOOTER_BYTES);
-  if (bytes.length < FOOTER_BYTES || !footer.subarray(-MAGIC.length).equals(MAGIC))
-    return { offset: Math.max(0, bytes.length - FOOTER_BYTES), message: 'the table has no footer' };
-  const [meta, next] = readHandle(footer, 0);
-  const [index] = readHandle(footer, next);
-  for (const list of [meta, index]) {
-    const found = checkListed(bytes, list);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
-
-/** A block that lists others, and those. */
-function checkListed(table: Buffer, list: Handle | undefined): Found {
-  const block = readBlock(table, list);
-  if (!(block instanceof Uint8Array)) return block;
-  for (const handle of handlesIn(block)) {
-    const listed = readBlock(table, handle);
-    if (!(listed instanceof Uint8Array)) return listed;
-  }
-  return undefined;
-}
-
-/** A block whose checksum is right, uncompressed; else what is wrong. */
-function readBlock(table: Buffer, handle: Handle | undefined): Uint8Array | NonNullable<Found> {
-  if (handle === undefined || handle.offset + handle.size + TRAILER_BYTES > table.length)
-    return { offset: handle?.offset ?? table.length, message: 'a block lies beyond the end' };
-  const { offset, size } = handle;
-  const checked = table.subarray(offset, offset + size + 1);
-  if (maskedCrc32c(checked) !== table.readUInt32LE(offset + size + 1))
-    return { offset, message: `the block at ${offset} fails its checksum` };
-  const block = checked.subarray(0, size);
-  const isPlain = table[offset + size] === 0;
-  return isPlain ? block : (uncompressSnappy(block, BLOCK_BYTES_MAX) ?? { offset, message: 'not Snappy' });
-}
-
-/** The handles that are the values of a block's rows; the keys do not matter here. */
-function* handlesIn(block: Uint8Array): Generator<Handle | undefined> {
-  const view = new DataView(block.buffer, block.byteOffset, block.length);
-  const restarts = block.length < 4 ? 0 : view.getUint32(block.length - 4, true);
-  const end = block.length - 4 - restarts * 4;
-  for (let at = 0; at < end; ) {
-    const [, afterShared] = readVarint(block, at);
-    const [keyBytes = 0, afterKey] = readVarint(block, afterShared);
-    const [valueBytes = 0, start] = readVarint(block, afterKey);
-    yield readHandle(block, start + keyBytes)[0];
-    at = Math.max(start + keyBytes + valueBytes, at + 1);
-  }
-}
-
-function readHandle(bytes: Uint8Array, at: number): readonly [Handle | undefined, number] {
-  const [offset, middle] = readVarint(bytes, at);
-  const [size, next] = readVarint(bytes, middle);
-  return [offset === undefined || size === undefined ? undefined : { offset, size }, next];
-}
 
 /** A record that is wrong and has a right one behind it: what a crash cuts off or leaves half written is at the end. */
 function checkRecords(bytes: Buffer): Found {

@@ -74,3 +74,11 @@ export function readVarint(
   }
   return [undefined, at];
 }
+
+/** A whole number in LEB128. */
+export function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  let left = value;
+  for (; left >= 128; left = Math.floor(left / 128)) bytes.push((left % 128) + 128);
+  return Buffer.from([...bytes, left]);
+}

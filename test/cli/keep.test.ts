@@ -110,7 +110,9 @@ describe('SCRUB-5 a bit that flips in a table of a stopped server', () => {
     server = await cli.serve(['--data', data, '--scrub-seconds', '0']);
     expect(await append(server, token, [Buffer.from('x')], 'x')).toBe(503);
     expect((await auditOf(server)).findings).toEqual(audit.findings);
+    const files = await readdir(join(data, 'logs/main'));
     expect((await cli.stele(['repair', '--data', data, '--from', folder])).stderr).toContain('data_locked');
+    expect(await readdir(join(data, 'logs/main'))).toEqual(files);
     expect(await server.stop()).toBe(0);
 
     const repaired = await cli.stele(['repair', '--data', data, '--from', folder, '--json']);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -272,7 +272,7 @@ describe('REPAIR-1 what is damaged is restored, and everything is right after it
     const dir = await copy();
     const before = await contents(dir);
     const none = { count: 0, names: [] };
-    const expected = { clean: true, repaired: none, removed: none, lost: none, dropped: none };
+    const expected = { clean: true, leftOut: none, repaired: none, removed: none, lost: none, dropped: none };
     expect(await repair(dir, await source('a backup'))).toMatchObject(expected);
     expect(await repair(dir)).toMatchObject(expected);
     expect(await contents(dir)).toEqual(before);
@@ -445,6 +445,58 @@ describe('REPAIR-3 the size of the guard is what counts', () => {
     expect(log.head.size).toBe(300);
     expect((await log.append({ entries: [Buffer.from('x')] })).indexes).toEqual([300]);
   });
+});
+
+describe('REPAIR-7 tables that LevelDB cannot read', () => {
+  const tables = async (dir: DataDirectory): Promise<string[]> => {
+    const db = join(dir.dataPath, 'logs/main/db');
+    const paths = (await readdir(db)).filter((name) => name.endsWith('.ldb')).map((name) => join(db, name));
+    // Some hold but the mark of a stop.
+    const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size));
+    return paths.filter((_, i) => (sizes[i] ?? 0) > 8_192);
+  };
+  /** More than a tile takes, which lies in a block of its own. */
+  const zeroed = async (path: string): Promise<void> => {
+    const bytes = await readFile(path);
+    const middle = Math.floor(bytes.length / 2);
+    await writeFile(path, bytes.fill(0, middle, middle + 16_384));
+  };
+
+  test.each<[string, (path: string) => Promise<void>]>([
+    ['with pages of zeros', zeroed],
+    ['that are cut', (path) => truncate(path, 4_096)],
+    ['that are gone', (path) => rm(path)],
+  ])(
+    '%s: all is restored from a backup, and where something lay is named',
+    async (_, damage) => {
+      const dir = await copy();
+      // Into tables, of which a stopped log may have none.
+      await (await openLog({ dir, clock: systemClock }, 'main')).close();
+      const before = await contents(dir);
+      for (const path of await tables(dir)) await damage(path);
+      await expect(openLog({ dir, clock: systemClock }, 'main')).rejects.toMatchObject({
+        code: 'data_damaged',
+      });
+      const report = await repair(dir, await source('a backup'));
+      expect(report).toMatchObject({ clean: true, lost: { count: 0 } });
+      expect(report.leftOut.count).toBeGreaterThan(0);
+      expect(report.repaired.count).toBeGreaterThan(0);
+      const same = (all: Map<string, string>) => [...all].filter(([hex]) => !/^(?:65|73|6f)/.test(hex));
+      expect(same(await contents(dir))).toEqual(same(before));
+      expect((await fsck(dir)).difference).toBeUndefined();
+    },
+    60_000,
+  );
+
+  test('where nothing leads to the signed root the files are as they were', async () => {
+    const dir = await copy();
+    await (await openLog({ dir, clock: systemClock }, 'main')).close();
+    const names = await tables(dir);
+    for (const path of names) await truncate(path, 4_096);
+    await expect(repair(dir)).rejects.toMatchObject({ code: 'data_damaged' });
+    for (const path of names) expect((await stat(path)).size).toBe(4_096);
+    expect(await repair(dir, await source('a mirror'))).toMatchObject({ leftOut: { count: names.length } });
+  }, 60_000);
 });
 
 describe('REPAIR-4 what is refused', () => {

@@ -55,9 +55,20 @@ async function withBar<T>(
   return await work(({ entries, size }) => bar.show(entries, size));
 }
 
-function inWords({ log, treeSize, repaired, removed, lost, dropped, damaged, clean }: RepairReport): string {
+function inWords({
+  log,
+  treeSize,
+  repaired,
+  removed,
+  lost,
+  dropped,
+  leftOut,
+  damaged,
+  clean,
+}: RepairReport): string {
   return [
     `${log}: compared with the signed head of size ${treeSize}.`,
+    ...line(UNREADABLE, leftOut),
     ...line('Repaired', repaired),
     ...line('Removed, as no signed tree has them', removed),
     ...line('Given up', dropped),
@@ -68,6 +79,8 @@ function inWords({ log, treeSize, repaired, removed, lost, dropped, damaged, cle
       : 'Not all is right: the log will not sign. Name another --from, or see --drop-lost.',
   ].join('\n');
 }
+
+const UNREADABLE = 'Unreadable, and retry keys that lay there are gone unless --from has them';
 
 function line(what: string, { count, names }: Tally): string[] {
   if (count === 0) return [];

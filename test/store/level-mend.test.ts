@@ -1,0 +1,215 @@
+import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CheckedStore, fitsCheck } from '../../src/store/checked-store.ts';
+import { blockOf, readRows } from '../../src/store/level-block.ts';
+import { damagedFile } from '../../src/store/level-files.ts';
+import { logOfRecords, logParts } from '../../src/store/level-log.ts';
+import { mendTables } from '../../src/store/level-mend.ts';
+import { LevelStore } from '../../src/store/level-store.ts';
+import { blocksOf } from '../../src/store/level-table.ts';
+import { SeededRandom } from '../support/seeded-random.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const ALL = { start: Uint8Array.of(0), end: Uint8Array.of(0xff) };
+const PAGE = 4_096;
+let shared = '';
+
+beforeAll(async () => {
+  shared = await mkdtemp(join(tmpdir(), 'stele-'));
+  await makeDatabase(join(shared, 'db'));
+});
+afterAll(() => rm(shared, { recursive: true, force: true }));
+
+/** A stopped database of several tables, with rows that compress and rows that do not. */
+async function someDatabase(): Promise<string> {
+  const folder = join(await tempFolder(), 'db');
+  await cp(join(shared, 'db'), folder, { recursive: true });
+  return folder;
+}
+
+async function makeDatabase(folder: string): Promise<void> {
+  const random = new SeededRandom(3);
+  for (let session = 0; session < 3; session += 1) {
+    const engine = session === 0 ? await LevelStore.create(folder) : await LevelStore.open(folder);
+    await engine.accept();
+    const puts = Array.from({ length: 600 }, (_, i) => ({
+      key: Buffer.from(`k${String(i * 3 + session).padStart(6, '0')}`),
+      value: i % 2 === 0 ? random.bytes(200) : Buffer.alloc(200, i),
+    }));
+    expect(await new CheckedStore(engine).commit({ puts, deletes: [] })).toBe('committed');
+    await engine.close();
+  }
+  // The rows of the last session move from the log into a table.
+  const engine = await LevelStore.open(folder);
+  await engine.accept();
+  await engine.close();
+}
+
+async function rowsIn(folder: string): Promise<Map<string, string>> {
+  const engine = await LevelStore.open(folder);
+  try {
+    const rows = new Map<string, string>();
+    for await (const [key, sealed] of engine.iterate(ALL)) {
+      const looked = engine.get(key);
+      if (!fitsCheck(key, sealed) || looked === undefined || Buffer.compare(looked, sealed) !== 0)
+        throw new Error(`row ${Buffer.from(key)} is wrong`);
+      rows.set(Buffer.from(key).toString(), Buffer.from(sealed).toString('hex'));
+    }
+    return rows;
+  } finally {
+    await engine.close();
+  }
+}
+
+async function tablesIn(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.ldb'));
+  return names.map((name) => join(folder, name));
+}
+
+/** Changes the first table as it lies on the disk. */
+async function spoil(folder: string, change: (bytes: Buffer) => Buffer): Promise<void> {
+  const [path = ''] = await tablesIn(folder);
+  await writeFile(path, change(await readFile(path)));
+}
+
+const zeroed = (at: number) => (bytes: Buffer) => bytes.fill(0, at, at + PAGE);
+
+describe('REPAIR-7 tables that LevelDB cannot read', () => {
+  test('a sound database stays as it is', async () => {
+    const folder = await someDatabase();
+    const before = (await readdir(folder)).sort();
+    expect(await mendTables(folder)).toEqual([]);
+    expect((await readdir(folder)).sort()).toEqual(before);
+    expect(await readdir(join(folder, '..'))).toEqual(['db']);
+  });
+
+  test.each<[string, (folder: string) => Promise<void>]>([
+    ['a page of zeros', (folder) => spoil(folder, zeroed(2 * PAGE))],
+    ['the first page of zeros', (folder) => spoil(folder, zeroed(0))],
+    ['a page of anything', (folder) => spoil(folder, (bytes) => bytes.fill(0xa7, PAGE, 2 * PAGE))],
+    ['no end', (folder) => spoil(folder, (bytes) => bytes.subarray(0, bytes.length / 2))],
+    ['an end of zeros', (folder) => spoil(folder, (bytes) => bytes.fill(0, bytes.length - 100))],
+    ['nothing in it', (folder) => spoil(folder, () => Buffer.alloc(0))],
+    ['no file', async (folder) => rm((await tablesIn(folder))[0] ?? '')],
+  ])('%s: what can be read is kept, and where something is left out is told', async (_, damage) => {
+    const all = await rowsIn(await someDatabase());
+    const folder = await someDatabase();
+    const others = (await tablesIn(folder)).length - 1;
+    await damage(folder);
+    const leftOut = await mendTables(folder);
+    expect(leftOut).not.toEqual([]);
+    for (const place of leftOut)
+      expect(place).toMatch(/^[0-9]{6}\.ldb between .* row [0-9a-f]+ and .* row [0-9a-f]+$/);
+    expect(await damagedFile(folder)).toBeUndefined();
+    const rows = await rowsIn(folder);
+    expect([...rows].filter(([key, value]) => all.get(key) !== value)).toEqual([]);
+    expect(rows.size).toBeGreaterThanOrEqual(600 * others);
+    expect(rows.size).toBeLessThan(all.size);
+  });
+
+  test('of a page of zeros no more is left out than lay in its blocks', async () => {
+    const all = await rowsIn(await someDatabase());
+    const folder = await someDatabase();
+    await spoil(folder, zeroed(4 * PAGE));
+    expect((await mendTables(folder)).length).toBeLessThanOrEqual(3);
+    expect((await rowsIn(folder)).size).toBeGreaterThan(all.size - 100);
+  });
+
+  test('a row that is there and wrong stays, for whoever looks at rows', async () => {
+    const folder = await someDatabase();
+    await spoil(folder, (bytes) => {
+      // In the value of a row that does not compress.
+      bytes.writeUInt8(bytes.readUInt8(60) ^ 1, 60);
+      return bytes;
+    });
+    expect(await damagedFile(folder)).toBeDefined();
+    expect(await mendTables(folder)).toEqual([]);
+  });
+
+  test(
+    'whatever a bit or a page is turned into, no process ends and no right row changes',
+    { timeout: 300_000 },
+    async () => {
+      const all = await rowsIn(await someDatabase());
+      const random = new SeededRandom(5);
+      for (let i = 0; i < 60; i += 1) {
+        const folder = await someDatabase();
+        await spoil(folder, (bytes) => {
+          const at = random.int(0, bytes.length);
+          return i % 2 === 0
+            ? bytes.fill(random.bytes(64), at, at + random.int(1, 200))
+            : bytes.fill(bytes.readUInt8(at) ^ (1 << random.int(0, 8)), at, at + 1);
+        });
+        await mendTables(folder);
+        const engine = await LevelStore.open(folder);
+        await engine.accept();
+        for await (const [key, sealed] of engine.iterate(ALL))
+          if (fitsCheck(key, sealed))
+            expect(all.get(Buffer.from(key).toString())).toBe(Buffer.from(sealed).toString('hex'));
+        // Merging is where LevelDB looks at the order of keys.
+        await engine.compact();
+        await engine.close();
+      }
+    },
+  );
+
+  test('what was there comes back when the start that follows is refused', async () => {
+    const folder = await someDatabase();
+    await spoil(folder, zeroed(2 * PAGE));
+    const before = (await readdir(folder)).filter((name) => /ldb$|^MANIFEST|^CURRENT/.test(name)).sort();
+    await mendTables(folder);
+    await (await LevelStore.open(folder)).close();
+    expect((await readdir(folder)).filter((name) => /ldb$|^MANIFEST|^CURRENT/.test(name)).sort()).toEqual(
+      before,
+    );
+    expect(await damagedFile(folder)).toBeDefined();
+  });
+
+  test('without a MANIFEST that can be read nothing is done', async () => {
+    const folder = await someDatabase();
+    await truncate(join(folder, 'CURRENT'), 0);
+    expect(await mendTables(folder)).toEqual([]);
+    await rm(join(folder, 'CURRENT'));
+    expect(await mendTables(folder)).toEqual([]);
+  });
+});
+
+describe('the files of LevelDB, written as it writes them', () => {
+  test('blocks', () => {
+    const rows = ['a', 'bb', 'ccc'].map((key) => ({
+      key: Buffer.from(key),
+      value: Buffer.from(key.repeat(70)),
+    }));
+    const { rows: found, isWhole } = readRows(blockOf(rows));
+    expect(isWhole).toBe(true);
+    expect(found.map(({ key, value }) => [String(key), Buffer.from(value).toString()])).toEqual(
+      rows.map(({ key, value }) => [String(key), String(value)]),
+    );
+    expect(readRows(blockOf([]))).toEqual({ rows: [], isWhole: true });
+  });
+
+  test.each([
+    0, 1, 32_760, 32_761, 32_762, 32_768, 100_000,
+  ])('records: one of %i bytes between two others', (length) => {
+    const records = [Buffer.alloc(20, 1), Buffer.alloc(length, 2), Buffer.alloc(20, 3)];
+    const found: Buffer[] = [];
+    let parts: Buffer[] = [];
+    for (const { isSound, isLast, bytes } of logParts(logOfRecords(records))) {
+      expect(isSound).toBe(true);
+      parts.push(bytes);
+      if (!isLast) continue;
+      found.push(Buffer.concat(parts));
+      parts = [];
+    }
+    expect(found).toEqual(records);
+  });
+
+  test('a table that ends within its footer has no blocks', async () => {
+    const [path = ''] = await tablesIn(await someDatabase());
+    const table = await readFile(path);
+    expect(blocksOf(table)?.length).toBeGreaterThan(10);
+    expect(blocksOf(table.subarray(0, -1))).toBeUndefined();
+  });
+});
