@@ -35,12 +35,12 @@ export function parseLogList(text: string): LogKeys {
 
 /** The list in a file. @throws TlogError invalid_config */
 export async function readLogList(path: string): Promise<LogKeys> {
-  return parseLogList(await textIn(path));
+  return parseLogList(await readLogText(path));
 }
 
 /** Adds a line to the file in one write: what is there stays, what somebody else adds meanwhile too. */
 export async function addToLogList(path: string, vkey: string): Promise<void> {
-  const text = await textIn(path);
+  const text = await readLogText(path);
   const file = await open(path, 'a');
   try {
     await file.appendFile(`${text === '' || text.endsWith('\n') ? '' : '\n'}${vkey}\n`);
@@ -50,7 +50,8 @@ export async function addToLogList(path: string, vkey: string): Promise<void> {
   }
 }
 
-async function textIn(path: string): Promise<string> {
+/** What is in the file of a list. @throws TlogError invalid_config */
+export async function readLogText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {

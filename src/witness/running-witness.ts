@@ -59,7 +59,8 @@ export class Witness implements AsyncDisposable {
   static async start(deps: WitnessDeps): Promise<Witness> {
     const witness = new Witness(deps);
     const takeUp = (origin: string): Promise<WitnessedLog | TlogError> => witness.#takeUp(origin);
-    witness.#logs = await FollowedLogs.open(deps.logList, takeUp, deps.onBadList);
+    const { clock, onBadList } = deps;
+    witness.#logs = await FollowedLogs.open(deps.logList, { clock, takeUp, onBadList });
     return witness;
   }
 

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { TlogError } from '../../src/core/error.ts';
@@ -73,6 +73,32 @@ describe('WITNESS-8 the list of logs', () => {
     expect(at.badLists).toHaveLength(1);
     await at.close();
     await expect(runWitness(dir)).rejects.toMatchObject({ code: 'invalid_config' });
+  });
+
+  test('that the system does not open: the one before stays until it does', async () => {
+    const dir = await newWitness([log.signer.vkey]);
+    const at = await runWitness(dir);
+    const { logs } = witnessPaths(dir);
+    const text = await readFile(logs, 'utf8');
+    await rm(logs);
+    await symlink(logs, logs);
+    expect((await at.post(await log.request(0, 5))).status).toBe(200);
+    expect(at.badLists).toHaveLength(1);
+    await rm(logs);
+    await writeFile(logs, `${text}${late.signer.vkey}\n`);
+    expect(await at.post(await late.request(0, 5))).toMatchObject({ status: 503, code: 'record_lost' });
+    expect(at.badLists).toHaveLength(1);
+  });
+
+  test('with a bad line is told once, however long it stays', async () => {
+    const dir = await newWitness([log.signer.vkey]);
+    const at = await runWitness(dir);
+    await writeFile(witnessPaths(dir).logs, 'x\n');
+    for (let i = 0; i < 3; i += 1) {
+      expect((await at.post(await log.request(i, i + 1))).status).toBe(200);
+      at.clock.pass(10_000);
+    }
+    expect(at.badLists).toHaveLength(1);
   });
 
   test('a log that was written into the list by hand has no guard, and is refused', async () => {
@@ -153,6 +179,31 @@ describe('WITNESS-8 the list of logs', () => {
       for (const each of [late, third, log])
         expect((await at.post(await each.request(0, 5))).status).toBe(200);
       expect(state.open).toBe(3);
+    });
+
+    test('an unchanged list is tried again after ten seconds, and what is in doubt is told once', async () => {
+      const { at, dir, state } = await holding(new Error('EIO: i/o error'));
+      // Without a guard: refused, before the third log fails.
+      await writeFile(
+        witnessPaths(dir).logs,
+        [log, late, third].map(({ signer }) => `${signer.vkey}\n`).join(''),
+      );
+      const status = async (): Promise<number> => (await at.post(await late.request(0, 5))).status;
+      const tell = async (): Promise<unknown[]> => [await status(), at.badLists.length, at.alerts.length];
+      expect(await tell()).toEqual([404, 1, 1]);
+      at.clock.pass(9_999);
+      expect(await tell()).toEqual([404, 1, 1]);
+      at.clock.pass(1);
+      expect(await tell()).toEqual([404, 2, 1]);
+      state.failure = undefined;
+      expect(await tell()).toEqual([404, 2, 1]);
+      at.clock.pass(10_000);
+      expect(await tell()).toEqual([200, 2, 1]);
+      at.clock.pass(3_600_000);
+      expect([(await at.post(await third.request(0, 5))).status, await tell()]).toEqual([200, [409, 2, 1]]);
+      await writeFile(witnessPaths(dir).logs, [log, late].map(({ signer }) => `${signer.vkey}\n`).join(''));
+      expect(await tell()).toEqual([409, 2, 2]);
+      expect([at.alerts.map(({ kind }) => kind), state.open]).toEqual([['refused', 'refused'], 1]);
     });
 
     test('a guard that another process has taken over: the witness ends', async () => {
