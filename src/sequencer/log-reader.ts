@@ -37,6 +37,8 @@ export class LogReader {
 
   /** Lets others have a turn of the event loop in long work. */
   readonly #turn: () => Promise<void>;
+  /** Whether the bundle that was read last was long. */
+  #areBundlesLong = false;
 
   constructor(
     store: Store,
@@ -77,35 +79,46 @@ export class LogReader {
         encodeBundle(entries.slice(0, bundle.width)),
       );
     }
-    return this.#checkedBundle(bundle.index);
+    return this.#storedBundle(bundle.index);
   }
 
   /** Entries of one bundle; of the open one, those that the tree has. */
   #bundleEntries(index: number, page?: PagePart): Now<readonly Uint8Array[]> {
     const state = this.#state();
     if (index === Math.floor(state.size / TILE_WIDTH)) return state.openEntries;
-    const stored = page === undefined ? this.#checkedBundle(index) : this.#pageBundle(index, page);
+    const stored = page === undefined ? this.#storedBundle(index) : this.#pageBundle(index, page);
     return andThen(stored, (bundle) =>
       decodedRow(bundleKey(index), bundle, (value) => decodeBundle(value, { count: TILE_WIDTH })),
     );
   }
 
-  /** The row's check is bound to its key; the leaf hashes are checked where single entries are served. */
-  #checkedBundle(index: number): Now<Uint8Array> {
-    return andThen(this.#store.get(bundleKey(index)), (stored) => present(bundleKey(index), stored));
-  }
-
-  /** The same, for one part of a page after the other; LevelDB reads it while others have their turn. */
+  /** The same, for one part of a page after the other. */
   #pageBundle(index: number, { bundles }: PagePart): Now<Uint8Array> {
     const known = bundles?.get(index);
     if (known !== undefined) return known;
-    const key = bundleKey(index);
-    const slices = new Slices(CHECKED, this.#turn);
-    return andThen(this.#store.getMany([key], { inPool: true, slices }), ([stored]) => {
-      const bundle = present(key, stored);
+    return andThen(this.#storedBundle(index, true), (bundle) => {
       bundles?.set(index, bundle);
       return bundle;
     });
+  }
+
+  /**
+   * A full bundle. The row's check is bound to its key; the leaf hashes are checked where single entries are served. It is read
+   * in the pool for pages, and where the last one was long, as the next will be: by itself that makes most reads slower.
+   */
+  #storedBundle(index: number, inPool = false): Now<Uint8Array> {
+    const key = bundleKey(index);
+    const stored = inPool || this.#areBundlesLong ? this.#readInPool(key) : this.#store.get(key);
+    return andThen(stored, (found) => {
+      const bundle = present(key, found);
+      this.#areBundlesLong = bundle.length >= CHECKED.bytes;
+      return bundle;
+    });
+  }
+
+  #readInPool(key: Uint8Array): Now<Uint8Array | undefined> {
+    const slices = new Slices(CHECKED, this.#turn);
+    return andThen(this.#store.getMany([key], { inPool: true, slices }), ([stored]) => stored);
   }
 
   async readEntries(start: LeafIndex, end: TreeSize, page?: PagePart): Promise<readonly Uint8Array[]> {
@@ -212,13 +225,18 @@ export class LogReader {
     };
   }
 
-  /** Nodes of any number, with a turn of the event loop after each slice. What a tree has stays in it while it grows meanwhile. */
-  async #manyNodes(nodes: readonly NodeId[]): Promise<Hash[]> {
+  /**
+   * Nodes of any number; of many with a turn of the event loop before each slice, since to plan them takes as long, and after the
+   * last, since to answer does. What a tree has stays in it while it grows meanwhile.
+   */
+  async #manyNodes(nodes: readonly NodeId[]): Promise<readonly Hash[]> {
+    if (nodes.length <= SLICE_NODES) return this.#nodes(nodes);
     const hashes: Hash[] = [];
     for (let from = 0; from < nodes.length; from += SLICE_NODES) {
-      if (from > 0) await this.#turn();
+      await this.#turn();
       hashes.push(...(await this.#nodes(nodes.slice(from, from + SLICE_NODES))));
     }
+    await this.#turn();
     return hashes;
   }
 

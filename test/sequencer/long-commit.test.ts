@@ -172,6 +172,22 @@ describe('SEQ-12 a long commit is done in slices of 4 MiB, or 2,048 entries or r
     expect([page.map((entry) => entry.length), meter.turns]).toEqual([[length, length], turns]);
   });
 
+  test('after a long bundle the next is read in the pool, after a short one at once', async () => {
+    const { log, meter } = await meteredLog();
+    for (const length of [HUGE, HUGE, HUGE, HUGE, 10, 10]) await append(log, 128, length);
+    const read = async (index: number, width = 256) => {
+      meter.forget();
+      const found = log.readBundle({ index, width });
+      return [found instanceof Promise, (await found)?.length, meter.turns];
+    };
+    expect(await read(0)).toEqual([false, 256 * (HUGE + 2), 0]);
+    expect(await read(1, 255)).toEqual([true, 255 * (HUGE + 2), 5]);
+    const [entry] = await log.readEntries(leafIndex(300), treeSize(301));
+    expect([entry?.length, meter.turns]).toEqual([HUGE, 10]);
+    expect(await read(2)).toEqual([true, 256 * 12, 0]);
+    expect(await read(2)).toEqual([false, 256 * 12, 0]);
+  });
+
   test.each([
     [1_023, 0],
     [1_024, 1],
