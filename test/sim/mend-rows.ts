@@ -38,11 +38,20 @@ function mendEvents(rows: Rows, { puts }: Batch): void {
 /** Keys of requests that added no event may have been kept after the head was signed. */
 export function mendRetries(rows: Rows, engine: Engine, size: number): void {
   for (const key of engine.keysOf('j')) {
-    const stored = engine.peek(key);
+    const stored = soundIn(engine, key);
     if (stored === undefined || rows.get(key) !== undefined) continue;
     if (decodeIndexes(unsealValue(bytesOf(key), stored)).every((index) => index < size))
       rows.set(key, stored);
   }
+}
+
+/** A row as it was before it rotted, if it did. */
+function soundIn(engine: Engine, key: string): Uint8Array | undefined {
+  const row = engine.peek(key);
+  const flip = engine.disk.flips.findLast(
+    ({ key: at, bad }) => at === key && Buffer.compare(bad, row ?? new Uint8Array()) === 0,
+  );
+  return flip?.good ?? row;
 }
 
 function mendIndex(rows: Rows): void {

@@ -40,7 +40,9 @@ export async function runRange(
 
 async function smallest(plan: Plan, violation: { readonly message: string }): Promise<Error> {
   const small = await shrink(plan, violation.message);
-  keepPlan({ why: violation.message, plan: small });
+  // What the program itself threw has a stack below it.
+  const [why = ''] = violation.message.split('\n');
+  keepPlan({ why, plan: small });
   return new Error(
     `seed ${plan.seed}: ${violation.message}\n${small.ops.length} operations are enough; kept in test/sim/seeds.txt. ` +
       `npm run sim -- --trace ${plan.seed} shows what happens`,
