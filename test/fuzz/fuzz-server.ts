@@ -14,6 +14,7 @@ import { readManifest } from '../../src/sequencer/data-directory.ts';
 import type { LogKind } from '../../src/sequencer/log.ts';
 import { type OpenLog, openLog } from '../../src/sequencer/open-log.ts';
 import { NaiveTree } from '../core/merkle/naive-tree.ts';
+import { PATIENT } from './patience.ts';
 
 /** May do everything. */
 export const TOKEN: string = `stele_00000000_${'a'.repeat(43)}`;
@@ -91,7 +92,7 @@ export async function startFuzzServer(kind: LogKind = 'entries'): Promise<FuzzSe
     },
     onBug: (thrown) => bugs.push(thrown),
   });
-  const server = await startServer(app, { hostname: '127.0.0.1', port: 0 });
+  const server = await startServer(app, { hostname: '127.0.0.1', port: 0 }, PATIENT);
   return {
     port: server.port,
     log,

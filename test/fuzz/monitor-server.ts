@@ -15,6 +15,7 @@ import type { Monitor } from '../../src/monitor/running-monitor.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { testSigner } from '../support/growing-log.ts';
 import { History, TileLog } from '../support/tile-log.ts';
+import { PATIENT } from './patience.ts';
 
 export const ORIGIN = 'log.example/main';
 /** Entries of each history; so many of them are verified. */
@@ -53,7 +54,7 @@ function hastyClock(): Clock {
 function serve(log: TileLog, history: History): ReturnType<typeof startServer> {
   const app = new Hono();
   app.all('*', (c) => log.answer({ history, size: VERIFIED }, c.req.url));
-  return startServer(app, FRONT);
+  return startServer(app, FRONT, PATIENT);
 }
 
 function settingsOf(log: TileLog, port: number): MonitorSettings {
@@ -91,7 +92,7 @@ export async function startFuzzMonitor(): Promise<FuzzMonitor> {
     onTrouble: (_, error) => onBug(error),
   });
   const alerter = await Alerter.open({ folder: monitorPaths(dir).outbox, sinks: [] });
-  const server = await startServer(createMonitorApp({ monitor, gossip, alerter, onBug }), FRONT);
+  const server = await startServer(createMonitorApp({ monitor, gossip, alerter, onBug }), FRONT, PATIENT);
   return {
     port: server.port,
     ...{ monitor, log, honest, reported, bugs },

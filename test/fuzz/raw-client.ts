@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { Deadline } from './patience.ts';
 
-const ANSWER_MS = 20_000;
+const ANSWER_SECONDS = 20;
 
 /** A request as bytes: nothing is added, left out or put right. */
 export interface RawRequest {
@@ -32,8 +33,9 @@ export class RawClient implements Disposable {
   async send(request: RawRequest): Promise<RawAnswer> {
     const socket = this.#socket?.destroyed === false ? this.#socket : await this.#open();
     socket.write(bytesOf(request));
+    using deadline = new Deadline(ANSWER_SECONDS);
     try {
-      return await this.#answerTo(request, socket);
+      return await this.#answerTo(request, socket, deadline.signal);
     } catch (error) {
       // What comes too late must not pass for the answer to another request.
       this[Symbol.dispose]();
@@ -41,11 +43,10 @@ export class RawClient implements Disposable {
     }
   }
 
-  async #answerTo(request: RawRequest, socket: Socket): Promise<RawAnswer> {
-    const deadline = AbortSignal.timeout(ANSWER_MS);
+  async #answerTo(request: RawRequest, socket: Socket, deadline: AbortSignal): Promise<RawAnswer> {
     const head = await this.#until(socket, deadline, (bytes) => endOfHead(bytes));
     const { status, headers } = parseHead(head.toString('latin1'));
-    if (status === 100) return this.#answerTo(request, socket);
+    if (status === 100) return this.#answerTo(request, socket, deadline);
     const isBodyless = request.method === 'HEAD' || status === 304;
     const body = isBodyless ? Buffer.alloc(0) : await this.#body(socket, deadline, headers);
     if (headers.get('connection') === 'close') this[Symbol.dispose]();

@@ -10,6 +10,7 @@ import { openWitness } from '../../src/witness/open-witness.ts';
 import type { Witness } from '../../src/witness/running-witness.ts';
 import { addLog, createWitness } from '../../src/witness/witness-directory.ts';
 import { GrowingLog, testSigner } from '../support/growing-log.ts';
+import { PATIENT } from './patience.ts';
 
 const LEAVES = 700;
 
@@ -40,7 +41,7 @@ export async function startFuzzWitness(): Promise<FuzzWitness> {
   await witness.addCheckpoint(Buffer.from(await honest.request(0, 1)));
   const bugs: unknown[] = [];
   const app = createWitnessApp({ witness, onBug: (thrown) => bugs.push(thrown) });
-  const server = await startServer(app, { hostname: '127.0.0.1', port: 0 });
+  const server = await startServer(app, { hostname: '127.0.0.1', port: 0 }, PATIENT);
   return {
     port: server.port,
     ...{ witness, honest, bugs },
