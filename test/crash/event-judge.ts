@@ -4,6 +4,7 @@ import { parseDisclosure } from '../../src/core/event/disclosure-file.ts';
 import { nodeEventHasher } from '../../src/runtime/event-hasher.ts';
 import type { AckedEvent } from './event-load.ts';
 import type { LogIdentity } from './load.ts';
+import { readAnswer } from './read-answer.ts';
 
 /** Of what was compared before, and of what nobody was told of, so many are looked at again after each restart. */
 const AGAIN = 20;
@@ -56,8 +57,8 @@ export class EventJudge {
   }
 
   async #hasRaw(logUrl: string, id: string, content: string): Promise<boolean> {
-    const answer = await fetch(`${logUrl}/events/${id}/raw`, { headers: this.#headers() });
-    return Buffer.from(await answer.arrayBuffer()).toString('base64') === content;
+    const { body } = await readAnswer(`${logUrl}/events/${id}/raw`, this.#headers());
+    return body.toString('base64') === content;
   }
 
   /** Whole, and with slots withheld: by the client's verifier. */
@@ -92,8 +93,8 @@ export class EventJudge {
   }
 
   async #get(url: string): Promise<{ status: number; text: string }> {
-    const answer = await fetch(url, { headers: this.#headers(), signal: AbortSignal.timeout(30_000) });
-    return { status: answer.status, text: await answer.text() };
+    const { status, body } = await readAnswer(url, this.#headers());
+    return { status, text: body.toString() };
   }
 
   #headers(): { authorization: string } {

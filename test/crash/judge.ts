@@ -6,11 +6,10 @@ import { formatBundlePath, formatTilePath } from '../../src/core/tile/path.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
 import type { Journal } from './journal.ts';
 import type { LogIdentity } from './load.ts';
+import { readAnswer } from './read-answer.ts';
 
 const WIDTH = 256;
 const HASH = 32;
-/** Longest wait for an answer: the machine may have other work. */
-const READ_MS = 10 * 60_000;
 
 /** What was promised and is not so. */
 export interface Verdict {
@@ -120,8 +119,7 @@ async function checkEntries(logUrl: string, index: number, hashes: readonly stri
 }
 
 async function bytes(url: string): Promise<Buffer> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(READ_MS) });
-  const body = Buffer.from(await answer.arrayBuffer());
-  if (answer.status !== 200) throw new Error(`GET ${url}: ${answer.status} ${body}`);
+  const { status, body } = await readAnswer(url);
+  if (status !== 200) throw new Error(`GET ${url}: ${status} ${body}`);
   return body;
 }
