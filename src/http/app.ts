@@ -240,7 +240,8 @@ function eventsReadBy(reading: EventReading = readHere): Take {
 function createReads({
   scrub = () => undefined,
   witnessing = () => undefined,
-}: Pick<AppDeps, 'scrub' | 'witnessing'>): Readonly<
+  onBug,
+}: Pick<AppDeps, 'scrub' | 'witnessing' | 'onBug'>): Readonly<
   Record<string, { readonly label: string; readonly answer: Answer }>
 > {
   return {
@@ -248,7 +249,7 @@ function createReads({
     checkpoint: { label: 'checkpoint', answer: checkpoint },
     checkpoints: { label: 'checkpoints', answer: checkpoints },
     'tile/*': { label: 'tile', answer: createTileAnswers() },
-    entries: { label: 'entries', answer: createEntryPages() },
+    entries: { label: 'entries', answer: createEntryPages({ onBug }) },
     'entries/:index': { label: 'entries', answer: oneEntry },
     'proofs/inclusion': {
       label: 'proofs/inclusion',

@@ -29,6 +29,11 @@ export function isOwnFault(thrown: unknown): boolean {
   return !(thrown instanceof TlogError) || STATUS_OF_KIND[thrown.kind] === 500;
 }
 
+/** What is told of our own faults: nothing of what is in here. */
+const FAILED = 'the server failed: the outcome is unknown';
+const DAMAGED =
+  'stored bytes that this needs are damaged and are not given out: GET audit names them, and the operator has to repair them';
+
 /** A problem (RFC 9457) with `code`, as it is answered. */
 export interface Problem {
   readonly status: number;
@@ -38,10 +43,7 @@ export interface Problem {
 
 /** The problem of a failure. What is not a TlogError shows nothing of itself. */
 export function problemOf(thrown: unknown): Problem {
-  const error =
-    thrown instanceof TlogError
-      ? thrown
-      : new TlogError('internal', 'the server failed: the outcome is unknown');
+  const error = thrown instanceof TlogError ? thrown : new TlogError('internal', FAILED);
   const status = STATUS_OF_KIND[error.kind];
   const { code, message, details } = error;
   const { retryAfterSec, allow } = details;
@@ -53,7 +55,8 @@ export function problemOf(thrown: unknown): Problem {
     ...(status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
     ...(typeof allow === 'string' ? { Allow: allow } : {}),
   };
-  const shown = status === 500 ? 'the server failed: the outcome is unknown' : message;
+  const fault = code === 'storage_corrupt' ? DAMAGED : FAILED;
+  const shown = status === 500 ? fault : message;
   const body = { ...(status === 500 ? {} : details), type: 'about:blank', status, code, detail: shown };
   return { status, headers, body: JSON.stringify(body) };
 }

@@ -24,13 +24,20 @@ export async function oneEntry(c: Context, log: Log): Promise<Response> {
 }
 
 /** GET entries?start&end: the entries of [start, end) as lines {"index","entry"}. */
-export function createEntryPages(
-  bundles: PageBundles = new PageBundles(),
-): (c: Context, log: Log) => Promise<Response> {
-  return (c, log) => entryPage(c, log, bundles);
+export function createEntryPages({
+  bundles = new PageBundles(),
+  onBug,
+}: Partial<PageDeps> = {}): (c: Context, log: Log) => Promise<Response> {
+  return (c, log) => entryPage(c, log, { bundles, onBug });
 }
 
-async function entryPage(c: Context, log: Log, bundles: PageBundles): Promise<Response> {
+interface PageDeps {
+  readonly bundles: PageBundles;
+  /** Told why a page of which the status is sent could not be finished. */
+  readonly onBug: ((thrown: unknown) => void) | undefined;
+}
+
+async function entryPage(c: Context, log: Log, { bundles, onBug }: PageDeps): Promise<Response> {
   const query = queryOf(c, ['start', 'end']);
   const start = parseLeafIndex(required(query, 'start'));
   const end = parseTreeSize(required(query, 'end'));
@@ -44,8 +51,8 @@ async function entryPage(c: Context, log: Log, bundles: PageBundles): Promise<Re
     start: (controller) => controller.enqueue(first.value ?? new Uint8Array(0)),
     pull: async (controller) => {
       const next = await parts.next().catch((error: unknown) => {
-        cutConnection(c);
-        throw error;
+        onBug?.(error);
+        return cutConnection(c, error);
       });
       if (next.done === true) controller.close();
       else controller.enqueue(next.value);
@@ -54,10 +61,15 @@ async function entryPage(c: Context, log: Log, bundles: PageBundles): Promise<Re
   return new Response(body, { headers: { 'Content-Type': 'application/x-ndjson' } });
 }
 
-/** The status is sent: only a broken connection can still tell the client that the page is not whole. */
-function cutConnection(c: Context): void {
+/**
+ * The status is sent: only a broken connection can still tell the client that the page is not whole. What writes the answer then finds it
+ * at its end: an error it would print. @throws that error where there is no connection
+ */
+function cutConnection(c: Context, error: unknown): { readonly done: true } {
   const outgoing: { destroy(): void } | undefined = c.env?.outgoing;
-  outgoing?.destroy();
+  if (outgoing === undefined) throw error;
+  outgoing.destroy();
+  return { done: true };
 }
 
 async function* pageParts(

@@ -144,7 +144,7 @@ export class LogReader {
     if (equalBytes(actual, leafHash)) return entry;
     const hashes = { expected: formatHex(leafHash), actual: formatHex(actual) };
     const row = formatHex(bundleKey(Math.floor(index / TILE_WIDTH)));
-    throw new TlogError('storage_corrupt', `entry ${index} does not match its leaf hash; see GET audit`, {
+    throw new TlogError('storage_corrupt', `entry ${index} does not match its leaf hash`, {
       details: { index, row, ...hashes },
     });
   }

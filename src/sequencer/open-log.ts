@@ -15,6 +15,7 @@ import { LevelStore } from '../store/level-store.ts';
 import { type DataDirectory, logPaths, readManifest } from './data-directory.ts';
 import { findingFile } from './finding-file.ts';
 import type { Log, Publisher } from './log.ts';
+import { adviseRepair, nameLog } from './refusal.ts';
 import type { DiskSpace } from './reserve.ts';
 import { type StartDeps, type StartOptions, startLog } from './start-log.ts';
 import type { StoredLog } from './stored-log.ts';
@@ -50,7 +51,11 @@ export interface OpenLogDeps {
  * @throws TlogError of kind `refused`, with both sizes in `details` where data and guard disagree
  */
 export async function openLog(deps: OpenLogDeps, name: string, options: OpenOptions = {}): Promise<OpenLog> {
-  return startLog(await logOnFiles(deps, name), options);
+  try {
+    return await startLog(await logOnFiles(deps, name), options);
+  } catch (error) {
+    throw nameLog(error, name);
+  }
 }
 
 /** What a log on files is started from; a test may put faults around its parts. @throws TlogError no_data, key_file_exposed */
@@ -65,7 +70,7 @@ export async function logOnFiles(deps: OpenLogDeps, name: string): Promise<Start
     readGuard: () => readFileGuard(paths.guard),
     openStore: async () => {
       await refuseHoledLog(paths.db);
-      return LevelStore.open(paths.db);
+      return LevelStore.open(paths.db).catch(adviseRepair);
     },
     takeOverGuard: () => FileGuard.takeOver(paths.guard),
     openEvents: async (size) => ({

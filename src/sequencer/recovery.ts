@@ -9,6 +9,7 @@ import { TILE_WIDTH } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';
 import type { TreeSize } from '../core/units.ts';
 import { corruptRow, decodedRow } from '../store/corrupt-row.ts';
+import { REPAIR } from '../store/disk-error.ts';
 import type { GuardMark } from '../store/guard.ts';
 import { decodeState, edgeRange, edgeStart, encodeState, STATE_KEY } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
@@ -121,5 +122,5 @@ export async function checkAgainstGuard(
 }
 
 function damaged(what: string): TlogError {
-  return new TlogError('data_damaged', `${what}: restore the data directory from a backup or a mirror`);
+  return new TlogError('data_damaged', `${what}; ${REPAIR}`);
 }

@@ -6,7 +6,7 @@ import type { EventKeeping } from '../events/event-files.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { ed25519Verify } from '../runtime/ed25519.ts';
 import { CheckedStore } from '../store/checked-store.ts';
-import { levelDamage, writeRefusal } from '../store/disk-error.ts';
+import { writeRefusal } from '../store/disk-error.ts';
 import type { Guard, GuardMark } from '../store/guard.ts';
 import type { RowPart } from '../store/row-place.ts';
 import { OPEN_KEY } from '../store/rows.ts';
@@ -20,6 +20,7 @@ import { LogReader } from './log-reader.ts';
 import type { LogManifest } from './manifest.ts';
 import { QUEUE_LIMITS, type QueueLimits } from './pending-queue.ts';
 import { checkAgainstGuard, isCleanStop, loadTree } from './recovery.ts';
+import { asRefusal } from './refusal.ts';
 import { type DiskSpace, Reserve } from './reserve.ts';
 import { RunningLog } from './running-log.ts';
 import { type PublishedTree, Sequencer } from './sequencer.ts';
@@ -143,13 +144,6 @@ function checkMaySign({ findings, more }: KeptFindings, state: TreeState, mark: 
 function reserveOf(deps: StartDeps, options: StartOptions): Reserve | undefined {
   const { diskSpace, clock } = deps;
   return diskSpace && new Reserve(diskSpace, () => clock.monotonicMs(), options.reserveBytes);
-}
-
-/** Damage found by a start is a refusal, not a crash of ours; what LevelDB cannot read is damage, too. */
-function asRefusal(error: unknown): unknown {
-  if (!(error instanceof TlogError)) return levelDamage(error) ?? error;
-  if (error.code !== 'storage_corrupt') return error;
-  return new TlogError('data_damaged', error.message, { cause: error, details: error.details });
 }
 
 interface Recovered {

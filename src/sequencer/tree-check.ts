@@ -6,6 +6,7 @@ import { TILE_WIDTH } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { decodedRow } from '../store/corrupt-row.ts';
+import { REPAIR } from '../store/disk-error.ts';
 import { bundleKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
 import type { TileReader } from './tile-reader.ts';
@@ -69,5 +70,5 @@ async function checkParent(
 }
 
 function damaged(what: string): TlogError {
-  return new TlogError('data_damaged', `${what}: restore the data directory from a backup or a mirror`);
+  return new TlogError('data_damaged', `${what}; ${REPAIR}`);
 }

@@ -3,7 +3,7 @@ import { rowName } from './row-place.ts';
 
 /** The error of a row that is not what it should be: `storage_corrupt`, with its key in `details.row`, in hex. */
 export function corruptRow(key: Uint8Array, what: string, cause?: unknown): TlogError {
-  const message = `${rowName(key)} ${what}; see GET audit, then stop the server and run stele repair`;
+  const message = `${rowName(key)} ${what}`;
   const details = { row: Buffer.from(key).toString('hex') };
   return new TlogError('storage_corrupt', message, { cause, details });
 }

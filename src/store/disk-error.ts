@@ -47,11 +47,14 @@ function isOfSystem(error: unknown): error is Error {
   return error instanceof Error && 'code' in error;
 }
 
+/** What to do about a log that is damaged, for whoever meets it while no server runs. */
+export const REPAIR = 'keep a copy of data and guard, then run stele repair --from a backup or a mirror';
+
 /** Damage that LevelDB met while it read, as an error with a code; undefined for every other error. */
 export function levelDamage(error: unknown): TlogError | undefined {
   if (!(error instanceof Error) || !String((error as { code?: unknown }).code).startsWith('LEVEL_'))
     return undefined;
-  const message = `the database cannot be read (${error.message}): keep a copy of data and guard, then run stele repair --from a backup or a mirror`;
+  const message = `the database cannot be read (${error.message}); ${REPAIR}`;
   return new TlogError('data_damaged', message, { cause: error });
 }
 

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
-import { writeRefusal } from './disk-error.ts';
+import { REPAIR, writeRefusal } from './disk-error.ts';
 import { logParts } from './level-log.ts';
 import { tablesInUse } from './level-manifest.ts';
 import { damageOfTable } from './level-table.ts';
@@ -37,13 +37,9 @@ export async function refuseHoledLog(folder: string): Promise<void> {
   const damage = await firstDamage(folder, (file) => LOG.test(file));
   if (damage === undefined) return;
   const { file, offset, message } = damage;
-  throw new TlogError(
-    'data_damaged',
-    `${folder}/${file}: ${message}; run stele repair, or restore a backup`,
-    {
-      details: { file, offset },
-    },
-  );
+  throw new TlogError('data_damaged', `${folder}/${file}: ${message}; ${REPAIR}`, {
+    details: { file, offset },
+  });
 }
 
 const TABLE = /\.(?:ldb|sst)$/;

@@ -100,7 +100,7 @@ export class LevelStore implements Store {
     } catch (cause) {
       if (isLocked(cause))
         throw new TlogError('data_locked', `${path} is in use by another process; stop it first`, { cause });
-      const message = `cannot open the database at ${path}; keep a copy of data and guard, then run stele repair --from a backup or a mirror`;
+      const message = `cannot open the database at ${path}`;
       throw writeRefusal(path, cause, new TlogError(code, message, { cause }));
     }
   }

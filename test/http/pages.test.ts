@@ -27,7 +27,7 @@ async function longLog(): Promise<RottingLog> {
 
 /** Asks for pages of a log. */
 function pagesOf(log: Log, bundles: PageBundles): (start: number, end: number) => Promise<Response> {
-  const page = createEntryPages(bundles);
+  const page = createEntryPages({ bundles });
   const app = new Hono().get('/entries', (c) => page(c, log));
   app.onError(problemResponse);
   return async (start, end) => app.request(`/entries?start=${start}&end=${end}`);

@@ -226,6 +226,8 @@ describe('REPAIR-1 what is damaged is restored, and everything is right after it
     ]);
     await expect(openLog({ dir, clock: systemClock }, 'main')).rejects.toMatchObject({
       code: 'data_damaged',
+      message:
+        'log main: state row 73 fails its check; keep a copy of data and guard, then run stele repair --from a backup or a mirror',
     });
     expect(await repair(dir, await source('a mirror'))).toMatchObject({
       clean: true,
@@ -476,6 +478,7 @@ describe('REPAIR-7 tables that LevelDB cannot read', () => {
       for (const path of await tables(dir)) await damage(path);
       await expect(openLog({ dir, clock: systemClock }, 'main')).rejects.toMatchObject({
         code: 'data_damaged',
+        message: expect.stringMatching(/^log main: .*; keep a copy of data and guard, then run stele repair/),
       });
       const report = await repair(dir, await source('a backup'));
       expect(report).toMatchObject({ clean: true, lost: { count: 0 } });

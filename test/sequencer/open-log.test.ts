@@ -257,6 +257,7 @@ describe('SEQ-7 start refuses', () => {
     await cp(`${dir.dataPath}.old`, dir.dataPath, { recursive: true });
     await expect(openLog({ dir, clock }, 'main')).rejects.toMatchObject({
       code: 'guard_ahead',
+      message: expect.stringMatching(/^log main: the data holds 5 entries, but size 9 was signed/),
       details: { dataSize: 5, guardSize: 9 },
     });
   });
