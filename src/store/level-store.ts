@@ -98,6 +98,7 @@ export class LevelStore implements Store {
       await db.open();
       return new LevelStore(path, db, code === 'data_exists');
     } catch (cause) {
+      if (cause instanceof TlogError) throw cause;
       if (isLocked(cause))
         throw new TlogError('data_locked', `${path} is in use by another process; stop it first`, { cause });
       const message = `cannot open the database at ${path}`;

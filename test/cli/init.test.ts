@@ -137,6 +137,43 @@ describe('CLI-17 logs create', () => {
     expect(await readdir(join(root, 'd.guard'))).toEqual(['audit', 'main', 'more']);
   });
 
+  /** Until a log is begun. */
+  const begun = async (name: string): Promise<void> => {
+    for (;;) {
+      const names = await readdir(join(root, 'd', 'logs'));
+      if (names.some((one) => one.startsWith(name))) return;
+    }
+  };
+
+  test.each([
+    ['one after the other', begun],
+    ['in the same moment', async () => undefined],
+  ])('of two at once, %s, one makes the log, and the other undoes no part of it', async (_, until) => {
+    await run(['init', ...data(), '--origin', 'example.org']);
+    const names = ['more1', 'more2', 'more3', 'more4'];
+    for (const name of names) {
+      const one = create(name, '--kind', 'events');
+      await until(name);
+      const both = [one, create(name, '--kind', 'events')];
+      const ends = (await Promise.all(both)).map(({ exitCode, stderr }) =>
+        exitCode === 0 ? 'made' : JSON.parse(stderr).error.code,
+      );
+      expect(ends.sort()).toEqual(['data_locked', 'made']);
+      expect((await run(['fsck', '--log', name, ...data()])).exitCode).toBe(0);
+    }
+    expect(await readdir(join(root, 'd', 'logs'))).toEqual(['audit', 'main', ...names]);
+  });
+
+  test('takes nothing away where no log tells what was cut short from what is being made', async () => {
+    await run(['init', ...data()]);
+    const logs = join(root, 'd', 'logs');
+    for (const name of ['main', 'audit']) await rm(join(logs, name), { recursive: true });
+    await mkdir(join(logs, 'more.new'));
+    const refused = await create('more', '--kind', 'events', '--origin', 'example.org/more');
+    expect([refused.exitCode, JSON.parse(refused.stderr).error.code]).toEqual([1, 'data_exists']);
+    expect(await readdir(logs)).toEqual(['more.new']);
+  });
+
   test('refuses while the database of main is in use', async () => {
     await run(['init', ...data()]);
     await using _ = await inspectLog({ dataPath: join(root, 'd'), guardPath: join(root, 'd.guard') }, 'main');

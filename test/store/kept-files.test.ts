@@ -117,6 +117,36 @@ describe('STORE-7 what a start left that died before its verdict', () => {
     expect(await contents(db)).toEqual(before);
   });
 
+  test('of two that open a database in the same moment the second is refused, and loses nothing', async () => {
+    const { dir, db } = await stoppedLog();
+    const before = await contents(db);
+    const both = await Promise.allSettled([inspectLog(dir, 'main'), inspectLog(dir, 'main')]);
+    const ends = await Promise.all(
+      both.map(async (one) => {
+        if (one.status === 'rejected') return one.reason.code;
+        await one.value[Symbol.asyncDispose]();
+        return 'opened';
+      }),
+    );
+    expect(ends.sort()).toEqual(['data_locked', 'opened']);
+    expect([await contents(db), await siblings(db)]).toEqual([before, ['db']]);
+  });
+
+  test('nor does who opens it while another lets go of it', async () => {
+    const { db } = await stoppedLog();
+    const before = await contents(db);
+    for (let i = 0; i < 100; i += 1) {
+      const kept = await KeptFiles.keep(db);
+      const letGo = kept.putBack();
+      for (let turns = 0; turns < i % 10; turns += 1) await systemClock.nextTurn();
+      const [ended, next] = await Promise.allSettled([letGo, KeptFiles.keep(db)]);
+      expect(ended).toMatchObject({ status: 'fulfilled' });
+      if (next.status === 'fulfilled') await next.value.putBack();
+      else expect(next.reason).toMatchObject({ code: 'data_locked' });
+      expect(await contents(db)).toEqual(before);
+    }
+  });
+
   test('half-made and half-removed ones do not stand in the way', async () => {
     const { dir, db } = await stoppedLog();
     for (const left of ['kept.new', 'kept.old']) await mkdir(`${db}.${left}`);

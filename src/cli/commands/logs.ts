@@ -58,11 +58,15 @@ async function runCreate(context: CommandContext, name: string, command: Command
   const { kind, reads, origin: chosen, publicLabel: publicLabels = [] }: CreateFlags = command.opts();
   if (kind === 'entries' && publicLabels.length > 0)
     throw new UsageError('--public-label is of logs of events: entries have no members');
-  const known = await stoppedLogs(dir);
+  await using held = await holdLogs(dir);
+  const { known } = held;
+  if (known.length >= LOGS_MAX)
+    throw new TlogError('invalid_config', `${known.length} logs; one process serves ${LOGS_MAX} at most`);
   const origin = chosen ?? originBeside(known, name);
   const other = known.find((log) => log.origin === origin);
   if (other !== undefined) throw new UsageError(`log ${other.name} has the origin ${origin} already`);
-  if (await removeUnfinished(dir, name))
+  // Without a log nothing tells what was cut short from what is being made.
+  if (known.length > 0 && (await removeUnfinished(dir, name)))
     say(context.terminal, `An earlier creation of ${name} was cut short: what it had left is removed.`);
   const deps = { dir, clock: systemClock, random: systemRandom };
   const log = await createLog(deps, { name, kind, origin, reads, publicLabels });
@@ -71,14 +75,29 @@ async function runCreate(context: CommandContext, name: string, command: Command
   say(context.terminal, 'The next start of the server has it. Clients need the vkey.');
 }
 
-/** @throws TlogError data_locked while a server runs, which would not see the new log; invalid_config when it has no room */
-async function stoppedLogs(dir: DataDirectory): Promise<readonly LogManifest[]> {
+/** The logs of a directory, and that nobody else opens them or adds to them. */
+interface HeldLogs extends AsyncDisposable {
+  readonly known: readonly LogManifest[];
+}
+
+/**
+ * Holds the database of the first log, as a server does and whoever else makes a log: all of them exclude each other. That log may have
+ * become another one between the look and the hold. @throws TlogError data_locked
+ */
+async function holdLogs(dir: DataDirectory): Promise<HeldLogs> {
   await checkDataDirectory(dir);
-  const known = await listLogs(dir);
-  if (known.length >= LOGS_MAX)
-    throw new TlogError('invalid_config', `${known.length} logs; one process serves ${LOGS_MAX} at most`);
-  for (const { name } of known.slice(0, 1)) await (await inspectLog(dir, name))[Symbol.asyncDispose]();
-  return known;
+  for (;;) {
+    const [first] = await listLogs(dir);
+    if (first === undefined) return { known: [], [Symbol.asyncDispose]: async () => undefined };
+    const log = await inspectLog(dir, first.name);
+    const known = await listLogs(dir).catch(async (error: unknown) => {
+      await log[Symbol.asyncDispose]();
+      throw error;
+    });
+    if (known[0]?.name === first.name)
+      return { known, [Symbol.asyncDispose]: () => log[Symbol.asyncDispose]() };
+    await log[Symbol.asyncDispose]();
+  }
 }
 
 /** The origin that `stele init` would have given a log of this name. @throws UsageError where main has one of another form */
