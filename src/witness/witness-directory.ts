@@ -1,13 +1,15 @@
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { COSIGNATURE_V1 } from '../core/note/key.ts';
 import { generateSigningKey } from '../keys/generate.ts';
 import { writeKeyFile } from '../keys/key-file.ts';
 import type { Random } from '../runtime/random.ts';
 import { removeCutShortGuard } from '../store/cut-short-guard.ts';
+import { writeFailure } from '../store/disk-error.ts';
 import { writeFileDurably } from '../store/durable-file.ts';
 import { createFileGuard } from '../store/file-guard.ts';
+import { syncFolder } from '../store/guard-files.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { addToLogList, parseLogKey, readLogList } from './log-list.ts';
 import { FRESH_MARK, originHash } from './witness-record.ts';
@@ -95,9 +97,10 @@ function fieldsOf(text: string): Readonly<Record<string, unknown>> {
 
 /**
  * Takes a log up: makes its guard, and then adds it to the list, which a running witness follows. This alone makes a guard,
- * so that a log whose guard is gone is never taken for a new one. One that a kill has cut short goes on when it is called again, wherever that was.
+ * so that a log whose guard is gone is never taken for a new one. One that a kill has cut short goes on when it is called again, wherever that was;
+ * of several at once none undoes what another has made.
  * False when it is listed already.
- * @throws TlogError malformed_key, weak_key, guard_missing, no_data, invalid_config
+ * @throws TlogError malformed_key, weak_key, guard_missing, no_data, invalid_config, not_writable, commit_unknown
  */
 export async function addLog(dir: WitnessDirectory, vkey: string): Promise<boolean> {
   await readWitnessManifest(dir);
@@ -113,9 +116,48 @@ export async function addLog(dir: WitnessDirectory, vkey: string): Promise<boole
       `${origin} is a known log and its guard ${guard} is gone: restore it. It is never started again from 0`,
     );
   if (known?.some((key) => key.keyId === keyId)) return false;
-  if (!isGuarded) await createFileGuard(guard, FRESH_MARK);
+  if (!isGuarded) await makeGuard(guard);
   await addToLogList(logs, vkey);
+  await removeUnnamed(guard);
   return true;
+}
+
+/** What the name of a guard goes on with until it is whole: so nobody takes one that is being made for one that was cut short. */
+const UNNAMED = '.new-';
+
+/** Where another process is first, its guard says the same. */
+async function makeGuard(guard: string): Promise<void> {
+  const made = join(await placeBeside(guard), 'guard');
+  try {
+    await createFileGuard(made, FRESH_MARK);
+    await rename(made, guard);
+  } catch (error) {
+    if (!isTaken(error) || (await stat(guard).catch(absent)) === undefined) throw error;
+  }
+  await syncFolder(dirname(guard));
+}
+
+/** @throws TlogError commit_unknown, not_writable */
+async function placeBeside(guard: string): Promise<string> {
+  try {
+    await mkdir(dirname(guard), { recursive: true, mode: 0o700 });
+    return await mkdtemp(`${guard}${UNNAMED}`);
+  } catch (cause) {
+    throw writeFailure(guard, cause);
+  }
+}
+
+/** What the system says where another process has named its guard, and removed what was beside it. */
+function isTaken(error: unknown): boolean {
+  const code = (error as { readonly code?: unknown }).code;
+  return code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'ENOENT' || code === 'data_exists';
+}
+
+/** Those of a guard that has its name: of this process, of one that was killed, or of one that will find it named. */
+async function removeUnnamed(guard: string): Promise<void> {
+  const names = (await namesIn(dirname(guard))).map((name) => join(dirname(guard), name));
+  for (const path of names)
+    if (path.startsWith(`${guard}${UNNAMED}`)) await rm(path, { recursive: true, force: true });
 }
 
 async function namesIn(path: string): Promise<string[]> {

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { TlogError } from '../../src/core/error.ts';
 import { computeKeyId, ED25519, formatVerifierKey } from '../../src/core/note/key.ts';
@@ -39,6 +39,27 @@ describe('WITNESS-8 the list of logs', () => {
     await Promise.all(vkeys.map((vkey) => addLog(dir, vkey)));
     const lines = (await readFile(witnessPaths(dir).logs, 'utf8')).trimEnd().split('\n').slice(1);
     expect(lines.sort()).toEqual(vkeys.sort());
+  });
+
+  test('one log that is added several times at once has its guard, and nothing else is left', async () => {
+    const dir = await newWitness([]);
+    const guard = guardFolder(dir, log.origin);
+    // As a kill leaves it.
+    await mkdir(`${guard}.new-abc`);
+    await Promise.all(Array.from({ length: 8 }, () => addLog(dir, log.signer.vkey)));
+    expect(await readdir(dir.guardPath)).toEqual([basename(guard)]);
+    const at = await runWitness(dir);
+    expect((await at.post(await log.request(0, 5))).status).toBe(200);
+    expect(at.alerts).toEqual([]);
+  });
+
+  test('a log is added where the folder of guards is gone, and not where it cannot be', async () => {
+    const dir = await newWitness([]);
+    await rm(dir.guardPath, { recursive: true });
+    expect(await addLog(dir, log.signer.vkey)).toBe(true);
+    await rm(dir.guardPath, { recursive: true });
+    await writeFile(dir.guardPath, '');
+    await expect(addLog(dir, late.signer.vkey)).rejects.toBeInstanceOf(Error);
   });
 
   test('a log that goes while its requests are under way ends no process', async () => {
