@@ -9,7 +9,7 @@ import type { Now } from '../runtime/now.ts';
 import type { Slices } from '../runtime/slices.ts';
 import type { Damage } from '../sequencer/finding.ts';
 import { bundleKey, decodeIndex, leafKey } from '../store/rows.ts';
-import type { ReadRow, RowReader } from './row-reader.ts';
+import type { DamagedRow, ReadRow, RowReader } from './row-reader.ts';
 import type { VerifiedTiles } from './verified-tiles.ts';
 
 /** What the checks of rows are made with. */
@@ -31,7 +31,7 @@ export async function checkBundle(deps: CheckDeps, index: number): Promise<reado
   const found = tile.damage === undefined ? [] : [tile.damage];
   const key = bundleKey(index);
   const row = await deps.rows.read(key);
-  if ('damage' in row) return [...found, row.damage];
+  if ('damage' in row) return [...found, await comparedBundle(deps, index, row, tile.nodes)];
   const hashes = await leafHashes(deps, row.value);
   const wrong =
     hashes instanceof TlogError
@@ -40,6 +40,23 @@ export async function checkBundle(deps: CheckDeps, index: number): Promise<reado
   if (wrong !== undefined) return [...found, wrong];
   if (hashes instanceof TlogError || deps.checkIndex === undefined) return found;
   return [...found, ...(await deps.checkIndex(index * TILE_WIDTH, hashes))];
+}
+
+/** The damage of a row, with the first of the entries that are there which is not what the tree has. */
+async function comparedBundle(
+  deps: CheckDeps,
+  index: number,
+  { damage, found }: DamagedRow,
+  tile: TileNodes | undefined,
+): Promise<Damage> {
+  const hashes = found && (await leafHashes(deps, found));
+  if (hashes === undefined || hashes instanceof TlogError) return damage;
+  return explained(damage, await wrongLeaf(deps, index, hashes, tile));
+}
+
+/** A row that fails its check, and what the bytes in it are not; what only the check itself tells stays as it is. */
+export function explained(damage: Damage, wrong: Damage | undefined): Damage {
+  return wrong === undefined ? damage : { ...wrong, message: `${damage.message}: ${wrong.message}` };
 }
 
 async function leafHashes({ hasher, slices }: CheckDeps, bundle: Uint8Array): Promise<Hash[] | TlogError> {

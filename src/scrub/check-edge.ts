@@ -1,6 +1,7 @@
 import { equalBytes } from '../core/bytes.ts';
 import { formatHex } from '../core/encoding/hex.ts';
 import { TlogError } from '../core/error.ts';
+import type { TreeHasher } from '../core/merkle/hasher.ts';
 import { decodeBundle } from '../core/tile/bundle.ts';
 import { edgeNode, edgeRoot } from '../core/tile/edge.ts';
 import { TILE_WIDTH } from '../core/tile/tile.ts';
@@ -8,7 +9,7 @@ import type { Damage } from '../sequencer/finding.ts';
 import type { StoredLog } from '../sequencer/stored-log.ts';
 import type { TreeState } from '../sequencer/tree-state.ts';
 import { bundleKey, decodeState, edgeKey, STATE_KEY } from '../store/rows.ts';
-import type { CheckDeps } from './check-bundle.ts';
+import { type CheckDeps, explained } from './check-bundle.ts';
 
 /** The tree in memory against its own head: a bit that flips there must never be signed over. */
 export function checkMemory({ hasher }: CheckDeps, log: StoredLog): readonly Damage[] {
@@ -73,9 +74,21 @@ async function wrongRecord(
 ): Promise<Damage | undefined> {
   const key = edgeKey(start);
   const row = await rows.read(key);
-  if ('damage' in row) return row.damage;
+  if ('value' in row) return wrongEntries(hasher, state, row.value, { start, end });
+  const wrong = row.found && wrongEntries(hasher, state, row.found, { start, end });
+  return explained(row.damage, wrong?.entry === undefined ? undefined : wrong);
+}
+
+/** The first entry of a record that is not what the tree has, or that there are none. */
+function wrongEntries(
+  hasher: TreeHasher,
+  state: TreeState,
+  record: Uint8Array,
+  { start, end }: { readonly start: number; readonly end: number },
+): Damage | undefined {
+  const key = edgeKey(start);
   try {
-    for (const [i, entry] of decodeBundle(row.value, { count: end - start }).entries()) {
+    for (const [i, entry] of decodeBundle(record, { count: end - start }).entries()) {
       const expected = edgeNode(state.edge, { level: 0, index: start + i });
       const actual = hasher.leafHash(entry);
       if (expected !== undefined && equalBytes(actual, expected)) continue;

@@ -1,4 +1,5 @@
 import { equalBytes } from '../core/bytes.ts';
+import { formatHex } from '../core/encoding/hex.ts';
 import { TlogError } from '../core/error.ts';
 import { verifyCheckpoint } from '../core/note/checkpoint.ts';
 import { createNoteVerifier } from '../core/note/verifier.ts';
@@ -86,8 +87,11 @@ async function wrongContent(
   retry: RetryRow,
 ): Promise<Damage | undefined> {
   const entries = await entriesOf(deps, log, retry.firstIndex, retry.firstIndex + retry.count);
-  if (entries === undefined || equalBytes(contentHash(entries), retry.contentHash)) return undefined;
-  return { row: key, message: `${rowName(key)} is of other entries than those it names` };
+  if (entries === undefined) return undefined;
+  const expected = contentHash(entries);
+  if (equalBytes(expected, retry.contentHash)) return undefined;
+  const both = { expected: formatHex(expected), actual: formatHex(retry.contentHash) };
+  return { row: key, message: `${rowName(key)} is of other entries than those it names`, ...both };
 }
 
 /** Kept heads: signed by the log, of the size in their key, and of the root that the tree had at that size. */
@@ -103,10 +107,10 @@ export async function checkHeadPage(
       found.push(row.damage);
       continue;
     }
-    const message = await wrongHead(deps, log, row.key, () =>
+    const wrong = await wrongHead(deps, log, row.key, () =>
       verifyCheckpoint(decodeKept(row.value).note, { origin: log.origin, logVerifiers }),
     );
-    if (message !== undefined) found.push({ row: row.key, message });
+    if (wrong !== undefined) found.push(wrong);
     await deps.slices.spent(row.value.length);
   }
   return found;
@@ -117,17 +121,18 @@ async function wrongHead(
   log: StoredLog,
   key: Uint8Array,
   verify: () => Promise<{ readonly size: TreeSize; readonly rootHash: Uint8Array }>,
-): Promise<string | undefined> {
+): Promise<Damage | undefined> {
   const name = rowName(key);
   try {
     const { size, rootHash } = await verify();
-    if (size !== rowPlace(key).index || size > log.tree().state.size) return `${name} is of another size`;
+    if (size !== rowPlace(key).index || size > log.tree().state.size)
+      return { row: key, message: `${name} is of another size` };
     const root = await rootOf(deps.hasher, deps.tiles, size);
-    return root === undefined || equalBytes(root, rootHash)
-      ? undefined
-      : `${name} has another root hash than the tree`;
+    if (root === undefined || equalBytes(root, rootHash)) return undefined;
+    const both = { expected: formatHex(root), actual: formatHex(rootHash) };
+    return { row: key, message: `${name} has another root hash than the tree`, ...both };
   } catch (error) {
-    if (error instanceof TlogError) return `${name}: ${error.message}`;
+    if (error instanceof TlogError) return { row: key, message: `${name}: ${error.message}` };
     throw error;
   }
 }

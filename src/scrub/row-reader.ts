@@ -2,15 +2,22 @@ import { TlogError } from '../core/error.ts';
 import type { Damage } from '../sequencer/finding.ts';
 import { damageOf } from '../sequencer/finding.ts';
 import type { StoredLog } from '../sequencer/stored-log.ts';
-import { unsealValue } from '../store/checked-store.ts';
+import { foundValue, unsealValue } from '../store/checked-store.ts';
 import { rowName } from '../store/row-place.ts';
 import { rowsAfter } from '../store/rows.ts';
 
 /** Rows by key that are read in one go. */
 export const PAGE_ROWS = 256;
 
-/** A row's value, or why there is none to go by. */
-export type ReadRow = { readonly value: Uint8Array } | { readonly damage: Damage };
+/** A row's value, or why there is none to go by, with the bytes that are there in its place. */
+export type ReadRow = { readonly value: Uint8Array } | DamagedRow;
+
+/** A row of which the check fails, that is missing, or that cannot be read. */
+export interface DamagedRow {
+  readonly damage: Damage;
+  /** Without the check, whatever they are; absent where there are none. */
+  readonly found?: Uint8Array;
+}
 
 /** A row of a page, with its key. */
 export type PageRow = ReadRow & { readonly key: Uint8Array };
@@ -78,7 +85,7 @@ export function opened(key: Uint8Array, sealed: Uint8Array): ReadRow {
   } catch (error) {
     const damage = damageOf(error);
     if (damage === undefined) throw error;
-    return { damage: { ...damage, message: `${rowName(key)} fails its check` } };
+    return { damage: { ...damage, message: `${rowName(key)} fails its check` }, found: foundValue(sealed) };
   }
 }
 

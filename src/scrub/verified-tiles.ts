@@ -7,7 +7,7 @@ import { TILE_HEIGHT, TILE_WIDTH, tileOfNode } from '../core/tile/tile.ts';
 import { TileNodes } from '../core/tile/tile-nodes.ts';
 import type { Damage } from '../sequencer/finding.ts';
 import { tileKey } from '../store/rows.ts';
-import type { RowReader } from './row-reader.ts';
+import type { DamagedRow, RowReader } from './row-reader.ts';
 
 /** Heights whose nodes a row may carry beside its hashes. */
 const KEPT_HEIGHTS = [3, 4, 6];
@@ -54,7 +54,7 @@ export class VerifiedTiles {
     const expected = await this.hash(level + 1, index);
     const key = tileKey(level, index);
     const row = await this.#rows.read(key);
-    if ('damage' in row) return row;
+    if ('damage' in row) return { damage: this.#compared(row, expected) };
     const nodes = tileOf(this.#hasher, row.value);
     const name = `tile ${level}/${index}`;
     if (nodes === undefined)
@@ -69,6 +69,14 @@ export class VerifiedTiles {
     }
     this.#kept[level] = { index, nodes };
     return { nodes };
+  }
+
+  /** The damage of a row with the hash that its tile must have, and the one of the hashes that are there. */
+  #compared({ damage, found }: DamagedRow, expected: Hash | undefined): Damage {
+    const tile = found && TileNodes.fromStored(this.#hasher, found);
+    if (tile === undefined || expected === undefined) return damage;
+    const actual = TileNodes.fromLeaves(this.#hasher, tile.leaves(TILE_WIDTH).slice()).node(TILE_HEIGHT, 0);
+    return { ...damage, expected: formatHex(expected), actual: formatHex(actual) };
   }
 }
 

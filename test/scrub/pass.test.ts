@@ -21,6 +21,9 @@ import {
 import { fill, flipped, type RottingLog, retryKeyNumber, rottingLog } from '../support/rotting-log.ts';
 
 const SIZE = 66_000;
+const HASH = expect.stringMatching(/^[0-9a-f]{64}$/);
+/** What the tree has, and what lies there. */
+const BOTH = { expected: HASH, actual: HASH };
 let rotting: RottingLog;
 let kept = 0;
 
@@ -81,16 +84,21 @@ describe('SCRUB-1 a pass', () => {
       rotting.change(key, edit);
     const gone = (key: Uint8Array) => () => rotting.drop(key);
     const rows: [name: string, key: Uint8Array, spoil: () => Promise<void>, found: object][] = [
-      ['bundle, a bit', bundleKey(0), bit(bundleKey(0), 7), { part: 'bundle', index: 0 }],
+      ['bundle, a bit', bundleKey(0), bit(bundleKey(0), 7), { part: 'bundle', index: 0, entry: 0, ...BOTH }],
       ['bundle, gone', bundleKey(256), gone(bundleKey(256)), { part: 'bundle', index: 256 }],
       [
         'bundle, an entry',
         bundleKey(3),
         content(bundleKey(3), flip(2)),
-        { part: 'bundle', index: 3, entry: 768 },
+        { part: 'bundle', index: 3, entry: 768, ...BOTH },
       ],
       ['bundle, a length', bundleKey(3), content(bundleKey(3), flip(0)), { part: 'bundle', index: 3 }],
-      ['leaf tile, a bit', tileKey(0, 5), bit(tileKey(0, 5), 40), { part: 'tile', level: 0, index: 5 }],
+      [
+        'leaf tile, a bit',
+        tileKey(0, 5),
+        bit(tileKey(0, 5), 40),
+        { part: 'tile', level: 0, index: 5, ...BOTH },
+      ],
       ['leaf tile, gone', tileKey(0, 256), gone(tileKey(0, 256)), { part: 'tile', level: 0, index: 256 }],
       [
         'leaf tile, a leaf',
@@ -118,14 +126,25 @@ describe('SCRUB-1 a pass', () => {
         content(tileKey(0, 5), (v) => v.slice(0, 8_192)),
         { part: 'tile', index: 5 },
       ],
-      ['upper tile, a bit', tileKey(1, 0), bit(tileKey(1, 0)), { part: 'tile', level: 1, index: 0 }],
+      ['upper tile, a bit', tileKey(1, 0), bit(tileKey(1, 0)), { part: 'tile', level: 1, index: 0, ...BOTH }],
       [
         'upper tile, a hash',
         tileKey(1, 0),
         content(tileKey(1, 0), flip(0)),
         { part: 'tile', level: 1, index: 0 },
       ],
-      ['edge record, a bit', edgeKey(SIZE - 50), bit(edgeKey(SIZE - 50)), { part: 'edge', index: SIZE - 50 }],
+      [
+        'edge record, a bit',
+        edgeKey(SIZE - 50),
+        bit(edgeKey(SIZE - 50), 3),
+        { part: 'edge', index: SIZE - 50, entry: SIZE - 50, ...BOTH },
+      ],
+      [
+        'edge record, a length',
+        edgeKey(SIZE - 50),
+        bit(edgeKey(SIZE - 50)),
+        { part: 'edge', index: SIZE - 50 },
+      ],
       ['edge record, gone', edgeKey(SIZE - 50), gone(edgeKey(SIZE - 50)), { part: 'edge', index: SIZE - 50 }],
       [
         'edge record, an entry',
@@ -183,10 +202,7 @@ describe('SCRUB-1 a pass', () => {
       const before = rotting.raw(key)?.slice();
       await spoil();
       const wrong = whole.has(name) ? (await pass(stored)).damages : await near(stored, key);
-      const named = wrong.map(({ row, entry }) => ({
-        ...rowPlace(row ?? new Uint8Array(0)),
-        ...(entry === undefined ? {} : { entry }),
-      }));
+      const named = wrong.map(({ row, ...facts }) => ({ ...facts, ...rowPlace(row ?? new Uint8Array(0)) }));
       expect([name, named[0]]).toEqual([name, expect.objectContaining(found)]);
       // What is wrong is not blamed on others.
       const blamed = new Set(wrong.map(({ row }) => Buffer.from(row ?? []).toString('hex')));
