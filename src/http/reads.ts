@@ -47,29 +47,42 @@ async function entryPage(c: Context, log: Log, { bundles, onBug }: PageDeps): Pr
   // The first lines are read before the status is sent, so that a refusal can still be one.
   const parts = pageParts(log, start, end, bundles);
   const first = await parts.next();
-  const body = new ReadableStream<Uint8Array>({
-    start: (controller) => controller.enqueue(first.value ?? new Uint8Array(0)),
-    pull: async (controller) => {
-      const next = await parts.next().catch((error: unknown) => {
-        onBug?.(error);
-        return cutConnection(c, error);
-      });
-      if (next.done === true) controller.close();
-      else controller.enqueue(next.value);
-    },
-  });
+  const rest = (): Promise<IteratorResult<Uint8Array>> =>
+    parts.next().catch((error: unknown) => {
+      onBug?.(error);
+      return cutConnection(c, error);
+    });
+  const body = pageBody(first.value ?? new Uint8Array(0), rest);
   return new Response(body, { headers: { 'Content-Type': 'application/x-ndjson' } });
+}
+
+function pageBody(
+  first: Uint8Array,
+  rest: () => Promise<IteratorResult<Uint8Array>>,
+): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      start: (controller) => controller.enqueue(first),
+      pull: async (controller) => {
+        const next = await rest();
+        if (next.done === true) controller.close();
+        else controller.enqueue(next.value);
+      },
+    },
+    // No part is made ahead: nobody would count it beside what the connections of slow clients hold.
+    { highWaterMark: 0 },
+  );
 }
 
 /**
  * The status is sent: only a broken connection can still tell the client that the page is not whole. What writes the answer then finds it
  * at its end: an error it would print. @throws that error where there is no connection
  */
-function cutConnection(c: Context, error: unknown): { readonly done: true } {
+function cutConnection(c: Context, error: unknown): IteratorReturnResult<undefined> {
   const outgoing: { destroy(): void } | undefined = c.env?.outgoing;
   if (outgoing === undefined) throw error;
   outgoing.destroy();
-  return { done: true };
+  return { done: true, value: undefined };
 }
 
 async function* pageParts(

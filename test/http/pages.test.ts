@@ -5,6 +5,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { PageBundles } from '../../src/http/page-bundles.ts';
 import { problemResponse } from '../../src/http/problem.ts';
 import { createEntryPages } from '../../src/http/reads.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import type { Log, PagePart } from '../../src/sequencer/log.ts';
 import { LevelStore } from '../../src/store/level-store.ts';
 import { bundleKey } from '../../src/store/rows.ts';
@@ -78,6 +79,17 @@ describe('HTTP-14 a page of long entries', () => {
     };
     await expect(rest()).rejects.toMatchObject({ code: 'storage_corrupt' });
     expect((await page(0, 200)).status).toBe(500);
+  });
+
+  test('has no part made ahead of its client', async () => {
+    const { log } = await longLog();
+    const readEntries = vi.spyOn(log, 'readEntries');
+    const page = (await pagesOf(log, new PageBundles())(0, 200)).body?.getReader();
+    for (const parts of [1, 2, 3]) {
+      await page?.read();
+      for (let turns = 0; turns < 10; turns += 1) await systemClock.nextTurn();
+      expect(readEntries).toHaveBeenCalledTimes(parts);
+    }
   });
 
   test('holds no bundle while it waits for its client, so that all of them take no more than is kept', async () => {
