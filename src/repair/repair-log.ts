@@ -2,7 +2,8 @@ import { TlogError } from '../core/error.ts';
 import { type InspectedEvents, inspectEventFiles } from '../events/event-files.ts';
 import { headVerifier } from '../fsck/head-verifier.ts';
 import { nodeHasher } from '../runtime/node-hasher.ts';
-import { LogPass, newPass } from '../scrub/pass.ts';
+import { LogPass, newPass, type PassPosition } from '../scrub/pass.ts';
+import { finishedPass, progressFile } from '../scrub/progress-file.ts';
 import { RowReader } from '../scrub/row-reader.ts';
 import { keptFindings } from '../sequencer/damage-record.ts';
 import { type DataDirectory, logPaths, readManifest } from '../sequencer/data-directory.ts';
@@ -69,9 +70,9 @@ export async function repairLog(job: RepairJob): Promise<RepairReport> {
     const rebuilt = await rebuild({ ...job, hasher: nodeHasher, ...log });
     const mended = manifest.kind === 'events' ? await repairEvents({ ...log, own, signal: job.signal }) : [];
     await engine.compact();
-    const { damages, dropped } = await checkAndDrop(job, log);
+    const { damages, end, dropped } = await checkAndDrop(job, log);
     const clean = damages.length === 0 && rebuilt.lost.count === 0;
-    await settle(job, engine, head, clean, damages);
+    await (clean ? settle(job, engine, head, end) : recordFindings(job, damages));
     return {
       ...{ log: name, treeSize: head.size, clean, leftOut, damaged: inWords(damages), ...rebuilt },
       repaired: joined(rebuilt.repaired, ...mended),
@@ -99,24 +100,31 @@ async function sizeOf(engine: LevelStore): Promise<number | undefined> {
 async function checkAndDrop(
   { dropLost }: RepairJob,
   log: EventLogFiles,
-): Promise<{ readonly damages: readonly Damage[]; readonly dropped: Tally }> {
+): Promise<CheckedAll & { readonly dropped: Tally }> {
   const { engine, root } = log;
-  const damages = await checkAll(engine, root, log);
+  const checked = await checkAll(engine, root, log);
+  const { damages } = checked;
   const lost = dropLost ? damages.flatMap(({ row }) => (row !== undefined && isOfId(row) ? [row] : [])) : [];
   const dropped = new Counter();
   for (const row of lost) {
     await commitOrFail(new CheckedStore(engine), { puts: [], deletes: [row] });
     dropped.add(rowName(row));
   }
-  return { damages: lost.length === 0 ? damages : await checkAll(engine, root, log), dropped };
+  return { ...(lost.length === 0 ? checked : await checkAll(engine, root, log)), dropped };
 }
 
 function isOfId([letter]: Uint8Array): boolean {
   return letter === LETTER.eventId || letter === LETTER.eventRetry;
 }
 
+/** What a reading of everything came to. */
+interface CheckedAll {
+  readonly damages: readonly Damage[];
+  readonly end: PassPosition;
+}
+
 /** Everything once more, as a running server would. */
-async function checkAll(engine: Store, logFolder: string, log: Signed): Promise<readonly Damage[]> {
+async function checkAll(engine: Store, logFolder: string, log: Signed): Promise<CheckedAll> {
   if (log.manifest.kind === 'entries') return checkRows(engine, log);
   await using events = await inspectEventFiles(logFolder, log.head.size);
   return await checkRows(engine, log, events);
@@ -131,7 +139,7 @@ async function checkRows(
   engine: Store,
   { manifest, head }: Signed,
   events?: InspectedEvents,
-): Promise<readonly Damage[]> {
+): Promise<CheckedAll> {
   const store = new CheckedStore(engine);
   const state = await loadTree(nodeHasher, store, new TileReader(store, nodeHasher)).catch(
     (error: unknown) => {
@@ -139,7 +147,8 @@ async function checkRows(
       throw error;
     },
   );
-  if (state instanceof TlogError) return [{ message: state.message }];
+  let at = newPass(head.size, 0);
+  if (state instanceof TlogError) return { damages: [{ message: state.message }], end: at };
   const { reads = 'public', vkey, ...facts } = manifest;
   const log = {
     ...facts,
@@ -152,12 +161,12 @@ async function checkRows(
   };
   const pass = new LogPass(log, nodeHasher);
   const damages: Damage[] = [];
-  for (let at = newPass(head.size, 0), isLast = false; !isLast; ) {
+  for (let isLast = false; !isLast; ) {
     const step = await pass.step(at);
     damages.push(...step.damages);
     ({ next: at, isLast } = step);
   }
-  return damages;
+  return { damages, end: at };
 }
 
 function inWords(damages: readonly Damage[]): Tally {
@@ -170,22 +179,25 @@ function counted(names: readonly string[]): Tally {
   return counter;
 }
 
-/** All was re-hashed, so the next start is as after a clean stop; or what is left is recorded, and nothing is signed. */
+/** All was re-hashed: the next start is as after a clean stop, and as after a scrubbing pass that has found nothing. */
 async function settle(
   { dir, name, nowMs }: RepairJob,
   engine: LevelStore,
   head: SignedHead,
-  clean: boolean,
-  damages: readonly Damage[],
+  end: PassPosition,
 ): Promise<void> {
   const { root } = logPaths(dir, name);
-  if (clean) {
-    const marker = { key: OPEN_KEY, value: encodeCleanStop(head.size) };
-    await commitOrFail(new CheckedStore(engine), { puts: [marker], deletes: [] });
-    return closeFindings(root, nowMs);
-  }
+  const marker = { key: OPEN_KEY, value: encodeCleanStop(head.size) };
+  await commitOrFail(new CheckedStore(engine), { puts: [marker], deletes: [] });
+  await progressFile(root).write({ lastPass: finishedPass({ ...end, startedAtMs: nowMs }, nowMs) });
+  await closeFindings(root, nowMs);
+}
+
+/** What is left is recorded, and nothing is signed. */
+async function recordFindings({ dir, name, nowMs }: RepairJob, damages: readonly Damage[]): Promise<void> {
   const found = { log: name, by: 'repair', atMs: nowMs } as const;
-  await findingFile(root).write(keptFindings(damages.map((damage) => findingOf(damage, found))));
+  const findings = damages.map((damage) => findingOf(damage, found));
+  await findingFile(logPaths(dir, name).root).write(keptFindings(findings));
 }
 
 /** What LevelDB cannot read at all is beyond a repair of rows. */

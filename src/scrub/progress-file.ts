@@ -16,6 +16,16 @@ export interface FinishedPass {
   readonly eventsUnavailable?: number;
 }
 
+/** What a pass at its end came to. */
+export function finishedPass(pass: PassPosition, nowMs: number): FinishedPass {
+  const { startedAtMs, treeSize, entriesChecked, rowsChecked, findings, eventsUnavailable } = pass;
+  const counts = { treeSize, entriesChecked, rowsChecked, findings };
+  return {
+    ...{ startedAtMs, finishedAtMs: nowMs, ...counts },
+    ...(eventsUnavailable === undefined ? {} : { eventsUnavailable }),
+  };
+}
+
 /** How far scrubbing is: the pass under way, and the last one that ended. */
 export interface ScrubProgress {
   readonly pass?: PassPosition | undefined;

@@ -2,7 +2,7 @@ import type { TreeHasher } from '../core/merkle/hasher.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { StoredLog } from '../sequencer/stored-log.ts';
 import { LogPass, newPass, type PassPosition, type Step, skipStep, stepsOf } from './pass.ts';
-import type { FinishedPass, ProgressFile, ScrubProgress } from './progress-file.ts';
+import { type FinishedPass, finishedPass, type ProgressFile, type ScrubProgress } from './progress-file.ts';
 import { scrubSlices } from './slices.ts';
 
 /** Longest rest between two steps: small logs are read again in minutes, at a percent of a processor. */
@@ -100,7 +100,7 @@ export class Scrubber implements AsyncDisposable {
     const nowMs = clock.nowMs();
     const { next } = step;
     if (step.isLast) {
-      this.#progress = { lastPass: finished(next, nowMs) };
+      this.#progress = { lastPass: finishedPass(next, nowMs) };
       return this.#keep();
     }
     this.#progress = { ...this.#progress, pass: next };
@@ -155,15 +155,6 @@ export class Scrubber implements AsyncDisposable {
 function fitting(progress: ScrubProgress, treeSize: number): ScrubProgress {
   const { pass, lastPass } = progress;
   return pass === undefined || pass.treeSize <= treeSize ? progress : { lastPass };
-}
-
-function finished(pass: PassPosition, nowMs: number): FinishedPass {
-  const { startedAtMs, treeSize, entriesChecked, rowsChecked, findings, eventsUnavailable } = pass;
-  const counts = { treeSize, entriesChecked, rowsChecked, findings };
-  return {
-    ...{ startedAtMs, finishedAtMs: nowMs, ...counts },
-    ...(eventsUnavailable === undefined ? {} : { eventsUnavailable }),
-  };
 }
 
 /** What LevelDB or the filesystem says; a bug of ours has no code. */

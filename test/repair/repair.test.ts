@@ -15,6 +15,7 @@ import { ServedTree } from '../../src/repair/served-tree.ts';
 import type { TreeSource } from '../../src/repair/tree-source.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
+import { progressFile } from '../../src/scrub/progress-file.ts';
 import type { DataDirectory } from '../../src/sequencer/data-directory.ts';
 import { inspectLog } from '../../src/sequencer/inspect-log.ts';
 import { openLog } from '../../src/sequencer/open-log.ts';
@@ -209,6 +210,9 @@ describe('REPAIR-1 what is damaged is restored, and everything is right after it
       const same = (all: Map<string, string>) => [...all].filter(([hex]) => !isRecord(hex));
       expect(same(after)).toEqual(same(before));
       expect((await fsck(dir)).difference).toBeUndefined();
+      expect(await progressFile(join(dir.dataPath, 'logs/main')).read()).toMatchObject({
+        lastPass: { finishedAtMs: Date.UTC(2051, 0, 1), treeSize: SIZE, entriesChecked: SIZE, findings: 0 },
+      });
       expect(
         (await readdir(join(dir.dataPath, 'logs/main'))).filter((file) => file.startsWith('damage')),
       ).toEqual([`damage.repaired-${Date.UTC(2051, 0, 1)}.json`]);
