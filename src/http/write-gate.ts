@@ -41,7 +41,7 @@ export class WriteGate {
     return this.#refused;
   }
 
-  /** Answers a request that was not looked at; the next one on its connection is read when an append has its answer. */
+  /** Answers a request that was not looked at. Its connection is read again a second later, or when fewer than half as many wait as may. */
   refuse(outgoing: ServerResponse): void {
     this.#refused += 1;
     const { status, headers, body } = this.#refusal;
@@ -64,7 +64,8 @@ export class WriteGate {
     } finally {
       this.#waiting -= 1;
       this.#shut = false;
-      this.#unheard.hearNext();
+      // With more than that there is work for the next commit, and who is heard would only be refused again.
+      if (2 * this.#waiting < this.#waitingMax) this.#unheard.hearNext();
     }
   }
 }

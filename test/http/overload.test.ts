@@ -340,6 +340,30 @@ describe('HTTP-31 what is posted while many appends wait is refused unseen', () 
       expect(parts.gate.refused).toBe(2);
     });
 
+    test('while half as many wait as may, not', async () => {
+      const gate = new WriteGate(4, 3_600_000);
+      const ends = Array.from({ length: 4 }, () => {
+        const { opened, open } = latch();
+        return { over: gate.pass(() => opened), open };
+      });
+      const parts = await served(ROOM, undefined, gate);
+      const { until } = await refused(parts);
+      const end = async (some: typeof ends): Promise<void> => {
+        for (const { open } of some) open();
+        await Promise.all(some.map(({ over }) => over));
+        await looked(parts);
+      };
+      await end(ends.slice(0, 2));
+      await looked(parts);
+      const { opened, open } = latch();
+      const another = gate.pass(() => opened);
+      // It would be the fourth, or in the log.
+      expect([gate.isFull, parts.log.head.size]).toEqual([false, 0]);
+      open();
+      await Promise.all([another, end(ends.slice(2))]);
+      expect(await until('"index":0')).toContain('HTTP/1.1 201 ');
+    });
+
     test('where nobody is answered, after the time that it was told to wait', async () => {
       const gate = new WriteGate(1, 10);
       void gate.pass(() => latch().opened);
