@@ -108,6 +108,13 @@ function matches(text: string, pattern: RegExp): string[] {
 const defaultExports = (text: string) => matches(text, /^export default\b|\bas default\b/gm);
 const machinePaths = (text: string) => matches(text, /(?<![\w.])\/(?:home|Users|work)\/[\w.]+/g);
 const openMarks = (text: string) => matches(text, /\b(?:TO[D]O|FI[X]ME|X[X]X)\b/g);
+/** What would make a run of the simulation unlike the last one, in code that is given its clock and its randomness. */
+const ambient = (text: string) =>
+  matches(
+    text,
+    /\b(?:Date\.now|performance\.now|Math\.random|randomBytes|randomUUID|setTimeout|setInterval)\b|\bnew Date\(\)|(?<![.\w])fetch\(/g,
+  );
+const SIMULATED = /^src\/(?:core|keys|store|events|sequencer|scrub|fsck|backup|repair|witness|witnessing)\//;
 const processReads = (text: string) => matches(text, /\bprocess\.(?:argv|env)\b/g);
 
 /** Targets of Markdown links that are files: neither a URL nor an anchor of the same page. */
@@ -199,6 +206,12 @@ describe('the tree is tidy', () => {
     expect(complaints(outside, processReads)).toEqual([]);
   });
 
+  test('what is simulated takes clock, randomness and network from its caller', () => {
+    const simulated = new Map([...source].filter(([path]) => SIMULATED.test(path)));
+    expect(simulated.size).toBeGreaterThan(100);
+    expect(complaints(simulated, ambient)).toEqual([]);
+  });
+
   test('no paths of one machine, no open marks', () => {
     const all = new Map([...code, ...pages]);
     expect(complaints(all, (text) => [...machinePaths(text), ...openMarks(text)])).toEqual([]);
@@ -262,6 +275,9 @@ describe('each rule sees what it is for', () => {
   test('the rest', async () => {
     expect(defaultExports('export default 1;\nexport { a as default };')).toHaveLength(2);
     expect(processReads('run(process.argv, process.env);')).toHaveLength(2);
+    expect(
+      ambient('Date.now(); new Date(); setTimeout(f); await fetch(url); a.fetch(b); prefetch(c)'),
+    ).toHaveLength(4);
     expect(machinePaths(`see ${'/'}home/me/a and ${'/'}Users/me, not a.org/home/page`)).toHaveLength(2);
     expect(openMarks(['TO', 'DO: later, FIX', 'ME'].join(''))).toHaveLength(2);
     expect(numbersTwice('- **A-1** a\n- **A-2** b, see **A-1**\n- **A-1** c')).toEqual(['A-1']);
