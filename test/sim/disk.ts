@@ -152,6 +152,12 @@ export class Disk {
     } else batches[at] = { ...batch, puts: new Map([...batch.puts, [key, bad]]) };
   }
 
+  /** Whether any row of it is as it rotted. A process that opened it before sees what was there. */
+  hasRot(): boolean {
+    const rows = this.view();
+    return this.flips.some(({ key, bad }) => Buffer.compare(rows.get(key) ?? new Uint8Array(), bad) === 0);
+  }
+
   /** Rows without the rot. */
   mended(rows: Rows): Rows {
     const clean = rows.clone();

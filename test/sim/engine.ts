@@ -225,13 +225,6 @@ export class Engine implements LevelEngine {
     this.disk.rot(key, bad, good);
   }
 
-  /** Whether any row is as it rotted. */
-  hasRot(): boolean {
-    return this.disk.flips.some(
-      ({ key, bad }) => Buffer.compare(this.peek(key) ?? new Uint8Array(), bad) === 0,
-    );
-  }
-
   /** Size of the tree in its rows. */
   size(): number | undefined {
     return stateSize(this.peek(STATE));

@@ -89,7 +89,7 @@ export class Operator {
     if (disk.suspectBy !== server.name && PASSING_FAULTS.includes(disk.suspect ?? ''))
       disk.suspect = undefined;
     // What rotted may have been written anew since.
-    if (disk.suspect === 'live-rot' && server.engine?.hasRot() !== true) disk.suspect = undefined;
+    if (disk.suspect === 'live-rot' && !disk.hasRot()) disk.suspect = undefined;
     // Who keeps events looks at all of them after such damage: no start does, while the tree is whole.
     if (this.#world.plan.events === true && disk.suspect === 'rest-hole') {
       this.#world.kill(server, 'rows are gone');
