@@ -3,6 +3,7 @@ import type { Now } from '../runtime/now.ts';
 import { checkDataDirectory, listLogs } from './data-directory.ts';
 import type { LogManifest } from './manifest.ts';
 import { type OpenLog, type OpenLogDeps, type OpenOptions, openLog } from './open-log.ts';
+import { TileMemory } from './tile-memory.ts';
 
 /** Logs that one process serves at most. */
 export const LOGS_MAX = 64;
@@ -45,7 +46,7 @@ export class LogSet implements AsyncDisposable {
   private constructor(deps: OpenLogDeps, names: readonly string[], options: LogSetOptions) {
     this.#deps = deps;
     this.#names = new Set(names);
-    this.#options = options;
+    this.#options = { tiles: new TileMemory(), ...options };
     this.failed = new Promise((resolve) => {
       this.#reportFailure = resolve;
     });

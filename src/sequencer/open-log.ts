@@ -37,7 +37,10 @@ export interface OpenLog extends Log, AsyncDisposable {
 }
 
 /** What an operator may set. */
-export type OpenOptions = Pick<StartOptions, 'queue' | 'reserveBytes' | 'onFinding' | 'beforeSigning'>;
+export type OpenOptions = Pick<
+  StartOptions,
+  'queue' | 'tiles' | 'reserveBytes' | 'onFinding' | 'beforeSigning'
+>;
 
 export interface OpenLogDeps {
   readonly dir: DataDirectory;

@@ -25,6 +25,7 @@ import { type DiskSpace, Reserve } from './reserve.ts';
 import { RunningLog } from './running-log.ts';
 import { type PublishedTree, Sequencer } from './sequencer.ts';
 import { type SignedLog, signedLog } from './signed-log.ts';
+import type { TileMemory } from './tile-memory.ts';
 import { TileReader } from './tile-reader.ts';
 import { checkTree, type TreeCheckDeps } from './tree-check.ts';
 import type { TreeState } from './tree-state.ts';
@@ -63,6 +64,8 @@ const CHECK_LIMITS: CheckLimits = { tailEntries: 100_000, beforeStartMax: 1_000_
 export interface StartOptions {
   readonly queue?: QueueLimits;
   readonly check?: CheckLimits;
+  /** Room for full tiles in memory, shared with other logs. */
+  readonly tiles?: TileMemory;
   /** Bytes of the volume that stay free; 0: none; by default 1 GiB or 5 %, whichever is less. */
   readonly reserveBytes?: number;
   /**
@@ -102,7 +105,7 @@ export async function startLog(deps: StartDeps, options: StartOptions = {}): Pro
   try {
     const verifier = createNoteVerifier(manifest.vkey, ed25519Verify);
     const store = new CheckedStore(engine);
-    const tiles = new TileReader(store, hasher);
+    const tiles = new TileReader(store, hasher, options.tiles);
     const signer = new HeadSigner(manifest.origin, deps.signer, verifier);
     const parts: Parts = { hasher, store, engine, tiles, signer, verifier, manifest, clock };
     const kept = (await deps.findings?.read()) ?? NO_FINDINGS;

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import type { Hash, TreeHasher } from '../core/merkle/hasher.ts';
 import type { NodeId } from '../core/merkle/node.ts';
 import type { NodeAtHand } from '../core/merkle/proof-paths.ts';
@@ -10,9 +9,8 @@ import { andThen, type Now } from '../runtime/now.ts';
 import { corruptRow } from '../store/corrupt-row.ts';
 import { tileKey } from '../store/rows.ts';
 import type { Store } from '../store/store.ts';
+import { type TileCache, TileMemory } from './tile-memory.ts';
 
-/** Full tiles kept in memory, all of a million entries: 9 KiB each as stored, up to 17 KiB as sealed or often asked, so at most 68 MiB. */
-const CACHED_TILES = 4_096;
 /** Levels of tiles that a tree of 2^53 leaves has at most. */
 const LEVELS = 7;
 
@@ -23,11 +21,13 @@ type Tiles = ReadonlyMap<number, TileNodes>;
 export class TileReader {
   readonly #store: Store;
   readonly #hasher: TreeHasher;
-  readonly #cache = new LRUCache<number, TileNodes>({ max: CACHED_TILES });
+  readonly #cache: TileCache;
 
-  constructor(store: Store, hasher: TreeHasher) {
+  /** @param memory room that it shares with the other logs of the process; by default its own */
+  constructor(store: Store, hasher: TreeHasher, memory: TileMemory = new TileMemory()) {
     this.#store = store;
     this.#hasher = hasher;
+    this.#cache = memory.cache();
   }
 
   /** Puts a tile that was just sealed where readers find it. */
