@@ -17,6 +17,8 @@ export interface MixedPlan {
   /** An open model's rate; undefined: each of the connections sends when it has its answer. */
   readonly perSec?: number;
   readonly connectionsMax: number;
+  /** Who is refused asks again after the time of `Retry-After`, and up to as long again; without it at once. */
+  readonly waitsAsTold?: boolean;
   /** Number of the first entry. */
   readonly firstEntry: number;
 }
@@ -48,6 +50,7 @@ export class MixedLoad {
   readonly #entries: NumberedEntries;
   readonly #pool: ConnectionPool;
   readonly #head: string;
+  readonly #random: () => number;
   readonly #accepted = new TimeTable();
   readonly #refused = new TimeTable();
   readonly #outcomes: Record<string, number> = {};
@@ -68,6 +71,7 @@ export class MixedLoad {
   constructor(plan: MixedPlan, entries: NumberedEntries) {
     this.#plan = plan;
     this.#entries = entries;
+    this.#random = seededRandom(plan.firstEntry + 1);
     this.#number = plan.firstEntry;
     this.#pool = new ConnectionPool(plan.url, plan.connectionsMax);
     const headers = Object.entries({ Host: 'bench', ...plan.headers }).map(([k, v]) => `${k}: ${v}\r\n`);
@@ -158,9 +162,14 @@ export class MixedLoad {
       this.#lastMs = performance.now();
       if (answer === undefined) this.#count('no answer');
       else this.#note(number, dueMs, sentMs, connection.connectedMs ?? 0, answer);
-      this.#pool.give(connection);
-      this.#sendDue();
-      after?.();
+      const free = (): void => {
+        this.#pool.give(connection);
+        this.#sendDue();
+        after?.();
+      };
+      const toldMs = this.#plan.waitsAsTold === true ? retryAfterMs(answer) : 0;
+      if (toldMs > 0) setTimeout(free, toldMs * (1 + this.#random()));
+      else free();
     });
   }
 
@@ -178,6 +187,11 @@ export class MixedLoad {
   #count(what: string): void {
     this.#outcomes[what] = (this.#outcomes[what] ?? 0) + 1;
   }
+}
+
+/** Zero where nothing is said of it. */
+function retryAfterMs(answer: RawAnswer | undefined): number {
+  return 1_000 * Number(/\r\nretry-after: (\d+)/i.exec(answer?.head ?? '')?.[1] ?? 0);
 }
 
 function codeOf({ text }: RawAnswer): string {

@@ -4,7 +4,7 @@ import { type Finding, judge, judgeLimit, show } from '../harness/finding.ts';
 import { cpuSeconds, residentBytes } from '../harness/process-stats.ts';
 import { countLost } from '../overload/acked.ts';
 import { untilNormal, watchMemory } from '../overload/aftermath.ts';
-import { startBystanders } from '../overload/bystanders.ts';
+import { type Bystanders, startBystanders } from '../overload/bystanders.ts';
 import { startGenerator } from '../overload/generator.ts';
 import type { MixedPlan, MixedResult } from '../overload/mixed-load.ts';
 import { NumberedEntries } from '../overload/numbered-entries.ts';
@@ -25,12 +25,14 @@ const MIB = 1024 * 1024;
 /** Numbers of entries of one load; the next one begins beyond them. */
 const LOAD_NUMBERS = 10_000_000;
 
-type Part = Pick<MixedPlan, 'seconds' | 'perSec' | 'connectionsMax'>;
+type Part = Pick<MixedPlan, 'seconds' | 'perSec' | 'connectionsMax' | 'waitsAsTold'>;
+
+type LoadResult = MixedResult & { readonly serverCores: number };
 
 /** Runs one load after the other, each on new entries. */
 interface Loads extends Disposable {
   readonly entries: NumberedEntries;
-  run(part: Part): Promise<MixedResult & { readonly serverCores: number }>;
+  run(part: Part): Promise<LoadResult>;
 }
 
 async function startLoads(server: SteleServer): Promise<Loads> {
@@ -56,7 +58,7 @@ async function startLoads(server: SteleServer): Promise<Loads> {
   };
 }
 
-function describeLoad(name: string, result: MixedResult & { readonly serverCores: number }): string {
+function describeLoad(name: string, result: LoadResult): string {
   const { acceptedPerSec, sentPerSec, outcomes, unsent, loadCores, serverCores } = result;
   const rates = `${sentPerSec.toFixed(0)}/s sent, ${acceptedPerSec.toFixed(0)}/s taken`;
   const counts = Object.entries(outcomes).map(([what, count]) => `${count} x ${what}`);
@@ -92,33 +94,58 @@ function findingsOf(capacity: number, { accepted, refused, acceptedPerSec }: Mix
   ];
 }
 
+/** Who was refused waits as told: no queue in the generator is between the server and what is judged. */
+function findingsAsTold(capacity: number, { accepted, refused, acceptedPerSec }: MixedResult): Finding[] {
+  const goodput = { what: 'goodput, refused clients wait as told', against: 'capacity' } as const;
+  const ms = (what: string): { readonly what: string; readonly unit: 'ms' } => ({ what, unit: 'ms' });
+  return [
+    judge({ ...goodput, unit: 'req/s', goal: { atLeast: 0.9 } }, [
+      { ours: acceptedPerSec, theirs: capacity },
+    ]),
+    judgeLimit(ms('the same: taken, p99 from sent to the first byte'), accepted.server.p99Ms, {
+      atMost: 2_000,
+    }),
+    judgeLimit(ms('the same: 503, p99 from sent to the first byte'), refused.server.p99Ms, { atMost: 50 }),
+  ];
+}
+
+/** Beside slow clients and a reader of everything. */
+async function runBesideOthers(
+  bench: Bench,
+  server: SteleServer,
+  loads: Loads,
+  part: Part,
+): Promise<LoadResult & { readonly others: ReturnType<Bystanders['counts']> }> {
+  using bystanders = startBystanders(server, FIRST_ENTRIES[bench.mode]);
+  const result = await loads.run(part);
+  return { ...result, others: bystanders.counts() };
+}
+
 async function overload(bench: Bench, server: SteleServer, loads: Loads): Promise<Outcome> {
   const capacity = await measureCapacity(bench, loads);
   await sleep(REST_MS);
   const base = residentBytes(server.pid);
   using memory = watchMemory(server.pid);
-  const bystanders = startBystanders(server, FIRST_ENTRIES[bench.mode]);
   const perSec = TIMES * capacity.perSec;
   const plan = { seconds: SECONDS[bench.mode], perSec, connectionsMax: OPEN_CONNECTIONS };
-  const result = await loads.run(plan).finally(() => bystanders[Symbol.dispose]());
-  const normalMs = await untilNormal(server);
-  bench.say(
-    `  last answer ${result.drainMs.toFixed(0)} ms after the load, normal ${normalMs.toFixed(0)} ms later`,
-  );
-  const recoveryMs = Math.max(0, result.drainMs) + normalMs;
-  const acked = [...capacity.acked, ...result.acked];
+  const result = await runBesideOthers(bench, server, loads, plan);
+  const recoveryMs = Math.max(0, result.drainMs) + (await untilNormal(server));
+  const asTold = await runBesideOthers(bench, server, loads, { ...plan, waitsAsTold: true });
+  const acked = [capacity, result, asTold].flatMap((load) => load.acked);
   const lost = await countLost(server, loads.entries, acked);
   if (lost > 0) throw new Error(`${lost} of ${acked.length} acknowledged entries are not there`);
   const { all } = memory.most();
-  const { entriesRead, bodiesSent } = bystanders.counts();
+  const { entriesRead, bodiesSent } = result.others;
   return {
     findings: [
       ...findingsOf(capacity.perSec, result),
       judgeLimit({ what: 'memory beyond that before', unit: 'MiB' }, (all - base.all) / MIB, { atMost: 256 }),
       judgeLimit({ what: 'back to normal', unit: 's' }, recoveryMs / 1_000, { atMost: 5 }),
+      ...findingsAsTold(capacity.perSec, asTold),
     ],
     notes: [
       describeLoad(`${TIMES} x capacity`, result),
+      describeLoad(`${TIMES} x capacity, refused clients wait as told`, asTold),
       `all ${acked.length} acknowledged entries are there; the reader read ${entriesRead} entries, slow clients got ${bodiesSent} bodies taken`,
     ],
   };
