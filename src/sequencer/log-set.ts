@@ -3,6 +3,7 @@ import type { Now } from '../runtime/now.ts';
 import { checkDataDirectory, listLogs } from './data-directory.ts';
 import type { LogManifest } from './manifest.ts';
 import { type OpenLog, type OpenLogDeps, type OpenOptions, openLog } from './open-log.ts';
+import { ofLog } from './refusal.ts';
 import { TileMemory } from './tile-memory.ts';
 
 /** Logs that one process serves at most. */
@@ -39,7 +40,7 @@ export class LogSet implements AsyncDisposable {
   readonly #opening = new Map<string, Promise<OpenLog>>();
   readonly #opened = new Map<string, OpenLog>();
   readonly #closing = new AbortController();
-  /** Resolves with the first error that ends a log; the process must end then. Never rejects. */
+  /** Resolves with the first error that ends a log, and names it; the process must end then. Never rejects. */
   readonly failed: Promise<TlogError>;
   #reportFailure: (error: TlogError) => void = () => {};
 
@@ -98,7 +99,7 @@ export class LogSet implements AsyncDisposable {
 
   async #openOne(name: string): Promise<OpenLog> {
     const log = await openLog(this.#deps, name, this.#options);
-    log.failed.then(this.#reportFailure);
+    log.failed.then((error) => this.#reportFailure(ofLog(error, name)));
     try {
       const attendant = await this.#options.attend?.(log);
       if (attendant !== undefined) this.#attendants.push(attendant);

@@ -13,7 +13,11 @@ export function asRefusal(error: unknown): unknown {
 
 /** Of a process with many logs the operator must know which one is refused. */
 export function nameLog(error: unknown, name: string): unknown {
-  if (!(error instanceof TlogError) || error.kind !== 'refused') return error;
+  return error instanceof TlogError && error.kind === 'refused' ? ofLog(error, name) : error;
+}
+
+/** The error with its log in the message. */
+export function ofLog(error: TlogError, name: string): TlogError {
   return new TlogError(error.code, `log ${name}: ${error.message}`, { cause: error, details: error.details });
 }
 

@@ -186,7 +186,10 @@ export class Sequencer {
     // A crash in here leaves a signature that nobody saw; the same bytes are signed again at the next start.
     const raised = await guard.raise({ size: head.size, rootHash: head.rootHash, note: head.note });
     if (raised === 'superseded')
-      throw new TlogError('guard_superseded', 'another process has taken this log over');
+      throw new TlogError(
+        'guard_superseded',
+        'another process has taken this log over: find out which one is to serve it, and start no other',
+      );
     if (raised === 'unknown') {
       const message = 'the guard could not be raised; look at its disk, then restart';
       throw new TlogError('guard_unknown', message, { cause: guard.lastError });

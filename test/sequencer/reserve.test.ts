@@ -136,6 +136,9 @@ describe('STORE-8 a log that nobody writes to', () => {
     const { db } = logPaths(dir, 'main');
     await using logs = await LogSet.open({ dir, clock: systemClock });
     await rename(db, `${db}.moved`);
-    expect((await logs.failed).code).toBe('data_lost');
+    expect(await logs.failed).toMatchObject({
+      code: 'data_lost',
+      message: expect.stringMatching(/^log main: /),
+    });
   });
 });
