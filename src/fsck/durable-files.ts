@@ -1,6 +1,7 @@
 import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { TlogError } from '../core/error.ts';
+import { writeFailure } from '../store/disk-error.ts';
 import { syncFolder } from '../store/guard-files.ts';
 
 /** Writes files below one folder so that a crash leaves no half file under a name that counts. */
@@ -15,10 +16,17 @@ export class DurableFiles {
 
   /**
    * Written beside and renamed; the bytes are durable on return, the name after syncFolders. A symbolic link under the
-   * name is replaced, never followed. @param mode of the file, less what the umask takes @throws TlogError data_exists when a folder on the way leads out of the root
+   * name is replaced, never followed. @param mode of the file, less what the umask takes @throws TlogError data_exists when a folder on the way leads out of the root,
+   * not_writable, commit_unknown as the disk says
    */
   async write(name: string, bytes: Uint8Array | string, mode = 0o666): Promise<void> {
     const path = join(this.#root, name);
+    await this.#write(path, bytes, mode).catch((cause: unknown) => {
+      throw writeFailure(path, cause);
+    });
+  }
+
+  async #write(path: string, bytes: Uint8Array | string, mode: number): Promise<void> {
     for (let at = dirname(path); !this.#unsynced.has(at) && at.length >= this.#root.length; at = dirname(at))
       this.#unsynced.add(at);
     await mkdir(dirname(path), { recursive: true });
@@ -44,9 +52,12 @@ export class DurableFiles {
     );
   }
 
-  /** Makes every name written so far durable. */
+  /** Makes every name written so far durable. @throws TlogError commit_unknown, not_writable */
   async syncFolders(): Promise<void> {
-    for (const path of this.#unsynced) await syncFolder(path);
+    for (const path of this.#unsynced)
+      await syncFolder(path).catch((cause: unknown) => {
+        throw writeFailure(path, cause);
+      });
     this.#unsynced.clear();
   }
 }

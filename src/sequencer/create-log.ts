@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import type { PublicLabel } from '../core/event/leaf.ts';
@@ -16,11 +16,18 @@ import { createFileGuard } from '../store/file-guard.ts';
 import { LevelStore } from '../store/level-store.ts';
 import { encodeState, OPEN_KEY, STATE_KEY } from '../store/rows.ts';
 import type { CommitOutcome } from '../store/store.ts';
-import { type DataDirectory, dataDirectoryExists, type LogPaths, logPaths } from './data-directory.ts';
+import {
+  checkDataDirectory,
+  type DataDirectory,
+  dataDirectoryExists,
+  type LogPaths,
+  listLogs,
+  logPaths,
+} from './data-directory.ts';
 import type { DuplicateMode, LogKind, ReadAccess } from './log.ts';
 import { type LogManifest, SCHEMA } from './manifest.ts';
 import { encodeCleanStop } from './recovery.ts';
-import { giveName, refuseTaken, signEmptyTree, unfinishedPaths } from './unfinished-log.ts';
+import { giveName, isUnfinished, refuseTaken, signEmptyTree, unfinishedPaths } from './unfinished-log.ts';
 
 /** What a new log shall be. */
 export interface NewLog {
@@ -41,11 +48,35 @@ export async function createDataDirectory(dir: DataDirectory): Promise<void> {
   const found = await dataDirectoryExists(dir);
   if (found.data || found.guard) {
     const path = found.data ? dir.dataPath : dir.guardPath;
-    throw new TlogError('data_exists', `${path} is not empty; a log is never made over an old one`);
+    const message = `${path} is not empty; a log is never made over an old one`;
+    throw new TlogError('data_exists', `${message}${await whatIsThere(dir)}`);
   }
   await makeFolder(join(dir.dataPath, 'logs'));
   await makeFolder(dir.guardPath);
   await writeFileDurably(join(dir.dataPath, 'stele.json'), `${JSON.stringify({ schema: SCHEMA })}\n`);
+}
+
+/** What to do where it was a creation that was cut short. Said, not done: another process may be at it. */
+async function whatIsThere(dir: DataDirectory): Promise<string> {
+  const names = await checkDataDirectory(dir)
+    .then(() => listLogs(dir))
+    .then(
+      (logs) => logs.map(({ name }) => name),
+      () => undefined,
+    );
+  if (names === undefined) return '';
+  if (names.length > 0)
+    return `. It has ${names.join(', ')}: what an init that was cut short has left out is made by stele logs create and stele token create`;
+  return (await holdsNoLog(dir))
+    ? `. No log is in it: where a stele init was cut short, remove ${dir.dataPath} and ${dir.guardPath}, and run it again`
+    : '';
+}
+
+/** A log whose log.json is gone, or a guard of one, is something. */
+async function holdsNoLog(dir: DataDirectory): Promise<boolean> {
+  const folders = [join(dir.dataPath, 'logs'), dir.guardPath];
+  const names = await Promise.all(folders.map((path) => readdir(path).catch(() => [path])));
+  return names.flat().every(isUnfinished);
 }
 
 async function makeFolder(path: string): Promise<void> {

@@ -17,6 +17,11 @@ import type { SignedHead } from './log.ts';
 /** What the names of a log and its guard end with until it is whole: no log has such a name. */
 const UNFINISHED = '.new';
 
+/** Whether a name is of a log, or a guard, that is not whole. */
+export function isUnfinished(name: string): boolean {
+  return name.endsWith(UNFINISHED);
+}
+
 /** Where a log is made. @throws TlogError invalid_parameter when the name is not one */
 export function unfinishedPaths(dir: DataDirectory, name: string): LogPaths {
   const { root, guard } = logPaths(dir, name);

@@ -65,6 +65,31 @@ describe('STORE-1 a data directory is made once', () => {
   });
 });
 
+describe('CLI-13 a directory that an init which was cut short has left', () => {
+  const NONE = /never made over an old one$/;
+  const AGAIN = /No log is in it: .* remove .*data and .*data\.guard, and run it again$/;
+  test.each<[string, (dir: DataDirectory) => Promise<unknown>, RegExp]>([
+    ['before its logs', async () => undefined, AGAIN],
+    ['while it made main', (dir) => mkdir(unfinishedPaths(dir, 'main').root), AGAIN],
+    [
+      'after a log',
+      (dir) => createLog(deps(dir), OTHER),
+      /It has other: .* stele logs create and stele token create$/,
+    ],
+    ['with a guard', (dir) => mkdir(logPaths(dir, 'main').guard), NONE],
+    ['with what may be a log', (dir) => mkdir(logPaths(dir, 'main').root), NONE],
+    ['without its logs', (dir) => rm(join(dir.dataPath, 'logs'), { recursive: true }), NONE],
+    ['with another stele.json', (dir) => writeFile(join(dir.dataPath, 'stele.json'), '{}'), NONE],
+  ])('%s: what to do is said, and nothing is removed that may be a log', async (_, leave, words) => {
+    const folder = await tempFolder();
+    const dir = { dataPath: join(folder, 'data'), guardPath: join(folder, 'data.guard') };
+    await createDataDirectory(dir);
+    await leave(dir);
+    const again = expect(createDataDirectory(dir));
+    await again.rejects.toMatchObject({ code: 'data_exists', message: expect.stringMatching(words) });
+  });
+});
+
 describe('STORE-1 a log is made once, and only as one that can be', () => {
   test.each<[string, Partial<NewLog>, string]>([
     ['a name in capitals', { name: 'Other' }, 'invalid_parameter'],

@@ -8,6 +8,7 @@ import { TlogError } from '../../core/error.ts';
 import { LOG_NAME } from '../../core/log-name.ts';
 import { DurableFiles } from '../../fsck/durable-files.ts';
 import { nodeHasher } from '../../runtime/node-hasher.ts';
+import { writeFailure } from '../../store/disk-error.ts';
 import { listArgument } from '../arguments.ts';
 import { type CommandContext, type CommandHost, tokenFlags } from '../context.ts';
 import { UsageError } from '../exit-code.ts';
@@ -97,7 +98,9 @@ function aboutSeeds({ log, treeSize, seedsEnd }: Omit<BackUpResult, 'config'>): 
 
 /** Marks the folder before anything is in it. @throws TlogError data_exists for a folder that holds something else */
 async function openFolder(folder: string, leftOut: readonly string[]): Promise<DurableFiles> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    throw writeFailure(folder, cause);
+  });
   const files = new DurableFiles(folder);
   const isThere = await isBackup(folder);
   // What is left out is said of the newest run; seeds that an earlier one took stay.
