@@ -1,5 +1,5 @@
 import { link, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { fitsCheck } from './checked-store.ts';
 import { writeFileDurably } from './durable-file.ts';
@@ -7,6 +7,7 @@ import { syncFolder } from './guard-files.ts';
 import { KeptFiles } from './kept-files.ts';
 import { type BlockRow, blockOf, readRows } from './level-block.ts';
 import { compareKeys, isKey, isKeyOfRow, rowOf } from './level-key.ts';
+import { logParts } from './level-log.ts';
 import { editedManifest, type ManifestContent, type NamedTable, readManifestFile } from './level-manifest.ts';
 import { LevelStore } from './level-store.ts';
 import {
@@ -30,7 +31,7 @@ import { rowName } from './row-place.ts';
  */
 export async function mendTables(db: string): Promise<readonly string[]> {
   return alone(db, async () => {
-    const found = await manifestOf(db);
+    const found = (await manifestOf(db)) ?? (await nameManifest(db));
     if (found === undefined) return [];
     const mended: MendedTable[] = [];
     for (const table of found.content.tables.values()) {
@@ -55,12 +56,32 @@ interface MendedTable {
   readonly leftOut: readonly string[];
 }
 
-/** Undefined where CURRENT or MANIFEST are of no use: that is for the open to tell. */
+/** Undefined where CURRENT or MANIFEST are of no use. */
 async function manifestOf(db: string): Promise<FoundManifest | undefined> {
-  const current = await bytesOf(join(db, 'CURRENT'));
-  const bytes = current && (await bytesOf(join(db, basename(current.toString().trim()))));
+  const current = (await bytesOf(join(db, 'CURRENT')))?.toString() ?? '';
+  // LevelDB takes no name without its line end.
+  return /^MANIFEST-[0-9]+\n$/.test(current) ? readManifest(join(db, current.trim())) : undefined;
+}
+
+async function readManifest(path: string): Promise<FoundManifest | undefined> {
+  const bytes = await bytesOf(path);
   const content = bytes && readManifestFile(bytes);
   return bytes && content && { bytes, content };
+}
+
+/**
+ * Without a CURRENT that can be read: the MANIFEST where there is one alone and all of it is sound, which CURRENT names from then on. All
+ * else is for the open to tell.
+ */
+async function nameManifest(db: string): Promise<FoundManifest | undefined> {
+  const [name, ...others] = (await readdir(db)).filter((file) => /^MANIFEST-[0-9]+$/.test(file));
+  if (name === undefined || others.length > 0) return undefined;
+  const found = await readManifest(join(db, name));
+  const isSound = found !== undefined && [...logParts(found.bytes)].every((part) => part.isSound);
+  if (!isSound || found.content.nextNumber === 0) return undefined;
+  await KeptFiles.keep(db);
+  await writeFileDurably(join(db, 'CURRENT'), `${name}\n`);
+  return found;
 }
 
 async function bytesOf(path: string): Promise<Buffer | undefined> {

@@ -167,12 +167,33 @@ describe('REPAIR-7 tables that LevelDB cannot read', () => {
     expect(await damagedFile(folder)).toBeDefined();
   });
 
-  test('without a MANIFEST that can be read nothing is done', async () => {
+  test.each<[string, (path: string) => Promise<void>]>([
+    ['empty', (path) => truncate(path, 0)],
+    ['gone', (path) => rm(path)],
+    ['of zeros', (path) => writeFile(path, Buffer.alloc(16))],
+    ['without its line end', async (path) => truncate(path, (await readFile(path)).length - 1)],
+    ['of a MANIFEST that is not there', (path) => writeFile(path, 'MANIFEST-999999\n')],
+  ])('a CURRENT that is %s names the one MANIFEST again', async (_, damage) => {
+    const all = await rowsIn(await someDatabase());
     const folder = await someDatabase();
-    await truncate(join(folder, 'CURRENT'), 0);
+    await damage(join(folder, 'CURRENT'));
     expect(await mendTables(folder)).toEqual([]);
+    expect(await rowsIn(folder)).toEqual(all);
+  });
+
+  test('without a MANIFEST that is sound, or with two, nothing is done', async () => {
+    const folder = await someDatabase();
+    const manifest = (await readdir(folder)).find((name) => name.startsWith('MANIFEST-')) ?? '';
     await rm(join(folder, 'CURRENT'));
+    await cp(join(folder, manifest), join(folder, 'MANIFEST-999999'));
     expect(await mendTables(folder)).toEqual([]);
+    await rm(join(folder, 'MANIFEST-999999'));
+    const bytes = await readFile(join(folder, manifest));
+    await writeFile(join(folder, manifest), bytes.fill(bytes.readUInt8(20) ^ 1, 20, 21));
+    expect(await mendTables(folder)).toEqual([]);
+    await truncate(join(folder, manifest), 0);
+    expect(await mendTables(folder)).toEqual([]);
+    expect(await readdir(folder)).not.toContain('CURRENT');
   });
 });
 
