@@ -13,6 +13,8 @@ import { rawPath } from './raw-path.ts';
 const READY_BYTES_MAX: number = 32 * 1024 * 1024;
 /** A row is so much longer than the bundle in it: not worth a copy. */
 const SPARE_BYTES = 64;
+/** Bundles that were asked for last, by path: one that is asked for again meanwhile is kept ready. */
+const ASKED_MAX = 256;
 const IMMUTABLE = 'public, max-age=31536000, immutable';
 const gzipBytes: (bytes: Uint8Array) => Promise<Uint8Array> = promisify(gzip);
 
@@ -23,12 +25,22 @@ interface Ready {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** GET tile/…: a tile or an entry bundle, immutable. Full ones are kept ready, the most recently read first. */
+/**
+ * GET tile/…: a tile or an entry bundle, immutable. Full ones are kept ready, the most recently read first. A bundle is from the
+ * second time on: to keep each of those that are read once, in a large log, makes them old before they are garbage, which only
+ * a collection of the whole heap takes away.
+ */
 export function createTileAnswers(): (c: Context, log: Log) => Now<Response> {
   const ready = new LRUCache<string, Ready>({
     maxSize: READY_BYTES_MAX,
     sizeCalculation: ({ bytes }, key) => bytes.length + key.length,
   });
+  const asked = new LRUCache<string, true>({ max: ASKED_MAX });
+  const isKept = (key: string, { isBundle, isGzip }: Omit<ReadyForm, 'etag'>): boolean => {
+    if (!isBundle || isGzip || asked.has(key)) return true;
+    asked.set(key, true);
+    return false;
+  };
   const prepare = async (c: Context, log: Log, key: string, isGzip: boolean): Promise<Response> => {
     const path = rawPath(c).slice(`/logs/${log.name}/`.length);
     const bundle = path.startsWith('tile/entries/') ? parseBundlePath(path) : undefined;
@@ -36,8 +48,9 @@ export function createTileAnswers(): (c: Context, log: Log) => Now<Response> {
     const bytes = await (bundle === undefined ? log.readTile(parseTilePath(path)) : log.readBundle(bundle));
     if (bytes === undefined) throw beyond(log);
     const etag = tagOf(Buffer.from(`${log.vkeys[0]} ${path}`), isGzip ? '.gz' : '');
-    const made = await makeReady(bytes, { etag, isBundle: bundle !== undefined, isGzip });
-    if (tile.width === TILE_WIDTH) ready.set(key, made);
+    const form = { isBundle: bundle !== undefined, isGzip };
+    const made = await makeReady(bytes, { etag, ...form });
+    if (tile.width === TILE_WIDTH && isKept(key, form)) ready.set(key, made);
     return answer(c, made);
   };
   return (c, log) => {
