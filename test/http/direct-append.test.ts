@@ -1,7 +1,11 @@
 import { Hono } from 'hono';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { BodyMemory } from '../../src/http/body-memory.ts';
+import { createDirectAppend, type DirectAppendDeps } from '../../src/http/direct-append.ts';
 import { splitOps } from '../../src/http/ops-port.ts';
+import { problemOf } from '../../src/http/problem.ts';
 import { type RunningServer, startServer } from '../../src/http/server.ts';
+import { WriteGate } from '../../src/http/write-gate.ts';
 import { newServer, READ_TOKEN } from './new-server.ts';
 import { answerTo } from './raw-socket.ts';
 
@@ -160,4 +164,41 @@ test("a port without what is the operator's appends directly, too, and the opera
   const { ops, rest } = splitOps(app);
   expect(rest.appendDirectly).toBe(app.appendDirectly);
   expect(ops).not.toHaveProperty('appendDirectly');
+});
+
+describe('HTTP-5 a bug while an answer is made', () => {
+  const BUG = new TypeError('a bug');
+  const bug = (): never => {
+    throw BUG;
+  };
+
+  /** What comes back, and what is told, where these fail. */
+  async function broken(deps: Partial<DirectAppendDeps>): Promise<{ answer: string; told: unknown[] }> {
+    const { log, authorization } = await newServer();
+    const told: unknown[] = [];
+    const appendDirectly = createDirectAppend({
+      ...{ bodies: new BodyMemory(), gate: new WriteGate() },
+      permit: () => ({ id: '00000000', sha256: '', scopes: ['append'], logs: '*' }),
+      openLog: () => log,
+      onAppended: () => undefined,
+      onRefused: () => undefined,
+      onAnswered: () => undefined,
+      nowMs: () => 0,
+      problem: (thrown) => {
+        told.push(thrown);
+        return problemOf(thrown);
+      },
+      ...deps,
+    });
+    const at = { hostname: '127.0.0.1', port: 0 };
+    const server = await startServer(Object.assign(new Hono(), { appendDirectly }), at);
+    onTestFinished(() => server.close());
+    return { answer: await answerTo(server.port, request({ token: authorization })), told };
+  }
+
+  test('is answered with 500 and told, and where that fails the connection is cut and it is told', async () => {
+    const answered = await broken({ onAppended: bug });
+    expect([answered.answer.slice(0, 12), answered.told]).toEqual(['HTTP/1.1 500', [BUG]]);
+    expect(await broken({ onAppended: bug, onRefused: bug })).toEqual({ answer: '', told: [BUG] });
+  });
 });

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { Worker } from 'node:worker_threads';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { TlogError } from '../../src/core/error.ts';
 import { Thread } from '../../src/runtime/thread.ts';
 import { compiledCli } from '../support/cli-process.ts';
@@ -15,7 +16,8 @@ async function thread<Answer>(code: string): Promise<Thread<Uint8Array, Answer>>
   const modules = ['core/error', 'runtime/thread'].map((name) => pathToFileURL(join(COMPILED, `${name}.js`)));
   await writeFile(
     path,
-    `import { TlogError } from '${modules[0]}';
+    `import { parentPort } from 'node:worker_threads';
+    import { TlogError } from '${modules[0]}';
     import { answerQuestions } from '${modules[1]}';
     answerQuestions(async (question) => { ${code} });`,
   );
@@ -81,6 +83,10 @@ describe('a thread that ends by itself', () => {
     ['with an error', "setImmediate(() => { throw new Error('gone'); }); await new Promise(() => {});"],
     ['without one', 'process.exit(0);'],
     ['with an answer that cannot be sent', 'return { value: () => 1, moved: [] };'],
+    [
+      'with a question that it cannot read',
+      "setImmediate(() => parentPort.emit('messageerror', new Error('unread'))); await new Promise(() => {});",
+    ],
   ])('%s refuses what waits and all that comes later, and says so', async (_, code) => {
     const { ask, failed } = bound(await thread(code));
     const ended = { name: 'TlogError', code: 'internal', message: expect.stringContaining('has ended') };
@@ -88,6 +94,19 @@ describe('a thread that ends by itself', () => {
     expect(both).toMatchObject([{ reason: ended }, { reason: ended }]);
     await expect(ask(asked())).rejects.toMatchObject(ended);
     expect(await failed).toMatchObject(ended);
+  });
+
+  test('with an answer that cannot be read here', async () => {
+    const { ask, failed } = bound(await thread('await new Promise(() => {});'));
+    let worker: Worker | undefined;
+    const posting = vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker) {
+      worker = this;
+    });
+    const waiting = ask(asked());
+    posting.mockRestore();
+    worker?.emit('messageerror', new Error('unread'));
+    await expect(waiting).rejects.toMatchObject({ code: 'internal', cause: { message: 'unread' } });
+    expect(await failed).toMatchObject({ code: 'internal' });
   });
 
   test('as it has no module, too', async () => {
