@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { HASHED_AT_A_TIME, hashBatch, splitLines } from '../../src/http/batch.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { nodeHasher } from '../../src/runtime/node-hasher.ts';
 import { Slices } from '../../src/runtime/slices.ts';
 import { ContentHash, contentHash } from '../../src/sequencer/content-hash.ts';
@@ -11,6 +12,8 @@ async function hashed(entries: readonly Uint8Array[], hasContent: boolean) {
   const most = { bytes: 0, entries: 0 };
   let [turns, bytes, count] = [0, 0, 0];
   const slices = new Slices(HASHED_AT_A_TIME, async () => {
+    // Over only once others were let in: who does not wait for that goes on in the same turn.
+    await systemClock.nextTurn();
     [turns, bytes, count] = [turns + 1, 0, 0];
   });
   const leafHash = (entry: Uint8Array): Uint8Array => {
