@@ -66,7 +66,8 @@ export async function repairLog(job: RepairJob): Promise<RepairReport> {
   });
   try {
     const log = { root: paths.root, engine, manifest, head, sources: source === undefined ? [] : [source] };
-    const own = await sizeOf(engine);
+    // Where something was left out, what is read may be an older state, and the seeds of what it lacks are right.
+    const own = leftOut.count > 0 ? undefined : await sizeOf(engine);
     const rebuilt = await rebuild({ ...job, hasher: nodeHasher, ...log });
     const mended = manifest.kind === 'events' ? await repairEvents({ ...log, own, signal: job.signal }) : [];
     await engine.compact();

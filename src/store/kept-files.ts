@@ -79,6 +79,12 @@ function openedByOther(db: string, cause: unknown): TlogError {
   return new TlogError('data_locked', `${db} is being opened by another process; try again`, { cause });
 }
 
+/** Whether there is a database, once what a process that died had begun to put back is in its place. */
+export async function isFolderAfterPutBack(db: string): Promise<boolean> {
+  await finishPutBack(db);
+  return isThere(db);
+}
+
 /** A process that died between the two renames left no database under its name. */
 async function finishPutBack(db: string): Promise<void> {
   if ((await isThere(db)) || !(await isThere(`${db}.kept`))) return;

@@ -1,10 +1,11 @@
-import { link, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TlogError } from '../core/error.ts';
 import { fitsCheck } from './checked-store.ts';
+import { isGone, unread, writeFailure } from './disk-error.ts';
 import { writeFileDurably } from './durable-file.ts';
 import { syncFolder } from './guard-files.ts';
-import { KeptFiles } from './kept-files.ts';
+import { isFolderAfterPutBack, KeptFiles } from './kept-files.ts';
 import { type BlockRow, blockOf, readRows } from './level-block.ts';
 import { compareKeys, isKey, isKeyOfRow, rowOf } from './level-key.ts';
 import { logParts } from './level-log.ts';
@@ -30,17 +31,34 @@ import { rowName } from './row-place.ts';
  * @throws TlogError data_locked
  */
 export async function mendTables(db: string): Promise<readonly string[]> {
-  return alone(db, async () => {
-    const found = (await manifestOf(db)) ?? (await nameManifest(db));
-    if (found === undefined) return [];
-    const mended: MendedTable[] = [];
-    for (const table of found.content.tables.values()) {
-      const made = mend(table, await bytesOf(join(db, nameOf(table))));
-      if (made !== undefined) mended.push(made);
-    }
-    if (mended.length > 0) await replace(db, found, mended);
-    return mended.flatMap(({ leftOut }) => leftOut);
-  });
+  try {
+    return (await isFolderAfterPutBack(db)) ? await alone(db, () => mendAll(db)) : [];
+  } catch (error) {
+    throw writeFailure(db, error);
+  }
+}
+
+async function mendAll(db: string): Promise<readonly string[]> {
+  const found = (await manifestOf(db)) ?? (await nameManifest(db));
+  if (found === undefined) return [];
+  const mended: MendedTable[] = [];
+  for (const table of [...found.content.tables.values()].sort((a, b) => a.number - b.number)) {
+    const file = await bytesOf(join(db, nameOf(table)));
+    const made = mend(table, file) ?? renumbered(table, file, mended);
+    if (made !== undefined) mended.push(made);
+  }
+  if (mended.length > 0) await replace(db, found, mended);
+  return mended.flatMap(({ leftOut }) => leftOut);
+}
+
+/** In level 0 the table of the highest number is the newest: those above one that gets a new number get newer ones, as they are. */
+function renumbered(
+  table: NamedTable,
+  file: Buffer | undefined,
+  mended: readonly MendedTable[],
+): MendedTable | undefined {
+  const isBehind = table.level === 0 && mended.some((one) => one.table.level === 0);
+  return isBehind ? { table, bytes: file?.subarray(0, table.bytes), leftOut: [] } : undefined;
 }
 
 /** A MANIFEST as it is, and what it says. */
@@ -56,7 +74,7 @@ interface MendedTable {
   readonly leftOut: readonly string[];
 }
 
-/** Undefined where CURRENT or MANIFEST are of no use. */
+/** Undefined where CURRENT or MANIFEST are of no use, or not sound throughout: tables that the rest of it names would count as gone. */
 async function manifestOf(db: string): Promise<FoundManifest | undefined> {
   const current = (await bytesOf(join(db, 'CURRENT')))?.toString() ?? '';
   // LevelDB takes no name without its line end.
@@ -65,8 +83,9 @@ async function manifestOf(db: string): Promise<FoundManifest | undefined> {
 
 async function readManifest(path: string): Promise<FoundManifest | undefined> {
   const bytes = await bytesOf(path);
-  const content = bytes && readManifestFile(bytes);
-  return bytes && content && { bytes, content };
+  const isSound = bytes !== undefined && [...logParts(bytes)].every((part) => part.isSound);
+  const content = isSound ? readManifestFile(bytes) : undefined;
+  return content && { bytes: bytes as Buffer, content };
 }
 
 /**
@@ -77,15 +96,18 @@ async function nameManifest(db: string): Promise<FoundManifest | undefined> {
   const [name, ...others] = (await readdir(db)).filter((file) => /^MANIFEST-[0-9]+$/.test(file));
   if (name === undefined || others.length > 0) return undefined;
   const found = await readManifest(join(db, name));
-  const isSound = found !== undefined && [...logParts(found.bytes)].every((part) => part.isSound);
-  if (!isSound || found.content.nextNumber === 0) return undefined;
+  if (found === undefined || found.content.nextNumber === 0) return undefined;
   await KeptFiles.keep(db);
   await writeFileDurably(join(db, 'CURRENT'), `${name}\n`);
   return found;
 }
 
+/** Undefined where nothing is there. @throws TlogError storage_unreadable: what a disk cannot read now may be whole */
 async function bytesOf(path: string): Promise<Buffer | undefined> {
-  return readFile(path).catch(() => undefined);
+  return readFile(path).catch((error: unknown) => {
+    if (isGone(error)) return undefined;
+    throw unread(path, error);
+  });
 }
 
 function nameOf({ number }: Pick<NamedTable, 'number'>): string {
@@ -100,7 +122,7 @@ function mend(table: NamedTable, file: Buffer | undefined): MendedTable | undefi
     const leftOut = [placeOf(table, table.smallest, table.largest)];
     return { table, bytes: undefined, leftOut };
   }
-  const made = blocks.map((block, i) => readable(bytes, block, blocks[i - 1]?.lastKey));
+  const made = blocks.map((block, i) => readable(bytes, block, { table, after: blocks[i - 1]?.lastKey }));
   const leftOut = blocks
     .filter((_, i) => !made[i]?.isWhole)
     .map(({ lastKey }) => placeOf(table, before(blocks, lastKey) ?? table.smallest, lastKey));
@@ -117,6 +139,19 @@ function placeOf(table: NamedTable, from: Buffer, to: Buffer): string {
   return `${nameOf(table)} between ${rowName(rowOf(from))} and ${rowName(rowOf(to))}`;
 }
 
+/** Where a block lies: in which table, and behind which key. */
+interface Place {
+  readonly table: NamedTable;
+  readonly after: Buffer | undefined;
+}
+
+/** Keys that a block can have; a first block is behind none. */
+interface KeyRange {
+  readonly from: Buffer;
+  readonly after: Buffer | undefined;
+  readonly upTo: Buffer;
+}
+
 /** A block as it can be read: as it is, or made anew of what rows it has; empty where it has none. */
 interface ReadableBlock {
   readonly stored: Buffer;
@@ -124,20 +159,21 @@ interface ReadableBlock {
   readonly isWhole: boolean;
 }
 
-function readable(table: Buffer, block: TableBlock, after: Buffer | undefined): ReadableBlock {
+function readable(file: Buffer, block: TableBlock, { table, after }: Place): ReadableBlock {
   const { lastKey } = block;
-  const asItIs = { stored: storedBlock(table, block), lastKey, isWhole: true };
-  if (isSoundBlock(table, block)) return asItIs;
-  const bytes = blockBytes(table, block);
+  const asItIs = { stored: storedBlock(file, block), lastKey, isWhole: true };
+  if (isSoundBlock(file, block)) return asItIs;
+  const bytes = blockBytes(file, block);
   const { rows, isWhole } = bytes === undefined ? { rows: [], isWhole: false } : readRows(bytes);
-  const possible = rowsBetween(rows, after, lastKey);
+  const upTo = compareKeys(lastKey, table.largest) < 0 ? lastKey : table.largest;
+  const possible = rowsBetween(rows, { from: table.smallest, after, upTo });
   if (isWhole && possible.length === rows.length) return asItIs;
   const stored = possible.length === 0 ? Buffer.alloc(0) : withTrailer(blockOf(possible));
   return { stored, lastKey, isWhole: false };
 }
 
 /** Those in order. Rows whose own check is right decide what the order is: a wrong key must not hide those behind it. */
-function rowsBetween(rows: readonly BlockRow[], after: Buffer | undefined, upTo: Buffer): BlockRow[] {
+function rowsBetween(rows: readonly BlockRow[], { from, after, upTo }: KeyRange): BlockRow[] {
   const limits: Buffer[] = [];
   let limit = upTo;
   for (const row of rows.toReversed()) {
@@ -147,7 +183,7 @@ function rowsBetween(rows: readonly BlockRow[], after: Buffer | undefined, upTo:
   const kept: BlockRow[] = [];
   for (const [i, row] of rows.entries()) {
     const last = kept.at(-1)?.key ?? after;
-    const isBehind = last === undefined || compareKeys(last, row.key) < 0;
+    const isBehind = last === undefined ? compareKeys(from, row.key) <= 0 : compareKeys(last, row.key) < 0;
     if (isKey(row.key) && isBehind && compareKeys(row.key, limits[i] ?? upTo) <= 0) kept.push(row);
   }
   return kept;
@@ -191,17 +227,14 @@ async function writeSynced(path: string, bytes: Buffer): Promise<void> {
 async function alone<T>(db: string, work: () => Promise<T>): Promise<T> {
   const folder = `${db}.lock`;
   await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { mode: 0o700 });
   try {
-    await (await open(join(db, 'LOCK'), 'a')).close();
-    await link(join(db, 'LOCK'), join(folder, 'LOCK'));
+    await shareLock(db, folder);
     const empty = await LevelStore.create(folder).catch((error: unknown) => {
-      if (!(error instanceof TlogError) || error.code !== 'data_locked') throw error;
-      throw new TlogError('data_locked', `${db} is in use by another process; stop it first`, {
-        cause: error,
-      });
+      throw error instanceof TlogError && error.code === 'data_locked' ? inUse(db, error) : error;
     });
     try {
+      // Another one that does the same has put a folder of its own in this place.
+      if (!(await isShared(db, folder))) throw inUse(db);
       return await work();
     } finally {
       await empty.close();
@@ -209,4 +242,25 @@ async function alone<T>(db: string, work: () => Promise<T>): Promise<T> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function shareLock(db: string, folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { mode: 0o700 });
+    await (await open(join(db, 'LOCK'), 'a')).close();
+    await link(join(db, 'LOCK'), join(folder, 'LOCK'));
+  } catch (error) {
+    throw ['EEXIST', 'ENOENT'].includes(String((error as NodeJS.ErrnoException).code))
+      ? inUse(db, error)
+      : error;
+  }
+}
+
+async function isShared(db: string, folder: string): Promise<boolean> {
+  const other = await stat(join(folder, 'LOCK')).catch(() => undefined);
+  return (await stat(join(db, 'LOCK'))).ino === other?.ino;
+}
+
+function inUse(db: string, cause?: unknown): TlogError {
+  return new TlogError('data_locked', `${db} is in use by another process; stop it first`, { cause });
 }

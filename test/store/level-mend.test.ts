@@ -1,6 +1,6 @@
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CheckedStore, fitsCheck } from '../../src/store/checked-store.ts';
 import { blockOf, readRows } from '../../src/store/level-block.ts';
@@ -196,6 +196,77 @@ describe('REPAIR-7 tables that LevelDB cannot read', () => {
     expect(await readdir(folder)).not.toContain('CURRENT');
   });
 });
+
+describe('REPAIR-7 what the mending of tables must not make worse', () => {
+  test('with a MANIFEST that is not sound throughout nothing is done, so that no table counts as gone', async () => {
+    const folder = await someDatabase();
+    const manifest = (await readFile(join(folder, 'CURRENT'), 'utf8')).trim();
+    const bytes = await readFile(join(folder, manifest));
+    await writeFile(join(folder, manifest), bytes.fill((bytes.at(-1) ?? 0) ^ 1, bytes.length - 1));
+    await spoil(folder, zeroed(2 * PAGE));
+    const before = (await readdir(folder)).sort();
+    expect(await mendTables(folder)).toEqual([]);
+    expect((await readdir(folder)).sort()).toEqual(before);
+  });
+
+  test('a table that the disk cannot read now is not taken for one that is gone', async () => {
+    const folder = await someDatabase();
+    const [path = ''] = await tablesIn(folder);
+    await rm(path);
+    await symlink(path, path);
+    await expect(mendTables(folder)).rejects.toMatchObject({ code: 'storage_unreadable' });
+    expect(await readdir(join(folder, '..'))).toEqual(['db']);
+  });
+
+  test('an older version of a row does not come before a newer one', async () => {
+    const folder = join(await tempFolder(), 'db');
+    // Each start makes a table of what the one before it has written.
+    for (let session = 0; session <= 3; session += 1) {
+      const engine = session === 0 ? await LevelStore.create(folder) : await LevelStore.open(folder);
+      await engine.accept();
+      const puts = session < 3 ? [{ key: Buffer.from('state'), value: Buffer.from(`${session}`) }] : [];
+      expect(await new CheckedStore(engine).commit({ puts, deletes: [] })).toBe('committed');
+      await engine.close();
+    }
+    const paths = (await tablesIn(folder)).sort();
+    expect(paths.length).toBe(3);
+    for (const path of paths) {
+      const made = join(await tempFolder(), 'db');
+      await cp(folder, made, { recursive: true });
+      await writeFile(join(made, basename(path)), spoiltFilter(await readFile(path)));
+      expect(await mendTables(made)).toEqual([]);
+      const engine = await LevelStore.open(made);
+      expect(String(new CheckedStore(engine).get(Buffer.from('state')))).toBe('2');
+      await engine.close();
+    }
+  });
+
+  test('what a process that died had begun to put back is put back first; without a database nothing is done', async () => {
+    const all = await rowsIn(await someDatabase());
+    const folder = await someDatabase();
+    await rename(folder, `${folder}.kept`);
+    expect(await mendTables(folder)).toEqual([]);
+    expect(await rowsIn(folder)).toEqual(all);
+    expect(await mendTables(join(await tempFolder(), 'none'))).toEqual([]);
+  });
+
+  test('a key that the table cannot have is left out', async () => {
+    const folder = await someDatabase();
+    await spoil(folder, (bytes) => {
+      const first = bytes.indexOf('k0');
+      return bytes.fill('a', first, first + 1);
+    });
+    expect(await mendTables(folder)).toHaveLength(1);
+    expect([...(await rowsIn(folder)).keys()].filter((key) => !key.startsWith('k'))).toEqual([]);
+  });
+});
+
+/** A table whose filter fails its check, and all else is right. */
+function spoiltFilter(table: Buffer): Buffer {
+  const last = blocksOf(table)?.at(-1);
+  const at = (last?.offset ?? 0) + (last?.size ?? 0) + 5;
+  return table.fill(table.readUInt8(at) ^ 1, at, at + 1);
+}
 
 describe('the files of LevelDB, written as it writes them', () => {
   test('blocks', () => {
