@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { checkEvent } from '../../src/core/event/event.ts';
 import { leafIndex } from '../../src/core/units.ts';
+import { eventPaths } from '../../src/events/event-files.ts';
 import { encryptionKey } from '../../src/events/event-keys.ts';
 import type { NewEvent } from '../../src/events/seal-event.ts';
 import { placeOf, sealBytes } from '../../src/events/sealed-bytes.ts';
@@ -89,6 +90,28 @@ describe('REPAIR-5 a log of events', () => {
     onTestFinished(() => opened.close());
     expect(await readAll(opened, 3)).toEqual([['old'], ['new'], 'payload_unavailable']);
     expect((await opened.events?.append({ events: [eventOf(opened, 'new')] }))?.isNew).toEqual([false]);
+  });
+
+  test('gives up no seeds where a newer state of the tree may be what was left out', async () => {
+    const { log, dir } = await rottingLog({ kind: 'events' });
+    await log.events?.append({ events: [eventOf(log, 'old')] });
+    await log.close();
+    const again = await openLog({ dir, clock: systemClock }, 'main');
+    await again.events?.append({ events: [eventOf(again, 'new')] });
+    await again.close();
+    await (await openLog({ dir, clock: systemClock }, 'main')).close();
+    const copied = join(await tempFolder(), 'data');
+    await cp(dir.dataPath, copied, { recursive: true });
+    const { db } = logPaths(dir, 'main');
+    const tables = (await readdir(db)).filter((name) => name.endsWith('.ldb')).sort();
+    await rm(join(db, tables.at(-1) ?? ''));
+    await rm(eventPaths(join(copied, 'logs', 'main')).seeds);
+    await using from = await folderSource(copied, 'main');
+    const job = { dir, name: 'main', source: from.source, dropLost: false, nowMs: 0 };
+    expect(await repairLog(job)).toMatchObject({ clean: true, leftOut: { count: 1 }, treeSize: 2 });
+    const opened = await openLog({ dir, clock: systemClock }, 'main');
+    onTestFinished(() => opened.close());
+    expect(await readAll(opened, 2)).toEqual([['old'], ['new']]);
   });
 });
 
