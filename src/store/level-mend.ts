@@ -83,9 +83,9 @@ async function manifestOf(db: string): Promise<FoundManifest | undefined> {
 
 async function readManifest(path: string): Promise<FoundManifest | undefined> {
   const bytes = await bytesOf(path);
-  const isSound = bytes !== undefined && [...logParts(bytes)].every((part) => part.isSound);
-  const content = isSound ? readManifestFile(bytes) : undefined;
-  return content && { bytes: bytes as Buffer, content };
+  if (bytes === undefined || ![...logParts(bytes)].every((part) => part.isSound)) return undefined;
+  const content = readManifestFile(bytes);
+  return content && { bytes, content };
 }
 
 /**
