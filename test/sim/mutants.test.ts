@@ -6,7 +6,6 @@ import { eventMutants } from './event-mutants.ts';
 import { type Image, imageOf } from './image.ts';
 import { type Mutant, mutants, type Planted, type ScrubBug } from './mutants.ts';
 import { type Plan, planOf } from './plan.ts';
-import { keptPlans } from './seeds.ts';
 import { runPlan } from './world.ts';
 
 /** The bug that is planted now. */
@@ -144,7 +143,6 @@ const SEEDS_MAX = 1_000;
 const RULES = /^(?:[SE]\d|SCRUB|L$)/;
 
 function* plans(first: number): Generator<Plan> {
-  for (const { plan } of keptPlans()) yield plan;
   yield planOf(first);
   for (let seed = 0; seed < SEEDS_MAX; seed += 1) yield planOf(seed);
 }
