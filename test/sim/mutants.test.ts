@@ -6,6 +6,7 @@ import { eventMutants } from './event-mutants.ts';
 import { type Image, imageOf } from './image.ts';
 import { type Mutant, mutants, type Planted, type ScrubBug } from './mutants.ts';
 import { type Plan, planOf } from './plan.ts';
+import { keptPlans } from './seeds.ts';
 import { runPlan } from './world.ts';
 
 /** The bug that is planted now. */
@@ -142,7 +143,8 @@ const SEEDS_MAX = 1_000;
 /** A promise that is broken; an odd error is not enough. */
 const RULES = /^(?:[SE]\d|SCRUB|L$)/;
 
-function* plans(first: number): Generator<Plan> {
+function* plans({ seed: first, isRare }: Mutant): Generator<Plan> {
+  if (isRare === true) return yield* keptPlans().map(({ plan }) => plan);
   yield planOf(first);
   for (let seed = 0; seed < SEEDS_MAX; seed += 1) yield planOf(seed);
 }
@@ -151,7 +153,7 @@ function* plans(first: number): Generator<Plan> {
 async function caughtBy(mutant: Mutant): Promise<string | undefined> {
   planted.now = mutant.planted ?? {};
   try {
-    for (const plan of plans(mutant.seed)) {
+    for (const plan of plans(mutant)) {
       const { violation } = await runPlan(plan, mutant.options);
       if (violation !== undefined && RULES.test(violation.rule))
         return `seed ${plan.seed}, ${violation.message}`;

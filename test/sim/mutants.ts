@@ -46,6 +46,8 @@ export interface Mutant {
   readonly name: string;
   /** A seed that caught it: tried first, so that the suite is quick. */
   readonly seed: number;
+  /** No seed below a thousand leads there as plans are made now: a kept plan does. */
+  readonly isRare?: true;
   readonly options?: RunOptions;
   readonly planted?: Planted;
 }
@@ -327,7 +329,7 @@ export function mutants(empty: () => Image, realCheck: typeof checkCommit): Muta
     seams('the lowest slot of the guard is taken', 0, { files: lowestSlots }),
     seams("the rival's file is not looked for", 216, { files: blindTo('rival') }),
     seams('the own file is not looked for', 42, { files: blindTo('own') }),
-    seams('a take-over does not sync what it removes', 261, { files: syncsOnce }),
+    { ...seams('a take-over does not sync what it removes', 919, { files: syncsOnce }), isRare: true },
     plant('the start does not compare with the guard', 0, { skipsGuardCheck: true }),
     plant('the commit is not read back', 8, { checkCommit: withoutReadBack }),
     plant('the root is not checked', 37, { checkCommit: withoutRootCheck(realCheck) }),
