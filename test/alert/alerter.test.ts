@@ -375,8 +375,8 @@ describe('ALERT-5 in order, and nothing waits for a dead sink', () => {
     await before.close();
     const alerter = await opened({ folder, sinks: [sink] });
     while (sink.taken.length < 5) await systemClock.nextTurn();
-    // Each once more, to know that it is not the sink which is away.
-    expect(tried.slice(tried.indexOf(3))).toEqual([3, 1, 4, 2, 5, 6, 7]);
+    // Each once more, to know that it is not the sink which is away. Behind the last that is taken they go on at their own pace.
+    expect(tried.slice(tried.indexOf(3), tried.indexOf(7) + 1)).toEqual([3, 1, 4, 2, 5, 6, 7]);
     sink.refuses = () => false;
     await alerter.drained(LONG_MS);
     expect(names(sink.taken).sort()).toEqual([1, 2, 3, 4, 5, 6, 7].map((size) => `a ${size}`));
