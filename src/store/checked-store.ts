@@ -25,22 +25,17 @@ export function sealValue(key: Uint8Array, value: Uint8Array): Uint8Array {
 /** The value in a stored row; a view. @throws TlogError storage_corrupt when key and value do not belong together */
 export function unsealValue(key: Uint8Array, sealed: Uint8Array): Uint8Array {
   if (!fitsCheck(key, sealed)) throw corruptRow(key, 'fails its check');
-  return valueIn(sealed);
+  return foundValue(sealed);
 }
 
 /** Whether key and value of a stored row belong together. */
 export function fitsCheck(key: Uint8Array, sealed: Uint8Array): boolean {
-  return crc32(valueIn(sealed), crc32(key)) === checkIn(sealed);
-}
-
-/** What is there in the place of a value, whatever the check says: to be compared, and never to be served. */
-export function foundValue(sealed: Uint8Array): Uint8Array {
-  return valueIn(sealed);
+  return crc32(foundValue(sealed), crc32(key)) === checkIn(sealed);
 }
 
 /** The same, with turns of the event loop between the parts of a long one. */
 async function unsealInSlices(key: Uint8Array, sealed: Uint8Array, slices: Slices): Promise<Uint8Array> {
-  const value = valueIn(sealed);
+  const value = foundValue(sealed);
   let check = crc32(key);
   for (let at = 0; at < value.length; at += CHECKED_AT_ONCE_BYTES) {
     const part = value.subarray(at, at + CHECKED_AT_ONCE_BYTES);
@@ -52,7 +47,8 @@ async function unsealInSlices(key: Uint8Array, sealed: Uint8Array, slices: Slice
   throw corruptRow(key, 'fails its check');
 }
 
-function valueIn(sealed: Uint8Array): Uint8Array {
+/** What is there in the place of a value, whatever the check says: to be compared, and never to be served. */
+export function foundValue(sealed: Uint8Array): Uint8Array {
   return sealed.subarray(0, Math.max(0, sealed.length - CHECK_BYTES));
 }
 
